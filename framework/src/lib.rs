@@ -1,0 +1,7 @@
+//! kinoko
+
+mod error;
+pub mod protocol;
+pub mod transport;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Name, Value};
+
+/// A message as every transport carries it: AMQP's model, whichever broker is beneath.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// Where it is published; empty is the default exchange, which routes to the queue named by the routing key.
+    pub exchange: Name,
+    /// What the exchange routes by.
+    pub routing_key: Name,
+    /// What travels beside the body.
+    pub properties: Properties,
+    /// The encoded payload.
+    pub body: Bytes,
+}
+
+/// The properties of a [`Message`], a subset of AMQP's.
+#[derive(Debug, Clone, Default)]
+pub struct Properties {
+    /// How the body is encoded, for example `application/json`.
+    pub content_type: Option<Name>,
+    /// Nameko's second half of the codec: `utf-8` or `binary`.
+    pub content_encoding: Option<Name>,
+    /// Ties a reply to its request.
+    pub correlation_id: Option<Name>,
+    /// Where the reply goes: a routing key.
+    pub reply_to: Option<Name>,
+    /// How long the message is worth delivering. Sent in whole milliseconds.
+    pub expiration: Option<Duration>,
+    /// When it was sent, in milliseconds since the Unix epoch. AMQP means seconds; only kinoko peers read it.
+    pub timestamp_ms: Option<u64>,
+    /// AMQP's `type`: the method, on the short path between kinoko peers.
+    pub kind: Option<Name>,
+    /// AMQP's `app_id`: the call-id stack, on the short path between kinoko peers.
+    pub app_id: Option<Name>,
+    /// Identifies one logical publish.
+    pub message_id: Option<Name>,
+    /// Survives a restart of the broker (delivery mode 2).
+    pub persistent: bool,
+    /// Everything else.
+    pub headers: Headers,
+}
+
+/// A message's headers, in the order they were set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Headers(Vec<(Name, Value)>);
+
+impl Headers {
+    /// The value under this key.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Sets a key, in place of an earlier value of it.
+    pub fn set(&mut self, key: impl Into<Name>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        match self.0.iter_mut().find(|(name, _)| *name == key) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// Each key with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Value)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<K: Into<Name>, V: Into<Value>> FromIterator<(K, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(iter: I) -> Self {
+        Self(iter.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}

@@ -1,0 +1,29 @@
+//! Exchanges, queues and routing keys: Nameko's names, and the ones of the short path between kinoko peers.
+
+use super::Name;
+
+/// The topic exchange that RPC requests and replies travel through.
+pub(crate) const RPC_EXCHANGE: Name = Name::from_static("nameko-rpc");
+
+/// The exchange that every broker has, which routes to the queue named by the routing key.
+pub(crate) const DEFAULT_EXCHANGE: Name = Name::from_static("");
+
+/// The queue that all instances of a service share, declared exactly as Nameko declares it.
+pub(crate) fn rpc_queue(service: &str) -> Name {
+    format!("rpc-{service}").into()
+}
+
+/// What binds [`rpc_queue`] to the RPC exchange: one word after the service.
+pub(crate) fn rpc_binding(service: &str) -> Name {
+    format!("{service}.*").into()
+}
+
+/// The routing key of one method on Nameko's path.
+pub(crate) fn rpc_routing_key(service: &str, method: &str) -> Name {
+    format!("{service}.{method}").into()
+}
+
+/// The queue of the short path, which only kinoko instances consume and only kinoko clients publish to.
+pub(crate) fn short_queue(service: &str) -> Name {
+    format!("kinoko.rpc-{service}").into()
+}

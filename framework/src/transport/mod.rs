@@ -1,0 +1,250 @@
+//! Moving messages: what a broker must do for kinoko, and the promises it keeps.
+//!
+//! [`memory`](MemoryTransport) and `amqp` implement it; `tests/conformance` states each promise once and runs it on both.
+//! Nothing here knows of services, workers or codecs.
+//!
+//! Deliveries, replies and returns are *pushed* into sinks, on the transport's own threads: a sink must not block.
+
+#[cfg(feature = "amqp")]
+pub(crate) mod amqp;
+mod connect;
+mod memory;
+mod topology;
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+pub use self::{
+    connect::{TransportOptions, connect},
+    memory::MemoryTransport,
+    topology::{Binding, Exchange, ExchangeKind, Queue, QueueStatus, Topology},
+};
+use crate::{
+    Result,
+    protocol::{Message, Name},
+};
+
+/// A connection to a broker that mends itself.
+///
+/// # Promises
+///
+/// - What was declared and what is consumed comes back by itself after every loss of the connection.
+/// - No method waits for ever: while the broker is away they wait until it is back, the caller's deadline ends the wait by dropping the future;
+///   credentials or a virtual host that the broker refuses at the *first* connection end every wait with [`ErrorKind::Refused`](crate::ErrorKind::Refused).
+/// - After [`close`](Self::close) everything fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Declares exchanges, queues and bindings, and again after each reconnect. Returns when the broker has them.
+    ///
+    /// A queue or exchange that exists with other arguments is adopted as it is, with one warning that names the difference.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the topology stays registered and is declared with the next connection.
+    async fn declare(&self, topology: Topology) -> Result<()>;
+
+    /// Pushes the messages of a declared queue into `sink`, at most `prefetch` of them unsettled. Returns when the broker has the consumer.
+    ///
+    /// A consumer that the broker ends (its queue was deleted, its channel closed) is declared and started again.
+    async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>>;
+
+    /// Opens the calling side of RPC: a reply queue named `rpc.reply-{owner}-{uuid}`, with a new name for every connection,
+    /// reachable by that name through the default exchange and through the RPC exchange alike.
+    async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>>;
+
+    /// Asks the broker about a queue; `None` where there is no such queue.
+    async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>>;
+
+    /// The state of the connection, for readiness and for messages to people.
+    fn state(&self) -> watch::Receiver<ConnectionState>;
+
+    /// Where it is connected to, without credentials, for messages to people.
+    fn address(&self) -> String;
+
+    /// Flushes replies and acknowledgements, then closes. What is unsettled goes back to its queue.
+    async fn close(&self);
+}
+
+/// Whether the broker can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// Not yet, or not any more: the text is the last reason.
+    Connecting(String),
+    /// Messages flow.
+    Connected,
+    /// The broker takes no publishes at the moment (memory or disk alarm): the text is its reason.
+    Blocked(String),
+    /// The broker refused the credentials or the virtual host: the text says which.
+    Refused(String),
+    /// Closed by this program.
+    Closed,
+}
+
+/// Where a consumer's deliveries go.
+pub trait DeliverySink: Send + Sync + 'static {
+    /// Takes one delivery. Runs on the transport's thread: it must not block.
+    fn deliver(&self, delivery: Delivery);
+
+    /// The connection that brought this consumer's deliveries is gone: the broker gives the unsettled ones to somebody else.
+    /// Called before the first delivery of the next connection.
+    fn lost(&self);
+}
+
+/// Where a requester's replies go.
+pub trait ReplySink: Send + Sync + 'static {
+    /// Takes one reply. Runs on the transport's thread, or on the replier's in memory: it must not block.
+    fn reply(&self, reply: Message);
+
+    /// A request came back: no queue takes it. At most once per request, told by its correlation id.
+    fn returned(&self, correlation_id: &str);
+
+    /// The reply queue is gone and with it every reply that was still to come. Called before the next reply queue exists.
+    fn lost(&self);
+}
+
+/// A running consumer of one queue.
+#[async_trait]
+pub trait Consumer: fmt::Debug + Send + Sync {
+    /// Allows this many more unsettled deliveries than before.
+    fn grow(&self, extra: u16);
+
+    /// Stops taking messages; what was delivered can still be settled. When it returns, nothing more reaches the sink.
+    async fn cancel(&self);
+}
+
+/// The calling side of RPC over one transport.
+pub trait Requester: fmt::Debug + Send + Sync {
+    /// Publishes a request, mandatory and without a confirm: its reply or its return is the verdict.
+    /// Stamps `reply_to` with the present reply queue. Resolves when it is written; an error means that it was not sent.
+    fn request(&self, message: Message) -> Publishing;
+}
+
+/// A publish under way.
+#[must_use = "a publish is only sure to be written once it was awaited"]
+pub enum Publishing {
+    /// Already done: in memory there is nothing to wait for.
+    Done(Option<Result<()>>),
+    /// Waits for the socket, or for the broker to be back.
+    Writing(BoxFuture<'static, Result<()>>),
+}
+
+impl Publishing {
+    /// A publish that ended at once.
+    pub fn done(result: Result<()>) -> Self {
+        Self::Done(Some(result))
+    }
+}
+
+impl fmt::Debug for Publishing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done(_) => "Publishing::Done",
+            Self::Writing(_) => "Publishing::Writing",
+        })
+    }
+}
+
+impl Future for Publishing {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Done(result) => Poll::Ready(result.take().expect("a publish is awaited once")),
+            Self::Writing(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+/// One message, taken from a queue and not yet settled.
+///
+/// Dropped without a verdict it goes back to its queue: a worker that vanishes loses nothing.
+pub struct Delivery {
+    message: Message,
+    redelivered: bool,
+    ticket: Option<Ticket>,
+}
+
+struct Ticket {
+    tag: u64,
+    settler: Arc<dyn Settler>,
+}
+
+/// Settles deliveries; what a transport implements behind [`Delivery`].
+///
+/// Each method is called at most once per tag, and does nothing once the connection that brought the delivery is gone.
+pub trait Settler: Send + Sync + 'static {
+    /// The message is done with.
+    fn ack(&self, tag: u64);
+
+    /// The message goes back to its queue, marked as redelivered.
+    fn requeue(&self, tag: u64, message: Message);
+
+    /// Publishes the reply, then acknowledges: the broker never has the acknowledgement without the reply.
+    /// Resolves when the reply is written. When it fails, the delivery goes back to its queue.
+    fn reply(&self, tag: u64, reply: Message) -> Publishing;
+}
+
+impl Delivery {
+    /// What a transport hands to a [`DeliverySink`].
+    pub fn new(message: Message, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
+        Self { message, redelivered, ticket: Some(Ticket { tag, settler }) }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Whether it may have been delivered before.
+    pub fn redelivered(&self) -> bool {
+        self.redelivered
+    }
+
+    /// Done with it.
+    pub fn ack(mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.settler.ack(ticket.tag);
+        }
+    }
+
+    /// Hands it back to its queue.
+    pub fn requeue(self) {
+        drop(self);
+    }
+
+    /// Publishes `reply`, then acknowledges, in an order that survives a crash between the two.
+    pub fn reply(mut self, reply: Message) -> Publishing {
+        match self.ticket.take() {
+            Some(ticket) => ticket.settler.reply(ticket.tag, reply),
+            None => Publishing::done(Ok(())),
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.settler.requeue(ticket.tag, std::mem::take(&mut self.message));
+        }
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("exchange", &self.message.exchange)
+            .field("routing_key", &self.message.routing_key)
+            .field("redelivered", &self.redelivered)
+            .finish_non_exhaustive()
+    }
+}
