@@ -161,9 +161,14 @@ impl WorkerContext {
         std::mem::take(&mut *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The properties of the message that fired the worker.
-    pub(crate) fn properties(&self) -> &Properties {
-        &self.0.properties
+    /// Writes what a nested call takes along: the context data, and the call-id stack with this worker on top.
+    pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
+        for (key, value) in self.data() {
+            properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
+        }
+        let mut stack = self.call_id_stack();
+        stack.drain(..stack.len().saturating_sub(parents_tracked + 1));
+        context_data::write_stack(properties, stack, short_path);
     }
 
     /// Ends the method at its next await: its future is dropped, hooks run.
