@@ -216,6 +216,7 @@ ensure_python_peers() {
 }
 
 ensure_all() {
+    local name
     mkdir -p "$target"
     ensure_rabbitmq_server
     ensure_broker
