@@ -1,12 +1,6 @@
 //! One call: a value until it is awaited or sent.
 
-use std::{
-    fmt,
-    future::IntoFuture,
-    marker::PhantomData,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -16,7 +10,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     CallError, ServiceClient, Timeout,
     local::Local,
-    replies::{Verdict, Waiting},
+    replies::Waiting,
     request::{Failure, Request},
     route::WirePath,
     rpc::Target,
@@ -130,8 +124,16 @@ where
         Ok(match self.client.target {
             Target::Remote { rpc, route } => {
                 let path = route.path(now);
-                let request =
-                    Request { rpc, route, method: self.method, format: self.format, body, headers: self.headers, deadline, context };
+                let request = Request {
+                    rpc,
+                    route,
+                    method: self.method,
+                    format: self.format,
+                    body,
+                    headers: self.headers,
+                    deadline,
+                    context,
+                };
                 Prepared::Remote(request, path)
             }
             Target::Local(local) => Prepared::Local(LocalCall {
@@ -157,11 +159,8 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let started = Started {
-                client: self.client.clone(),
-                method: self.method.clone(),
-                timeout: self.effective_timeout(),
-            };
+            let started =
+                Started { client: self.client.clone(), method: self.method.clone(), timeout: self.effective_timeout() };
             let answered = match self.prepare() {
                 Ok(Prepared::Remote(request, path)) => match request.send(path).await {
                     Ok(waiting) => request.answer(waiting, path).await,
@@ -178,7 +177,10 @@ where
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No arguments: they may be secrets.
-        f.debug_struct("Call").field("service", &self.client.service).field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("service", &self.client.service)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 

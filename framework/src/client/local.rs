@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin},
-    protocol::{Fault, Name, Properties, encode_reply},
+    protocol::{Fault, Message, Name, Properties, encode_reply},
     service::{MethodInfo, Outcome, WorkerCall},
 };
 
@@ -36,7 +36,7 @@ impl Local {
         let context = WorkerContext::new(WorkerOrigin {
             service: self.service,
             entrypoint: info.name,
-            properties,
+            message: Arc::new(Message { properties, ..Message::default() }),
             deadline: Some(deadline),
             ..WorkerOrigin::default()
         });

@@ -11,7 +11,6 @@ mod route;
 mod rpc;
 mod standalone;
 
-pub(crate) use self::directory::{Known, suggest};
 pub(crate) use self::rpc::{ClientSettings, RpcClient};
 pub use self::{
     call::{Call, PendingReply},

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::Map;
 
 use super::{Call, CallError, ClientOptions, PendingReply, RpcClient, ServiceClient};
@@ -159,6 +159,9 @@ impl IntoFuture for UntypedCall {
 
 impl fmt::Debug for UntypedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UntypedCall").field("service", &self.service).field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("UntypedCall")
+            .field("service", &self.service)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }

@@ -87,12 +87,8 @@ impl Replies {
         let (sender, verdict) = oneshot::channel();
         let secret = Uuid::new_v4().as_u128() & SECRET_MASK;
         let look_at = now + LOOK_AFTER;
-        let waiter = Waiter {
-            secret,
-            verdict: sender,
-            deadline,
-            look: (look_at < deadline).then(|| (look_at, route.clone())),
-        };
+        let waiter =
+            Waiter { secret, verdict: sender, deadline, look: (look_at < deadline).then(|| (look_at, route.clone())) };
         let due = waiter.due();
         let place = {
             let mut table = self.table();

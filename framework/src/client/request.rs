@@ -111,7 +111,9 @@ impl Request {
         let content_type = reply.properties.content_type.as_deref().unwrap_or("application/json");
         match self.rpc.codecs.by_content_type(content_type) {
             Some(format) => Ok((format, reply.body)),
-            None => Err(Failure::BadReply(format!("its content type `{content_type}` is of no codec that this program has"))),
+            None => Err(Failure::BadReply(format!(
+                "its content type `{content_type}` is of no codec that this program has"
+            ))),
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    Result,
     protocol::{Name, names},
     transport::Transport,
 };
@@ -92,13 +93,14 @@ impl Route {
         if matches!(self.state().looked, Some((at, _)) if now < at + LOOK_FRESH) {
             return;
         }
-        let asked = tokio::time::timeout(LOOK_LIMIT, async {
+        let asked: Result<Result<_>, _> = tokio::time::timeout(LOOK_LIMIT, async {
             let short = transport.queue_status(&self.short_queue).await?;
             let rpc = transport.queue_status(&self.rpc_queue).await?;
-            crate::Result::Ok((short.map_or(0, |queue| queue.consumers), rpc.map_or(0, |queue| queue.consumers)))
-        });
+            Ok((short.map_or(0, |queue| queue.consumers), rpc.map_or(0, |queue| queue.consumers)))
+        })
+        .await;
         // An unreachable broker says nothing about the service.
-        let Ok(Ok((short, rpc))) = asked.await else { return };
+        let Ok(Ok((short, rpc))) = asked else { return };
         self.state().looked = Some((now, short + rpc > 0));
         if short == 0 && rpc > 0 {
             self.prefer_nameko(now);

@@ -55,9 +55,11 @@ pub trait ContextValue: Sized + Send {
 
 impl<S: Sync, T: ContextValue> FromWorker<S> for T {
     fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
-        ready(cx.get(T::KEY).and_then(T::from_value).ok_or_else(|| {
-            Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY))
-        }))
+        ready(
+            cx.get(T::KEY)
+                .and_then(T::from_value)
+                .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY))),
+        )
     }
 }
 

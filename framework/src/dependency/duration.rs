@@ -48,7 +48,9 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, millis) in [("150ms", 150), ("2s", 2_000), ("1m 30s", 90_000), ("0.5h", 1_800_000), ("1d", 86_400_000)] {
+        for (text, millis) in
+            [("150ms", 150), ("2s", 2_000), ("1m 30s", 90_000), ("0.5h", 1_800_000), ("1d", 86_400_000)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", " ", "5", "2 parsecs", "s", "-1s", "1e400d", "1..2s", "2s and more"] {
