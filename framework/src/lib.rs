@@ -29,6 +29,8 @@ pub use dependency::{
 pub use error::{Error, ErrorKind, Result};
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
+/// The crate that log lines are written with.
+pub use tracing;
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
