@@ -7,8 +7,8 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     Result,
-    protocol::{Fault, Properties, Value, context_data},
+    protocol::{Fault, Message, Properties, Value, context_data},
 };
 
 tokio::task_local! {
@@ -37,7 +37,7 @@ pub struct WorkerContext(Arc<Inner>);
 struct Inner {
     service: &'static str,
     entrypoint: &'static str,
-    properties: Properties,
+    message: Arc<Message>,
     redelivered: bool,
     deadline: Option<Instant>,
     call_id: OnceLock<String>,
@@ -51,7 +51,7 @@ struct Inner {
 pub(crate) struct WorkerOrigin {
     pub(crate) service: &'static str,
     pub(crate) entrypoint: &'static str,
-    pub(crate) properties: Properties,
+    pub(crate) message: Arc<Message>,
     pub(crate) redelivered: bool,
     pub(crate) deadline: Option<Instant>,
     pub(crate) slots: Option<Arc<dyn Slots>>,
@@ -62,7 +62,7 @@ impl WorkerContext {
         Self(Arc::new(Inner {
             service: origin.service,
             entrypoint: origin.entrypoint,
-            properties: origin.properties,
+            message: origin.message,
             redelivered: origin.redelivered,
             deadline: origin.deadline,
             call_id: OnceLock::new(),
@@ -108,7 +108,14 @@ impl WorkerContext {
 
     /// The ids of the calls that led here, oldest first, without this one. Empty where the caller sent none.
     pub fn parent_call_ids(&self) -> Vec<String> {
-        context_data::read_stack(&self.0.properties)
+        let stack = context_data::read_stack(&self.0.message.properties);
+        match &self.0.message.properties.correlation_id {
+            // A call from outside any worker, on the short path: its id is formed here rather than sent.
+            Some(id) if stack.is_empty() && self.0.message.properties.kind.is_some() => {
+                vec![format!("standalone_rpc_client.{id}")]
+            }
+            _ => stack,
+        }
     }
 
     /// The first call of the chain, as far as it was tracked.
@@ -138,12 +145,12 @@ impl WorkerContext {
 
     /// All context data, without the call-id stack.
     pub fn data(&self) -> impl Iterator<Item = (&str, &Value)> {
-        context_data::context_data(&self.0.properties.headers)
+        context_data::context_data(&self.0.message.properties.headers)
     }
 
     /// A header of the delivery, by its whole name. Headers that do not start with `nameko.` stay with the delivery.
     pub fn header(&self, name: &str) -> Option<&Value> {
-        self.0.properties.headers.get(name)
+        self.0.message.properties.headers.get(name)
     }
 
     /// Whether the delivery may have been given to a worker before.
@@ -161,9 +168,14 @@ impl WorkerContext {
         std::mem::take(&mut *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The properties of the message that fired the worker.
-    pub(crate) fn properties(&self) -> &Properties {
-        &self.0.properties
+    /// Writes what a nested call takes along: the context data, and the call-id stack with this worker on top.
+    pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
+        for (key, value) in self.data() {
+            properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
+        }
+        let mut stack = self.call_id_stack();
+        stack.drain(..stack.len().saturating_sub(parents_tracked + 1));
+        context_data::write_stack(properties, stack, short_path);
     }
 
     /// Ends the method at its next await: its future is dropped, hooks run.
@@ -309,13 +321,16 @@ impl<F: Future + Unpin> Future for UntilCancelled<'_, F> {
 
 /// The worker slots of a container. Lower tiers wait with this; the container implements it.
 pub(crate) trait Slots: Send + Sync {
-    /// Gives one slot back for the time of a wait.
+    /// A worker begins to wait for something that another worker has to do: its slot is free.
     fn park(&self);
 
-    /// Takes one slot again.
-    fn unpark(&self) -> BoxFuture<'static, ()>;
+    /// The wait is over. The worker has no slot yet.
+    fn unpark(&self);
 
-    /// Gives one slot back for good.
+    /// Takes a slot, which [`release`](Self::release) gives back.
+    fn acquire(&self) -> BoxFuture<'static, ()>;
+
+    /// Gives one slot back.
     fn release(&self);
 }
 
@@ -323,49 +338,85 @@ pub(crate) trait Slots: Send + Sync {
 /// services which call each other in a circle cannot fill all slots with waiting workers.
 pub(crate) struct Slot {
     slots: Arc<dyn Slots>,
-    held: AtomicBool,
-    waits: AtomicUsize,
+    state: Mutex<Hold>,
+}
+
+#[derive(Default)]
+struct Hold {
+    held: bool,
+    parked: bool,
+    /// Nested calls that are waited for at once.
+    waits: usize,
 }
 
 impl Slot {
     fn new(slots: Arc<dyn Slots>) -> Self {
-        Self { slots, held: AtomicBool::new(false), waits: AtomicUsize::new(0) }
+        Self { slots, state: Mutex::default() }
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Hold> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The container took a slot for this worker.
     pub(crate) fn taken(&self) {
-        self.held.store(true, Ordering::Release);
+        self.hold().held = true;
     }
 
     /// The worker is over.
     pub(crate) fn release(&self) {
-        if self.held.swap(false, Ordering::AcqRel) {
+        if std::mem::take(&mut self.hold().held) {
             self.slots.release();
         }
     }
 
     /// Waits for something that another worker has to do, with the slot given back meanwhile.
     pub(crate) async fn parked<F: Future>(&self, wait: F) -> F::Output {
-        /// Counts the wait down again, also when the future is dropped in the middle of it.
-        struct Waiting<'a>(&'a Slot);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.waits.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-        let waiting = Waiting(self);
-        if self.waits.fetch_add(1, Ordering::AcqRel) == 0 && self.held.swap(false, Ordering::AcqRel) {
-            self.slots.park();
-        }
+        let waiting = Parked::begin(self);
         let output = wait.await;
-        drop(waiting);
-        if self.waits.load(Ordering::Acquire) == 0 && !self.held.load(Ordering::Acquire) {
-            self.slots.unpark().await;
-            if self.held.swap(true, Ordering::AcqRel) {
-                // Another wait of the same worker ended at the same moment and took one as well.
-                self.slots.release();
-            }
+        if waiting.end() {
+            self.slots.acquire().await;
+            self.taken();
         }
         output
+    }
+}
+
+/// Counts a wait down again, also when it is dropped in the middle.
+struct Parked<'a>(Option<&'a Slot>);
+
+impl<'a> Parked<'a> {
+    fn begin(slot: &'a Slot) -> Self {
+        let mut hold = slot.hold();
+        hold.waits += 1;
+        if std::mem::take(&mut hold.held) {
+            hold.parked = true;
+            drop(hold);
+            slot.slots.park();
+        }
+        Self(Some(slot))
+    }
+
+    /// Whether the worker needs a slot again.
+    fn end(mut self) -> bool {
+        self.count_down()
+    }
+
+    fn count_down(&mut self) -> bool {
+        let Some(slot) = self.0.take() else { return false };
+        let mut hold = slot.hold();
+        hold.waits -= 1;
+        if hold.waits > 0 || !std::mem::take(&mut hold.parked) {
+            return false;
+        }
+        drop(hold);
+        slot.slots.unpark();
+        true
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.count_down();
     }
 }

@@ -11,6 +11,7 @@ mod setup;
 
 use std::future::{Future, ready};
 
+pub(crate) use self::setup::{ContainerScope, ProcessScope};
 pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, ContextValue, Language, UserId},
@@ -18,7 +19,6 @@ pub use self::{
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
 };
-pub(crate) use self::setup::{ContainerScope, ProcessScope};
 use crate::{
     Result,
     context::{WorkerContext, WorkerOutcome},

@@ -126,7 +126,8 @@ fn explain_value<'de, A: Args<'de>>(
     let mut place = serde_path_to_error::Track::new();
     let refused = value.and_then(|value| {
         let deserializer = serde_path_to_error::Deserializer::new(value, &mut place);
-        A::default().set(index, &mut <dyn erased_serde::Deserializer<'de>>::erase(deserializer)).err()
+        let mut erased = <dyn erased_serde::Deserializer<'de>>::erase(deserializer);
+        A::default().set(index, &mut erased as &mut dyn erased_serde::Deserializer<'de>).err()
     });
     let text = refused.map_or_else(|| error.text.clone(), |refused| refused.to_string());
     let path = place.path().to_string();

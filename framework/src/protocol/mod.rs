@@ -3,7 +3,7 @@
 //! Pure and synchronous: nothing here connects, waits or spawns. The facts are Nameko's; `docs/reference/wire-protocol.md` tells them.
 
 mod args;
-mod context_data;
+pub(crate) mod context_data;
 mod envelope;
 mod fault;
 mod message;
@@ -11,8 +11,6 @@ mod name;
 pub(crate) mod names;
 
 pub use args::{ArgError, Args, Param, decode_args};
-pub use context_data::{CallIdStack, ContextData};
-pub(crate) use context_data::{read_context, write_context};
 pub use envelope::{decode_reply, encode_reply, encode_request};
 pub use fault::{Fault, FaultMeta, ServiceError};
 pub use message::{Headers, Message, Properties};

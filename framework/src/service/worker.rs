@@ -62,7 +62,9 @@ where
     let outcome = match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(Ok(Ok(value)))) => match encode_reply(&call.format, Ok(&value)) {
             Ok(body) => Outcome::Reply(body),
-            Err(error) => unexpected(Fault::nameko("UnserializableValueError", format!("Unserializable value: {error}"))),
+            Err(error) => {
+                unexpected(Fault::nameko("UnserializableValueError", format!("Unserializable value: {error}")))
+            }
         },
         Ok(Ok(Ok(Err(error)))) => Outcome::Fault { fault: Box::new(error.to_fault()), expected: expected(&error) },
         Ok(Ok(Err(fault))) => unexpected(fault),

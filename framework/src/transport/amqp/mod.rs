@@ -1,11 +1,194 @@
-//! RabbitMQ.
-use super::{Transport, TransportOptions};
-use crate::Result;
-use std::sync::Arc;
+//! RabbitMQ, through lapin: connections that mend themselves, without lapin's own recovery.
+//!
+//! One thread runs it all on a runtime of its own: the [`supervisor`] makes one [`link`] (two connections) after the other,
+//! consumers and requesters run on whichever link there is. Only publishes happen on the caller's task.
+//! No type of lapin leaves this folder, and no text of its URI type, which shows the password.
 
-pub(crate) struct AmqpTransport;
+mod connection;
+mod consumer;
+mod convert;
+mod failure;
+mod link;
+mod ready;
+mod requester;
+mod settle;
+mod shared;
+mod supervisor;
+mod topology;
+mod uri;
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use async_trait::async_trait;
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::{oneshot, watch},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{
+    consumer::AmqpConsumer,
+    failure::{Failure, closed},
+    link::Link,
+    ready::Ready,
+    requester::AmqpRequester,
+    shared::{Phase, Shared},
+    topology::Registry,
+    uri::Address,
+};
+use super::{
+    ConnectionState, Consumer, DeliverySink, QueueStatus, ReplySink, Requester, Topology, Transport, TransportOptions,
+};
+use crate::{Result, protocol::Name};
+
+/// The transport over RabbitMQ.
+pub(crate) struct AmqpTransport {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    finished: watch::Receiver<bool>,
+}
+
 impl AmqpTransport {
-    pub(crate) async fn connect(_url: &str, _options: TransportOptions) -> Result<Arc<dyn Transport>> {
-        unimplemented!()
+    /// Connects, and waits for the first attempt. A broker that is away is tried again in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a URL that cannot be read;
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for credentials or a virtual host that the broker refuses.
+    pub(crate) async fn connect(url: &str, options: TransportOptions) -> Result<Arc<dyn Transport>> {
+        let shared = Arc::new(Shared {
+            address: Address::parse(url)?,
+            connection_name: options.connection_name,
+            registry: Registry::default(),
+            state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
+            phase: watch::Sender::new(Phase::Down),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let runtime = Builder::new_current_thread().enable_all().thread_name("kinoko-amqp-blocking").build()?;
+        let handle = runtime.handle().clone();
+        let (first, first_attempt) = oneshot::channel();
+        let (finish, finished) = watch::channel(false);
+        let supervised = shared.clone();
+        let thread = thread::Builder::new().name("kinoko-amqp".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                supervisor::run(supervised.clone(), first).await;
+                supervised.tasks.close();
+                supervised.tasks.wait().await;
+            });
+            // A name that is being looked up cannot be interrupted, and is not worth waiting for.
+            runtime.shutdown_background();
+            finish.send_replace(true);
+        })?;
+        let transport = Arc::new(Self { shared, runtime: handle, thread: Mutex::new(Some(thread)), finished });
+        first_attempt.await.map_err(|_| closed())??;
+        Ok(transport)
+    }
+
+    /// Runs on the transport's own thread, so that time limits need no runtime of the caller's.
+    async fn run<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.shared.tasks.spawn_on(future, &self.runtime).await.map_err(|_| closed())?
+    }
+
+    /// Asks the broker over the present link, again with the next one when the link is lost meanwhile.
+    async fn ask<T, F>(&self, question: impl Fn(Arc<Shared>, Arc<Link>) -> F + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let shared = self.shared.clone();
+        self.run(async move {
+            loop {
+                let link = shared.link().await?;
+                match question(shared.clone(), link).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Failure::Lost) => {}
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Transport for AmqpTransport {
+    async fn declare(&self, topology: Topology) -> Result<()> {
+        self.shared.registry.add(&topology);
+        let topology = Arc::new(topology);
+        self.ask(move |shared, link| {
+            let topology = topology.clone();
+            async move { shared.registry.declare(&link, &topology).await }
+        })
+        .await
+    }
+
+    async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {
+        let (ready, outcome) = Ready::new();
+        let entry = consumer::Entry::new(queue, prefetch, sink, ready);
+        let given_up = entry.cancel_token().clone().drop_guard();
+        self.shared.tasks.spawn_on(consumer::run(entry.clone(), self.shared.clone()), &self.runtime);
+        outcome.await.map_err(|_| closed())??;
+        given_up.disarm();
+        Ok(Arc::new(AmqpConsumer(entry)))
+    }
+
+    async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>> {
+        let (ready, outcome) = Ready::new();
+        let entry = requester::Entry::new(owner, sink, ready);
+        let given_up = entry.dropped_token().clone().drop_guard();
+        self.shared.tasks.spawn_on(requester::run(entry.clone(), self.shared.clone()), &self.runtime);
+        outcome.await.map_err(|_| closed())??;
+        given_up.disarm();
+        Ok(Arc::new(AmqpRequester(entry)))
+    }
+
+    async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {
+        let queue = queue.clone();
+        self.ask(move |_, link| {
+            let queue = queue.clone();
+            async move { topology::queue_status(&link, &queue).await }
+        })
+        .await
+    }
+
+    fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.shared.state.subscribe()
+    }
+
+    fn address(&self) -> String {
+        self.shared.address.to_string()
+    }
+
+    async fn close(&self) {
+        self.shared.closing.cancel();
+        // An error means that the thread is gone, which is what is waited for.
+        let _ = self.finished.clone().wait_for(|finished| *finished).await;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // It sent `finished` as its last act, so this does not block; a panic of it was reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for AmqpTransport {
+    fn drop(&mut self) {
+        self.shared.closing.cancel();
+    }
+}
+
+impl fmt::Debug for AmqpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpTransport")
+            .field("address", &self.shared.address)
+            .field("state", &*self.shared.state.borrow())
+            .finish_non_exhaustive()
     }
 }

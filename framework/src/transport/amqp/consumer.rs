@@ -1,0 +1,311 @@
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use lapin::{
+    Channel,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
+};
+use tokio::{
+    sync::Notify,
+    task,
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{
+    convert::{incoming, short},
+    failure::{ACCESS_REFUSED, Failure, NOT_FOUND},
+    link::Link,
+    ready::Ready,
+    settle::ChannelSettler,
+    shared::{STABLE_AFTER, Shared, backoff},
+};
+use crate::{
+    Result,
+    protocol::Name,
+    transport::{Consumer, Delivery, DeliverySink, Settler},
+};
+
+/// How many deliveries one wake hands over before other tasks of the thread have their turn.
+const BATCH: usize = 256;
+
+/// How long the deliveries that were on their way are waited for after a cancel; what comes later goes back with the channel.
+const HAND_BACK_LIMIT: Duration = Duration::from_secs(2);
+
+/// What the handle and the task of one consumer share.
+pub(super) struct Entry {
+    queue: Name,
+    sink: Arc<dyn DeliverySink>,
+    prefetch: AtomicU32,
+    grown: Notify,
+    cancel: CancellationToken,
+    done: CancellationToken,
+    ready: Ready,
+}
+
+/// The handle of a consumer.
+pub(super) struct AmqpConsumer(pub(super) Arc<Entry>);
+
+impl Entry {
+    pub(super) fn new(queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>, ready: Ready) -> Arc<Self> {
+        Arc::new(Self {
+            queue,
+            sink,
+            // 0 would mean no limit at all.
+            prefetch: AtomicU32::new(u32::from(prefetch.max(1))),
+            grown: Notify::new(),
+            cancel: CancellationToken::new(),
+            done: CancellationToken::new(),
+            ready,
+        })
+    }
+
+    pub(super) fn cancel_token(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    fn prefetch(&self) -> u16 {
+        u16::try_from(self.prefetch.load(Ordering::Relaxed)).unwrap_or(u16::MAX)
+    }
+}
+
+#[async_trait]
+impl Consumer for AmqpConsumer {
+    fn grow(&self, extra: u16) {
+        self.0.prefetch.fetch_add(u32::from(extra), Ordering::Relaxed);
+        self.0.grown.notify_one();
+    }
+
+    async fn cancel(&self) {
+        self.0.cancel.cancel();
+        self.0.done.cancelled().await;
+    }
+}
+
+impl fmt::Debug for AmqpConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpConsumer")
+            .field("queue", &self.0.queue)
+            .field("prefetch", &self.0.prefetch())
+            .field("cancelled", &self.0.cancel.is_cancelled())
+            .finish()
+    }
+}
+
+/// How one incarnation of a consumer ended.
+enum End {
+    /// With its link, or with the transport.
+    Link,
+    Cancelled,
+    /// By a fault of its own, which the link survives.
+    Fault(Failure),
+}
+
+/// Consumes over one link after the other, until it is cancelled or the transport ends.
+///
+/// One task feeds one sink, so `lost` comes before anything of the next link by itself.
+pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
+    let _done = entry.done.clone().drop_guard();
+    let mut attempt = 0;
+    loop {
+        let link = tokio::select! {
+            biased;
+            () = entry.cancel.cancelled() => return,
+            link = shared.link() => match link {
+                Ok(link) => link,
+                Err(error) => return entry.ready.tell(Err(error)),
+            },
+        };
+        let began = Instant::now();
+        let mut running = Running::default();
+        let end = running.serve(&entry, &shared, &link).await;
+        let started = running.started;
+        drop(running);
+        if link.is_over() || began.elapsed() > STABLE_AFTER {
+            attempt = 0;
+        }
+        match end {
+            End::Cancelled => return,
+            End::Link => {
+                if started {
+                    entry.sink.lost();
+                }
+                continue;
+            }
+            End::Fault(failure) => {
+                if started {
+                    entry.sink.lost();
+                    warn!(queue = &*entry.queue, %failure, "the broker ended a consumer, starting it again");
+                } else if entry.ready.is_waiting() && is_final(&failure) {
+                    return entry.ready.tell(Err(failure.into()));
+                } else {
+                    debug!(queue = &*entry.queue, %failure, "could not start a consumer, trying again");
+                }
+            }
+        }
+        // The first restart is at once.
+        if attempt > 0 {
+            tokio::select! {
+                () = entry.cancel.cancelled() => return,
+                () = shared.closing.cancelled() => {}
+                () = link.over().cancelled() => {}
+                () = time::sleep(backoff(attempt)) => {}
+            }
+        }
+        attempt += 1;
+        if let Err(failure) = shared.registry.declare(&link, &shared.registry.of_queue(&entry.queue)).await {
+            debug!(queue = &*entry.queue, %failure, "could not declare a consumer's queue again");
+        }
+    }
+}
+
+/// Whether asking again cannot help the one who asked first: an unknown queue, a missing permission.
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure, Failure::Invalid(_)) || matches!(failure.code(), Some(NOT_FOUND | ACCESS_REFUSED))
+}
+
+/// One incarnation: a channel, and on it one lapin consumer for each share of the prefetch.
+#[derive(Default)]
+struct Running {
+    streams: Vec<lapin::Consumer>,
+    prefetch: u16,
+    started: bool,
+}
+
+impl Running {
+    async fn serve(&mut self, entry: &Entry, shared: &Shared, link: &Arc<Link>) -> End {
+        let started = tokio::select! {
+            started = self.start(entry, link) => started,
+            () = entry.cancel.cancelled() => return End::Cancelled,
+        };
+        let channel = match started {
+            Ok(channel) => channel,
+            Err(Failure::Lost) => return End::Link,
+            Err(failure) => return End::Fault(failure),
+        };
+        self.started = true;
+        let settler: Arc<dyn Settler> = Arc::new(ChannelSettler::new(channel.clone(), link.clone()));
+        entry.ready.tell(Ok(()));
+        let mut over = pin!(link.over().cancelled());
+        let mut closing = pin!(shared.closing.cancelled());
+        let mut cancel = pin!(entry.cancel.cancelled());
+        loop {
+            let push = |delivery: lapin::message::Delivery| {
+                let tag = delivery.delivery_tag;
+                let (message, redelivered) = incoming(delivery);
+                entry.sink.deliver(Delivery::new(message, redelivered, tag, settler.clone()));
+            };
+            let batch = tokio::select! {
+                biased;
+                () = &mut over => return End::Link,
+                () = &mut closing => return End::Link,
+                () = &mut cancel => {
+                    self.hand_back(link, &channel).await;
+                    return End::Cancelled;
+                }
+                () = entry.grown.notified() => {
+                    match self.add(entry, link, &channel).await {
+                        Ok(()) => continue,
+                        Err(Failure::Lost) => return End::Link,
+                        Err(failure) => return End::Fault(failure),
+                    }
+                }
+                batch = std::future::poll_fn(|cx| self.poll_batch(cx, push)) => batch,
+            };
+            match batch {
+                Ok(BATCH) => task::yield_now().await,
+                Ok(_) => {}
+                Err(_) if link.is_over() => return End::Link,
+                Err(error) => return End::Fault(ended(error)),
+            }
+        }
+    }
+
+    async fn start(&mut self, entry: &Entry, link: &Link) -> Result<Channel, Failure> {
+        let channel = link.consuming_channel().await?;
+        self.add(entry, link, &channel).await?;
+        Ok(channel)
+    }
+
+    /// Starts one more lapin consumer for what the prefetch has grown by: a consumer keeps the prefetch it was started with.
+    async fn add(&mut self, entry: &Entry, link: &Link, channel: &Channel) -> Result<(), Failure> {
+        let wanted = entry.prefetch();
+        let Some(missing @ 1..) = wanted.checked_sub(self.prefetch) else {
+            return Ok(());
+        };
+        let queue = short("queue", &entry.queue)?;
+        link.ask("limit the deliveries of a consumer", channel.basic_qos(missing, BasicQosOptions::default())).await?;
+        let consume =
+            channel.basic_consume(queue, ShortString::default(), BasicConsumeOptions::default(), FieldTable::default());
+        self.streams.push(link.ask("consume a queue", consume).await?);
+        self.prefetch = wanted;
+        Ok(())
+    }
+
+    /// Hands over what is ready, at most [`BATCH`]; an error is the end of a stream, with its reason if it has one.
+    fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut push: impl FnMut(lapin::message::Delivery),
+    ) -> Poll<Result<usize, Option<lapin::Error>>> {
+        let mut count = 0;
+        for stream in &mut self.streams {
+            while count < BATCH {
+                match stream.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(delivery))) => {
+                        push(delivery);
+                        count += 1;
+                    }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Some(error))),
+                    Poll::Ready(None) => return Poll::Ready(Err(None)),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
+    }
+
+    /// Cancels on the broker, then gives back what was still on its way.
+    async fn hand_back(&mut self, link: &Link, channel: &Channel) {
+        for mut stream in self.streams.drain(..) {
+            let cancelled =
+                link.ask("cancel a consumer", channel.basic_cancel(stream.tag(), BasicCancelOptions::default()));
+            if cancelled.await.is_err() {
+                return;
+            }
+            let give_back = async {
+                while let Some(Ok(delivery)) = stream.next().await {
+                    let options = BasicNackOptions { multiple: false, requeue: true };
+                    if channel.basic_nack(delivery.delivery_tag, options).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = give_back => {}
+                () = link.over().cancelled() => return,
+                () = time::sleep(HAND_BACK_LIMIT) => {}
+            }
+        }
+    }
+}
+
+fn ended(error: Option<lapin::Error>) -> Failure {
+    let what = "go on consuming";
+    match error {
+        Some(error) => Failure::Broker { what, error },
+        None => Failure::Ended,
+    }
+}

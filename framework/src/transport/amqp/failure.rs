@@ -1,0 +1,120 @@
+use std::{fmt, time::Duration};
+
+use lapin::ErrorKind as LapinKind;
+
+use super::uri::Address;
+use crate::{Error, ErrorKind};
+
+pub(super) const ACCESS_REFUSED: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const RESOURCE_LOCKED: u16 = 405;
+pub(super) const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;
+
+/// Why an operation on the broker did not succeed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection ended meanwhile.
+    Lost,
+    /// The broker did not answer within the limit.
+    Late { what: &'static str, limit: Duration },
+    /// The broker or lapin says no.
+    Broker { what: &'static str, error: lapin::Error },
+    /// The broker ended a consumer: its queue was deleted, or its leader moved.
+    Ended,
+    /// What was asked for cannot be sent at all.
+    Invalid(Error),
+}
+
+impl Failure {
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost)
+    }
+
+    /// AMQP's reply code, where the broker gave one.
+    pub(super) fn code(&self) -> Option<u16> {
+        match self {
+            Self::Broker { error, .. } => reply(error).map(|(code, _)| code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost => f.write_str("the connection was lost"),
+            Self::Ended => f.write_str("its queue was deleted or has moved"),
+            Self::Late { what, limit } => write!(f, "the broker did not answer within {limit:?} (to {what})"),
+            Self::Broker { what, error } => match reply(error) {
+                Some((_, text)) => write!(f, "could not {what}: {text}"),
+                None => write!(f, "could not {what}: {error}"),
+            },
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.code() {
+            Some(ACCESS_REFUSED) => ErrorKind::Refused,
+            Some(NOT_FOUND | RESOURCE_LOCKED | PRECONDITION_FAILED) => ErrorKind::Usage,
+            _ => ErrorKind::Unavailable,
+        };
+        match failure {
+            Failure::Invalid(error) => error,
+            other => Error::new(kind, other.to_string()),
+        }
+    }
+}
+
+/// Why a connection was not made.
+#[derive(Debug)]
+pub(super) enum ConnectFailure {
+    /// Worth another try.
+    Unavailable(String),
+    /// The broker refuses who we are, or the virtual host. The text says which and what to do.
+    Refused(String),
+}
+
+impl ConnectFailure {
+    /// Tells a refusal from an outage. lapin's texts cannot hold the password: it never parsed our URL.
+    pub(super) fn from_lapin(error: &lapin::Error, address: &Address) -> Self {
+        let Address { user, vhost, .. } = address;
+        match reply(error) {
+            Some((ACCESS_REFUSED, _)) => Self::Refused(format!(
+                "{address}: the broker refuses the user name or password of user `{user}`: correct them in the URL, \
+                 or set them on the broker with `rabbitmqctl add_user` or `rabbitmqctl change_password`"
+            )),
+            Some((NOT_ALLOWED, text)) if text.contains("not found") => Self::Refused(format!(
+                "{address}: the broker has no virtual host `{vhost}`: correct the path of the URL, \
+                 or create it with `rabbitmqctl add_vhost`"
+            )),
+            Some((NOT_ALLOWED, text)) if text.contains("refused for user") => Self::Refused(format!(
+                "{address}: user `{user}` has no permission for virtual host `{vhost}`: \
+                 grant it with `rabbitmqctl set_permissions`"
+            )),
+            // Connection limits are 530 as well, and pass.
+            Some((_, text)) => Self::Unavailable(text.to_owned()),
+            None => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+fn reply(error: &lapin::Error) -> Option<(u16, &str)> {
+    match error.kind() {
+        LapinKind::ProtocolError(error) => Some((error.get_id(), error.get_message().as_str())),
+        _ => None,
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the transport is closed")
+}

@@ -1,0 +1,412 @@
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::{
+    Channel,
+    options::BasicConsumeOptions,
+    types::{FieldTable, ShortString},
+};
+use tokio::{
+    sync::{Notify, watch},
+    task,
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::{
+    convert::{incoming, short},
+    failure::{ACCESS_REFUSED, Failure, closed},
+    link::Link,
+    ready::Ready,
+    shared::{Phase, STABLE_AFTER, Shared, backoff},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    protocol::{Message, Name, names},
+    transport::{Binding, Exchange, ExchangeKind, Publishing, Queue, ReplySink, Requester, Topology},
+};
+
+/// How many replies one wake hands over before other tasks of the thread have their turn.
+const BATCH: usize = 256;
+
+/// What the handle and the task of one requester share.
+pub(super) struct Entry {
+    owner: String,
+    sink: Arc<dyn ReplySink>,
+    gate: watch::Sender<Gate>,
+    activity: Activity,
+    dropped: CancellationToken,
+    ready: Ready,
+}
+
+/// Whether requests may be published, and where.
+enum Gate {
+    Shut,
+    Open(Arc<Route>),
+    Refused(Arc<str>),
+    Closed,
+}
+
+/// What a request needs of the present link.
+struct Route {
+    link: Arc<Link>,
+    channel: Channel,
+    reply_to: ShortString,
+}
+
+/// The handle of a requester; its drop ends the requester.
+pub(super) struct AmqpRequester(pub(super) Arc<Entry>);
+
+impl Entry {
+    pub(super) fn new(owner: &str, sink: Arc<dyn ReplySink>, ready: Ready) -> Arc<Self> {
+        Arc::new(Self {
+            owner: owner.to_owned(),
+            sink,
+            gate: watch::Sender::new(Gate::Shut),
+            activity: Activity::default(),
+            dropped: CancellationToken::new(),
+            ready,
+        })
+    }
+
+    pub(super) fn dropped_token(&self) -> &CancellationToken {
+        &self.dropped
+    }
+
+    /// The present route; `None` while there is none.
+    fn route(&self) -> Result<Option<Arc<Route>>> {
+        match &*self.gate.borrow() {
+            Gate::Open(route) if !route.link.is_over() => Ok(Some(route.clone())),
+            Gate::Shut | Gate::Open(_) => Ok(None),
+            Gate::Refused(text) => Err(Error::new(ErrorKind::Refused, text.to_string())),
+            Gate::Closed => Err(closed()),
+        }
+    }
+
+    async fn next_route(&self) -> Result<Arc<Route>> {
+        if let Some(route) = self.route()? {
+            return Ok(route);
+        }
+        let mut gate = self.gate.subscribe();
+        loop {
+            if let Some(route) = self.route()? {
+                return Ok(route);
+            }
+            gate.changed().await.map_err(|_| closed())?;
+        }
+    }
+
+    async fn request(&self, message: &Message) -> Result<()> {
+        let route = self.next_route().await?;
+        // A request that waits here was never handed to lapin, which would send it even when the caller has given up.
+        // When the link ends it fails: its caller heard `lost`, and must not be answered by the next link.
+        route.link.writable().await?;
+        // Not known to be sent when the link ends in the middle: then `lost` is the verdict, which this link's end brings.
+        let _ = route.link.publish(&route.channel, message, Some(&route.reply_to), true).await?;
+        self.activity.note();
+        Ok(())
+    }
+}
+
+impl Requester for AmqpRequester {
+    fn request(&self, message: Message) -> Publishing {
+        let entry = self.0.clone();
+        Publishing::Writing(Box::pin(async move { entry.request(&message).await }))
+    }
+}
+
+impl Drop for AmqpRequester {
+    fn drop(&mut self) {
+        self.0.dropped.cancel();
+    }
+}
+
+impl fmt::Debug for AmqpRequester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpRequester").field("owner", &self.0.owner).finish_non_exhaustive()
+    }
+}
+
+/// How one incarnation of a requester ended.
+enum End {
+    Link,
+    Dropped,
+    Fault(Failure),
+}
+
+/// Serves a requester over one link after the other, until it is dropped or the transport ends.
+pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
+    let mut attempt = 0;
+    loop {
+        let began = Instant::now();
+        let link = tokio::select! {
+            biased;
+            () = entry.dropped.cancelled() => return,
+            link = shared.link() => link,
+        };
+        let link = match link {
+            Ok(link) => link,
+            Err(error) => {
+                entry.gate.send_replace(match &*shared.phase.borrow() {
+                    Phase::Refused(text) => Gate::Refused(text.clone()),
+                    _ => Gate::Closed,
+                });
+                return entry.ready.tell(Err(error));
+            }
+        };
+        let mut running = None;
+        let end = serve(&entry, &shared, &link, &mut running).await;
+        // Shut first: a request that finds the gate open after `lost` would wait for a reply that cannot come.
+        entry.gate.send_replace(Gate::Shut);
+        let started = running.is_some();
+        if started {
+            entry.sink.lost();
+        }
+        if link.is_over() || began.elapsed() > STABLE_AFTER {
+            attempt = 0;
+        }
+        if let Some(running) = running.filter(|_| !link.is_over()) {
+            running.close(&link).await;
+        }
+        match end {
+            End::Dropped => return,
+            End::Link => continue,
+            End::Fault(failure) if started => {
+                warn!(owner = entry.owner, %failure, "the broker ended a reply queue, opening another one");
+            }
+            End::Fault(failure) if entry.ready.is_waiting() && is_final(&failure) => {
+                return entry.ready.tell(Err(failure.into()));
+            }
+            End::Fault(failure) => debug!(owner = entry.owner, %failure, "could not open a reply queue, trying again"),
+        }
+        if attempt > 0 {
+            tokio::select! {
+                () = entry.dropped.cancelled() => return,
+                () = shared.closing.cancelled() => {}
+                () = link.over().cancelled() => {}
+                () = time::sleep(backoff(attempt)) => {}
+            }
+        }
+        attempt += 1;
+    }
+}
+
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure, Failure::Invalid(_)) || failure.code() == Some(ACCESS_REFUSED)
+}
+
+/// One incarnation: the reply queue's consumer, and the channel that requests leave by.
+struct Running {
+    replies: lapin::Consumer,
+    replies_channel: Channel,
+    route: Arc<Route>,
+}
+
+impl Running {
+    async fn open(entry: &Entry, shared: &Shared, link: &Arc<Link>) -> Result<Self, Failure> {
+        let queue: Name = format!("rpc.reply-{}-{}", entry.owner, Uuid::new_v4()).into();
+        let reply_to = short("reply queue", &queue)?;
+        shared.registry.declare(link, &reply_topology(queue)).await?;
+        let replies_channel = link.consuming_channel().await?;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consume =
+            replies_channel.basic_consume(reply_to.clone(), ShortString::default(), options, FieldTable::default());
+        let replies = link.ask("consume a reply queue", consume).await?;
+        let channel = link.publishing_channel().await?;
+        let route = Arc::new(Route { link: link.clone(), channel, reply_to });
+        Ok(Self { replies, replies_channel, route })
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.route.channel.status().connected() && self.replies_channel.status().connected()
+    }
+
+    /// Hands over the replies that are ready, at most [`BATCH`].
+    fn poll_replies(&mut self, cx: &mut Context<'_>, sink: &dyn ReplySink) -> Poll<Result<usize, Failure>> {
+        let what = "go on consuming a reply queue";
+        for count in 0..BATCH {
+            match self.replies.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(delivery))) => sink.reply(incoming(delivery).0),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Failure::Broker { what, error })),
+                Poll::Ready(None) => return Poll::Ready(Err(Failure::Ended)),
+                Poll::Pending if count == 0 => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(count)),
+            }
+        }
+        Poll::Ready(Ok(BATCH))
+    }
+
+    /// Hands over the requests that came back. On a channel without confirms lapin gathers them, and this waits for nothing.
+    fn drain_returned(&self, sink: &dyn ReplySink) {
+        let Some(Ok(returned)) = self.route.channel.wait_for_confirms().now_or_never() else { return };
+        for message in returned {
+            match message.properties.correlation_id() {
+                Some(id) => sink.returned(id.as_str()),
+                None => debug!("a message without correlation id came back"),
+            }
+        }
+    }
+
+    async fn close(self, link: &Link) {
+        link.close_channel(&self.route.channel).await;
+        link.close_channel(&self.replies_channel).await;
+    }
+}
+
+/// Exclusive, and gone with its one consumer: a fault of the requester alone leaves no queue behind either.
+fn reply_topology(queue: Name) -> Topology {
+    Topology {
+        exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+        bindings: vec![Binding { exchange: names::RPC_EXCHANGE, queue: queue.clone(), routing_key: queue.clone() }],
+        queues: vec![Queue { name: queue, durable: false, exclusive: true, auto_delete: true, expires: None }],
+    }
+}
+
+async fn serve(entry: &Entry, shared: &Shared, link: &Arc<Link>, slot: &mut Option<Running>) -> End {
+    let opened = tokio::select! {
+        opened = Running::open(entry, shared, link) => opened,
+        () = entry.dropped.cancelled() => return End::Dropped,
+    };
+    let running = match opened {
+        Ok(running) => slot.insert(running),
+        Err(Failure::Lost) => return End::Link,
+        Err(failure) => return End::Fault(failure),
+    };
+    let mut faults = link.faults();
+    entry.gate.send_replace(Gate::Open(running.route.clone()));
+    entry.ready.tell(Ok(()));
+    let mut over = pin!(link.over().cancelled());
+    let mut closing = pin!(shared.closing.cancelled());
+    let mut dropped = pin!(entry.dropped.cancelled());
+    let mut pace = Pace::new(&entry.activity);
+    let mut look = pin!(time::sleep(Duration::ZERO));
+    loop {
+        let replies = tokio::select! {
+            biased;
+            () = &mut over => return End::Link,
+            () = &mut closing => return End::Link,
+            () = &mut dropped => return End::Dropped,
+            replies = std::future::poll_fn(|cx| running.poll_replies(cx, &*entry.sink)) => replies,
+            () = &mut look, if !pace.is_parked() => {
+                running.drain_returned(&*entry.sink);
+                if let Some(next) = pace.next_look(&entry.activity) {
+                    look.as_mut().reset(Instant::now() + next);
+                }
+                Ok(0)
+            }
+            () = entry.activity.resumed() => {
+                look.as_mut().reset(Instant::now() + pace.resume());
+                Ok(0)
+            }
+            _ = faults.changed() => Ok(0),
+        };
+        match replies {
+            Ok(BATCH) => task::yield_now().await,
+            // A request to an exchange that does not exist closes the channel, and with it the requests behind.
+            Ok(0) if !running.is_healthy() && !link.is_over() => return End::Fault(Failure::Ended),
+            Ok(_) => {}
+            Err(_) if link.is_over() => return End::Link,
+            Err(failure) => return End::Fault(failure),
+        }
+    }
+}
+
+/// Counts requests for [`Pace`], as cheaply as can be.
+#[derive(Default)]
+struct Activity {
+    requests: AtomicU64,
+    parked: AtomicBool,
+    wake: Notify,
+}
+
+impl Activity {
+    /// Called when a request is written, so that every return comes after the looking began.
+    fn note(&self) {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        if self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst) {
+            self.wake.notify_one();
+        }
+    }
+
+    async fn resumed(&self) {
+        self.wake.notified().await;
+    }
+}
+
+/// How often to look for requests that came back: an idle client must cost nothing, a young call deserves a quick verdict.
+struct Pace {
+    seen: u64,
+    began: Instant,
+    latest: Instant,
+    parked: bool,
+}
+
+impl Pace {
+    const QUICK: Duration = Duration::from_millis(1);
+    const STEADY: Duration = Duration::from_millis(5);
+    const SLOW: Duration = Duration::from_millis(250);
+    /// Looking is quick for so long after a pause.
+    const QUICK_FOR: Duration = Duration::from_millis(20);
+    /// Looking is steady while a request is younger than this.
+    const YOUNG: Duration = Duration::from_secs(1);
+    /// A broker that throttles its publishers answers late, but not later than this.
+    const OLD: Duration = Duration::from_secs(30);
+
+    fn new(activity: &Activity) -> Self {
+        activity.parked.store(false, Ordering::SeqCst);
+        let now = Instant::now();
+        Self { seen: 0, began: now, latest: now, parked: false }
+    }
+
+    fn is_parked(&self) -> bool {
+        self.parked
+    }
+
+    /// When to look next; `None` when there is nothing to wait for until the next request.
+    fn next_look(&mut self, activity: &Activity) -> Option<Duration> {
+        let now = Instant::now();
+        let requests = activity.requests.load(Ordering::SeqCst);
+        if requests != self.seen {
+            self.seen = requests;
+            if now - self.latest > Self::QUICK_FOR {
+                self.began = now;
+            }
+            self.latest = now;
+        }
+        let age = now - self.latest;
+        if now - self.began < Self::QUICK_FOR {
+            return Some(Self::QUICK);
+        }
+        if age < Self::YOUNG {
+            return Some(Self::STEADY);
+        }
+        // From here on a request wakes the task, so that it is not found by the slow look only.
+        activity.parked.store(true, Ordering::SeqCst);
+        if activity.requests.load(Ordering::SeqCst) != self.seen {
+            activity.parked.store(false, Ordering::SeqCst);
+            return Some(Self::QUICK);
+        }
+        if age < Self::OLD {
+            return Some(Self::SLOW);
+        }
+        self.parked = true;
+        None
+    }
+
+    fn resume(&mut self) -> Duration {
+        let now = Instant::now();
+        (self.began, self.latest, self.parked) = (now, now, false);
+        Self::QUICK
+    }
+}

@@ -1,0 +1,57 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{failure::closed, link::Link, topology::Registry, uri::Address};
+use crate::{Error, ErrorKind, Result, transport::ConnectionState};
+
+const FIRST_DELAY_MS: u64 = 50;
+const LONGEST_DELAY_MS: u64 = 5_000;
+
+/// What lived this long ends a series of failures: the next attempt is at once.
+pub(super) const STABLE_AFTER: Duration = Duration::from_secs(5);
+
+/// What the supervisor, the consumers and the requesters of one transport share.
+pub(super) struct Shared {
+    pub(super) address: Address,
+    pub(super) connection_name: String,
+    pub(super) registry: Registry,
+    pub(super) state: watch::Sender<ConnectionState>,
+    pub(super) phase: watch::Sender<Phase>,
+    /// Cancelled when the application closes or drops the transport.
+    pub(super) closing: CancellationToken,
+    /// Every task that runs on the transport's thread.
+    pub(super) tasks: TaskTracker,
+}
+
+/// Where the supervisor is.
+#[derive(Clone)]
+pub(super) enum Phase {
+    Down,
+    Up(Arc<Link>),
+    Refused(Arc<str>),
+    Closed,
+}
+
+impl Shared {
+    /// The present link, once there is one.
+    pub(super) async fn link(&self) -> Result<Arc<Link>> {
+        let mut phase = self.phase.subscribe();
+        loop {
+            match &*phase.borrow_and_update() {
+                Phase::Up(link) if !link.is_over() => return Ok(link.clone()),
+                Phase::Refused(text) => return Err(Error::new(ErrorKind::Refused, text.to_string())),
+                Phase::Closed => return Err(closed()),
+                Phase::Up(_) | Phase::Down => {}
+            }
+            phase.changed().await.map_err(|_| closed())?;
+        }
+    }
+}
+
+/// A capped, fully jittered delay: many clients must not come back in step.
+pub(super) fn backoff(attempt: u32) -> Duration {
+    let ceiling = FIRST_DELAY_MS.saturating_mul(1 << attempt.min(16)).min(LONGEST_DELAY_MS);
+    Duration::from_millis(fastrand::u64(0..=ceiling))
+}

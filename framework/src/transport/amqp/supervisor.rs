@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use tokio::{
+    sync::oneshot,
+    time::{self, Instant},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    failure::{ConnectFailure, closed},
+    link::{Link, LinkEvents, Sight},
+    shared::{Phase, STABLE_AFTER, Shared, backoff},
+};
+use crate::{Error, ErrorKind, Result, transport::ConnectionState};
+
+/// Keeps the connection for as long as the transport lives.
+///
+/// Tells `first` how the first attempt went: an outage is no error, it only goes on trying; a refusal is one, and ends it.
+pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>) {
+    let mut supervisor = Supervisor { first: Some(first), ever_connected: false, attempt: 0, reason: String::new() };
+    let closing = shared.closing.clone();
+    loop {
+        let opened = tokio::select! {
+            biased;
+            () = closing.cancelled() => break,
+            opened = Link::open(&shared.address, &shared.connection_name) => opened,
+        };
+        match opened {
+            Ok((link, events)) => {
+                supervisor.serve(&shared, link, events).await;
+                if closing.is_cancelled() {
+                    break;
+                }
+            }
+            Err(ConnectFailure::Refused(text)) if !supervisor.ever_connected => {
+                supervisor.refuse(&shared, text);
+                closing.cancelled().await;
+                break;
+            }
+            Err(ConnectFailure::Refused(reason) | ConnectFailure::Unavailable(reason)) => {
+                supervisor.away(&shared, reason);
+            }
+        }
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = time::sleep(backoff(supervisor.attempt)) => supervisor.attempt += 1,
+        }
+    }
+    shared.phase.send_replace(Phase::Closed);
+    shared.state.send_replace(ConnectionState::Closed);
+    supervisor.tell_first(Err(closed()));
+}
+
+struct Supervisor {
+    first: Option<oneshot::Sender<Result<()>>>,
+    ever_connected: bool,
+    attempt: u32,
+    reason: String,
+}
+
+impl Supervisor {
+    /// Runs one link from its first declaration to its end.
+    async fn serve(&mut self, shared: &Arc<Shared>, link: Arc<Link>, events: LinkEvents) {
+        let started = Instant::now();
+        let watching = async {
+            let mut lost = String::new();
+            let see = |sight| match sight {
+                Sight::Blocked(reason) => {
+                    warn!(address = %shared.address, reason, "the broker takes no publishes, they wait");
+                    shared.state.send_replace(ConnectionState::Blocked(reason));
+                }
+                Sight::Unblocked => {
+                    info!(address = %shared.address, "the broker takes publishes again");
+                    shared.state.send_replace(ConnectionState::Connected);
+                }
+                Sight::Lost(reason) => lost = reason,
+            };
+            link.watch(events, see).await;
+            lost
+        };
+        let starting = async {
+            // Before the link is shown to anybody, so that no consumer meets a queue that is not there yet.
+            self.declare(shared, &link).await;
+            self.up(shared, &link);
+            std::future::pending::<()>().await;
+        };
+        let settling = link.clone();
+        shared.tasks.spawn(async move { settling.replies().settle(&settling).await });
+        tokio::select! {
+            biased;
+            () = shared.closing.cancelled() => {
+                shared.phase.send_replace(Phase::Closed);
+                link.close().await;
+            }
+            reason = watching => {
+                // Nobody takes this link any more, then everybody who has it hears of its end.
+                shared.phase.send_replace(Phase::Down);
+                link.kill();
+                if started.elapsed() > STABLE_AFTER {
+                    self.attempt = 0;
+                }
+                self.away(shared, reason);
+            }
+            () = starting => {}
+        }
+    }
+
+    async fn declare(&self, shared: &Shared, link: &Link) {
+        match shared.registry.declare(link, &shared.registry.all()).await {
+            Err(failure) if !failure.is_lost() => {
+                warn!(address = %shared.address, %failure, "could not declare everything again, goes on without");
+            }
+            _ => {}
+        }
+    }
+
+    fn up(&mut self, shared: &Shared, link: &Arc<Link>) {
+        info!(address = %shared.address, "connected to the broker");
+        self.ever_connected = true;
+        self.reason.clear();
+        shared.state.send_replace(ConnectionState::Connected);
+        shared.phase.send_replace(Phase::Up(link.clone()));
+        self.tell_first(Ok(()));
+    }
+
+    fn away(&mut self, shared: &Shared, reason: String) {
+        // An outage is worth one line, not one for each attempt.
+        if reason == self.reason {
+            debug!(address = %shared.address, reason, "the broker is still away");
+        } else if self.ever_connected {
+            warn!(address = %shared.address, reason, "lost the broker, connecting again until it is back");
+        } else {
+            warn!(address = %shared.address, reason, "cannot reach the broker, trying again until it is there");
+        }
+        shared.state.send_replace(ConnectionState::Connecting(reason.clone()));
+        self.reason = reason;
+        self.tell_first(Ok(()));
+    }
+
+    fn refuse(&mut self, shared: &Shared, text: String) {
+        shared.state.send_replace(ConnectionState::Refused(text.clone()));
+        shared.phase.send_replace(Phase::Refused(text.as_str().into()));
+        self.tell_first(Err(Error::new(ErrorKind::Refused, text)));
+    }
+
+    fn tell_first(&mut self, outcome: Result<()>) {
+        if let Some(first) = self.first.take() {
+            // Whoever opened the transport may have given up.
+            let _ = first.send(outcome);
+        }
+    }
+}

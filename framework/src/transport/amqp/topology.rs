@@ -1,0 +1,178 @@
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use lapin::{
+    Channel, ExchangeKind as LapinKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+use tracing::warn;
+
+use super::{
+    convert::short,
+    failure::{Failure, NOT_FOUND, PRECONDITION_FAILED},
+    link::Link,
+};
+use crate::{
+    protocol::Name,
+    transport::{Binding, Exchange, ExchangeKind, Queue, QueueStatus, Topology},
+};
+
+/// Everything that was declared, to be declared again with each connection.
+#[derive(Default)]
+pub(super) struct Registry {
+    topology: Mutex<Topology>,
+    adopted: Mutex<HashSet<Name>>,
+}
+
+impl Registry {
+    pub(super) fn add(&self, topology: &Topology) {
+        let mut known = self.topology.lock().unwrap_or_else(PoisonError::into_inner);
+        for exchange in &topology.exchanges {
+            if !known.exchanges.contains(exchange) {
+                known.exchanges.push(exchange.clone());
+            }
+        }
+        for queue in &topology.queues {
+            match known.queues.iter_mut().find(|other| other.name == queue.name) {
+                Some(other) => *other = queue.clone(),
+                None => known.queues.push(queue.clone()),
+            }
+        }
+        for binding in &topology.bindings {
+            if !known.bindings.contains(binding) {
+                known.bindings.push(binding.clone());
+            }
+        }
+    }
+
+    pub(super) fn all(&self) -> Topology {
+        self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What one queue needs: itself, its bindings and their exchanges.
+    pub(super) fn of_queue(&self, queue: &Name) -> Topology {
+        let mut topology = self.all();
+        topology.queues.retain(|other| other.name == *queue);
+        topology.bindings.retain(|binding| binding.queue == *queue);
+        topology.exchanges.retain(|exchange| topology.bindings.iter().any(|binding| binding.exchange == exchange.name));
+        topology
+    }
+
+    /// Declares a topology. What exists with other arguments is adopted, with one warning each; the first other failure is returned
+    /// after the rest was tried.
+    pub(super) async fn declare(&self, link: &Link, topology: &Topology) -> Result<(), Failure> {
+        let mut declaring = Declaring { registry: self, link, channel: None, first: Ok(()) };
+        for exchange in &topology.exchanges {
+            let outcome = declaring.exchange(exchange).await;
+            declaring.note(&exchange.name, outcome)?;
+        }
+        for queue in &topology.queues {
+            let outcome = declaring.queue(queue).await;
+            declaring.note(&queue.name, outcome)?;
+        }
+        for binding in &topology.bindings {
+            let outcome = declaring.binding(binding).await;
+            declaring.note(&binding.queue, outcome)?;
+        }
+        if let Some(channel) = declaring.channel {
+            link.close_channel(&channel).await;
+        }
+        declaring.first
+    }
+
+    fn adopt(&self, name: &Name, failure: &Failure) {
+        if self.adopted.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
+            warn!(name = &**name, difference = %failure, "exists on the broker with other arguments, used as it is");
+        }
+    }
+}
+
+/// One round of declaring. A refusal closes the channel, so the next declaration opens another one.
+struct Declaring<'a> {
+    registry: &'a Registry,
+    link: &'a Link,
+    channel: Option<Channel>,
+    first: Result<(), Failure>,
+}
+
+impl Declaring<'_> {
+    async fn channel(&mut self) -> Result<Channel, Failure> {
+        match &self.channel {
+            Some(channel) if channel.status().connected() => Ok(channel.clone()),
+            _ => Ok(self.channel.insert(self.link.consuming_channel().await?).clone()),
+        }
+    }
+
+    async fn exchange(&mut self, exchange: &Exchange) -> Result<(), Failure> {
+        let name = short("exchange", &exchange.name)?;
+        let channel = self.channel().await?;
+        let kind = match exchange.kind {
+            ExchangeKind::Direct => LapinKind::Direct,
+            ExchangeKind::Topic => LapinKind::Topic,
+            ExchangeKind::Fanout => LapinKind::Fanout,
+        };
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        self.link.ask("declare an exchange", channel.exchange_declare(name, kind, options, FieldTable::default())).await
+    }
+
+    async fn queue(&mut self, queue: &Queue) -> Result<(), Failure> {
+        let name = short("queue", &queue.name)?;
+        let channel = self.channel().await?;
+        let options = QueueDeclareOptions {
+            durable: queue.durable,
+            exclusive: queue.exclusive,
+            auto_delete: queue.auto_delete,
+            ..QueueDeclareOptions::default()
+        };
+        let mut arguments = FieldTable::default();
+        if let Some(after) = queue.expires {
+            arguments.insert("x-expires".into(), expires(after));
+        }
+        self.link.ask("declare a queue", channel.queue_declare(name, options, arguments)).await.map(drop)
+    }
+
+    async fn binding(&mut self, binding: &Binding) -> Result<(), Failure> {
+        let (queue, exchange) = (short("queue", &binding.queue)?, short("exchange", &binding.exchange)?);
+        let key = short("routing key", &binding.routing_key)?;
+        let channel = self.channel().await?;
+        let options = QueueBindOptions::default();
+        self.link.ask("bind a queue", channel.queue_bind(queue, exchange, key, options, FieldTable::default())).await
+    }
+
+    fn note(&mut self, name: &Name, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        match outcome {
+            Err(failure) if failure.is_lost() => return Err(failure),
+            Err(failure) if failure.code() == Some(PRECONDITION_FAILED) => self.registry.adopt(name, &failure),
+            Err(failure) if self.first.is_ok() => self.first = Err(failure),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// RabbitMQ takes 1 ms and more, and at most 32 bits of them.
+fn expires(after: Duration) -> AMQPValue {
+    let ms = after.as_millis().clamp(1, u128::from(u32::MAX));
+    match i32::try_from(ms) {
+        Ok(ms) => AMQPValue::LongInt(ms),
+        Err(_) => AMQPValue::LongLongInt(ms as i64),
+    }
+}
+
+/// Asks for a queue without making one.
+pub(super) async fn queue_status(link: &Link, queue: &Name) -> Result<Option<QueueStatus>, Failure> {
+    let name = short("queue", queue)?;
+    let channel = link.consuming_channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let answer = link.ask("look at a queue", channel.queue_declare(name, options, FieldTable::default())).await;
+    link.close_channel(&channel).await;
+    match answer {
+        Ok(queue) => Ok(Some(QueueStatus { messages: queue.message_count(), consumers: queue.consumer_count() })),
+        Err(failure) if failure.code() == Some(NOT_FOUND) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
