@@ -26,6 +26,7 @@ pub use dependency::{
     AuthToken, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext, UserId,
     parse_duration,
 };
+pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
 pub use error::{Error, ErrorKind, Result};
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
@@ -35,7 +36,7 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, ContextValue, Dependency, FromWorker, Has, Language, ServiceProxy,
-        SetupContext, UserId, WorkerContext,
+        App, Call, CallError, Client, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language,
+        ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
     };
 }
