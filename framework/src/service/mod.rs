@@ -4,6 +4,8 @@
 
 mod answer;
 mod contract;
+#[doc(hidden)]
+pub mod expansion;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
