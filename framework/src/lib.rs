@@ -17,6 +17,7 @@ pub mod protocol;
 pub mod service;
 mod task;
 pub mod transport;
+mod worker;
 
 pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::Settings;
@@ -27,13 +28,16 @@ pub use dependency::{
     parse_duration,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
+/// The crate that log lines are written with.
+pub use tracing;
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, ContextValue, Dependency, FromWorker, Has, Language, ServiceProxy,
-        SetupContext, UserId, WorkerContext,
+        App, Call, CallError, Client, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language,
+        ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
     };
 }

@@ -17,8 +17,9 @@ pub use crate::{
     service::expansion::*,
     service::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
-        Service, ServiceDescriptor, Text, WorkerCall, arguments, inject, refuse, run_worker,
+        Service, ServiceDescriptor, Text, WorkerCall,
     },
+    worker::{arguments, inject, refuse, run_worker},
 };
 
 use std::process::ExitCode;

@@ -4,9 +4,12 @@
 
 mod answer;
 mod contract;
+<<<<<<< HEAD
 #[doc(hidden)]
 pub mod expansion;
 mod worker;
+=======
+>>>>>>> main
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +19,6 @@ use futures_util::future::BoxFuture;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Contract, ContractInfo, Covered},
-    worker::{arguments, inject, refuse, run_worker},
 };
 use crate::{
     codec::Format,
