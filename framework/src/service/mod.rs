@@ -4,12 +4,8 @@
 
 mod answer;
 mod contract;
-<<<<<<< HEAD
 #[doc(hidden)]
 pub mod expansion;
-mod worker;
-=======
->>>>>>> main
 
 use std::{sync::Arc, time::Duration};
 
