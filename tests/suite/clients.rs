@@ -57,7 +57,9 @@ async fn a_method_has_the_name_that_its_attribute_gives() {
     let app = App::new().service::<ClientsEcho>().start().await.unwrap();
     assert_eq!(app.client::<ClientsEchoClient>().other().await.unwrap(), 3);
     match app.proxy().call("clients_echo", "other").await {
-        Err(CallError::MethodNotFound { service, method }) => assert_eq!((&*service, &*method), ("clients_echo", "other")),
+        Err(CallError::MethodNotFound { service, method }) => {
+            assert_eq!((&*service, &*method), ("clients_echo", "other"))
+        }
         other => panic!("{other:?}"),
     }
     app.stop().await.unwrap();

@@ -52,12 +52,8 @@ async fn raw(broker: &str, content_type: Option<&'static str>, body: impl Into<B
         correlation_id: Some("1".into()),
         ..Properties::default()
     };
-    let message = Message {
-        exchange: "nameko-rpc".into(),
-        routing_key: "codecs.double".into(),
-        properties,
-        body: body.into(),
-    };
+    let message =
+        Message { exchange: "nameko-rpc".into(), routing_key: "codecs.double".into(), properties, body: body.into() };
     requester.request(message).await.unwrap();
     let reply = replies.next().await;
     transport.close().await;

@@ -27,7 +27,10 @@ struct ContextOuter {
 #[service(name = "context_outer")]
 impl ContextOuter {
     #[rpc]
-    async fn relay(&self, #[inject] cx: WorkerContext) -> kinoko::Result<(String, Vec<String>, Option<String>, Option<String>)> {
+    async fn relay(
+        &self,
+        #[inject] cx: WorkerContext,
+    ) -> kinoko::Result<(String, Vec<String>, Option<String>, Option<String>)> {
         let (stack, language, tenant) = self.inner.seen().context("tenant", "overridden").await?;
         Ok((cx.call_id().to_owned(), stack, language, tenant))
     }
@@ -51,7 +54,8 @@ impl ContextOuter {
 async fn context_and_call_id_stack_pass_along_nested_calls() {
     let app = App::new().service::<ContextInner>().service::<ContextOuter>().start().await.unwrap();
     let outer = app.client::<ContextOuterClient>();
-    let (own, stack, language, tenant) = outer.relay().context("language", "fr").context("tenant", "acme").await.unwrap();
+    let (own, stack, language, tenant) =
+        outer.relay().context("language", "fr").context("tenant", "acme").await.unwrap();
     assert_eq!(stack.len(), 3, "the caller outside, the outer worker, the inner one: {stack:?}");
     assert!(stack[0].starts_with("standalone_rpc_client."), "{stack:?}");
     assert_eq!(stack[1], own);

@@ -3,14 +3,14 @@
 use kinoko::{CallError, prelude::*};
 
 #[derive(Debug, PartialEq, thiserror::Error, ServiceError)]
-pub enum NoSuch {
+pub(crate) enum NoSuch {
     #[error("no {0}")]
     Item(u32),
 }
 
 /// What both services below serve.
 #[contract(name = "contracts_items")]
-pub trait Items {
+pub(crate) trait Items {
     /// An item's name.
     async fn name(&self, id: u32) -> Result<String, NoSuch>;
     /// How many there are.

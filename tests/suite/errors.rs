@@ -5,7 +5,13 @@ use kinoko::{CallError, Fault, ServiceError as _, prelude::*};
 #[derive(Debug, PartialEq, thiserror::Error, ServiceError)]
 enum StockError {
     #[error("only {left} of {sku} left")]
-    #[fault(code = "OUT_OF_STOCK", http = 409, grpc = "FAILED_PRECONDITION", retry = false, path = "shop.errors.OutOfStock")]
+    #[fault(
+        code = "OUT_OF_STOCK",
+        http = 409,
+        grpc = "FAILED_PRECONDITION",
+        retry = false,
+        path = "shop.errors.OutOfStock"
+    )]
     OutOfStock { sku: String, left: u32 },
     #[error("no article {0}")]
     #[fault(http = 404)]
