@@ -1,10 +1,20 @@
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
 use kinoko::{
     protocol::Message,
-    transport::{Queue, Topology},
+    transport::{Delivery, DeliverySink, Queue, Topology},
 };
-use kinoko_tests::{PrivateBroker, Raw, amqp_uri, body, captured_log, message, soon, unique};
+use kinoko_tests::{PrivateBroker, Raw, amqp_uri, body, captured_log, eventually, message, soon, unique};
 
-use crate::support::{Echo, open};
+use crate::support::{Echo, open, queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
@@ -124,4 +134,129 @@ async fn connections_closed_by_the_broker_come_back() {
     assert_eq!(soon("a status", echo.transport.queue_status(&old)).await.unwrap(), None);
     assert_eq!(echo.losses(), (1, 1));
     soon("a close", echo.transport.close()).await;
+}
+
+/// Holds up the transport's thread at its first delivery, which no real sink may do.
+struct Dam {
+    gate: Mutex<mpsc::Receiver<()>>,
+    passed: AtomicUsize,
+}
+
+impl DeliverySink for Dam {
+    fn deliver(&self, delivery: Delivery) {
+        if self.passed.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.gate.lock().unwrap().recv().unwrap();
+        }
+        delivery.ack();
+    }
+
+    fn lost(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn cancel_hands_back_what_was_on_its_way() {
+    const COUNT: usize = 1000;
+    let (transport, other) = (open(&amqp_uri()).await, open(&amqp_uri()).await);
+    let queue = queue();
+    let name = queue.name.clone();
+    let raw = Raw::connect(&amqp_uri()).await;
+    soon("a declaration", transport.declare(Topology { queues: vec![queue], ..Topology::default() })).await.unwrap();
+    for number in 0..COUNT {
+        raw.publish(&name, number.to_string().as_bytes(), Default::default()).await;
+    }
+    let waiting = |count: usize| {
+        let (other, name) = (other.clone(), name.clone());
+        async move {
+            let count = u32::try_from(count).unwrap();
+            let counted =
+                || async { other.queue_status(&name).await.unwrap().filter(|status| status.messages == count) };
+            eventually(Duration::from_secs(20), "the count of waiting messages", counted).await
+        }
+    };
+    waiting(COUNT).await;
+    let (open_gate, gate) = mpsc::channel();
+    let dam = Arc::new(Dam { gate: Mutex::new(gate), passed: AtomicUsize::new(0) });
+    let consumer = soon("a consumer", transport.consume(name.clone(), COUNT as u16, dam.clone())).await.unwrap();
+    waiting(0).await;
+    let cancelling = tokio::spawn(async move { consumer.cancel().await });
+    open_gate.send(()).unwrap();
+    soon("the cancel", cancelling).await.unwrap();
+    let passed = dam.passed.load(Ordering::SeqCst);
+    assert!((1..COUNT).contains(&passed), "{passed} of {COUNT} reached the sink");
+    let status = waiting(COUNT - passed).await;
+    assert_eq!(status.consumers, 0);
+    assert_eq!(dam.passed.load(Ordering::SeqCst), passed, "nothing reaches the sink after the cancel");
+    soon("a close", transport.close()).await;
+    soon("a close", other.close()).await;
+    raw.delete_queue(&name).await;
+}
+
+/// RELIABILITY, "Sequences that work" 1: cut the connections between replies and their acknowledgements, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn nothing_is_acknowledged_unanswered_when_connections_are_cut() {
+    const COUNT: usize = 30_000;
+    const CUTS: usize = 5;
+    let broker = Arc::new(PrivateBroker::start_new());
+    let requests = unique("broker.requests");
+    let replies = unique("broker.replies");
+    let raw = Raw::connect(&broker.uri()).await;
+    raw.declare_queue(&requests, &[]).await;
+    raw.declare_queue(&replies, &[]).await;
+    for number in 0..COUNT {
+        raw.publish(&requests, number.to_string().as_bytes(), Default::default()).await;
+    }
+    drop(raw);
+    let echo = Echo::with_queue(open(&broker.uri()).await, Queue::durable(requests.clone())).await;
+    echo.consumer.grow(190);
+    let (transport, losses) = (echo.transport.clone(), echo.deliveries.losses());
+    let server = tokio::spawn({
+        let replies = replies.clone();
+        async move {
+            loop {
+                let delivery = echo.deliveries.next().await;
+                let reply = Message {
+                    routing_key: replies.clone().into(),
+                    body: delivery.message().body.clone(),
+                    ..Message::default()
+                };
+                // A task for each, as a service has it; what fails goes back to its queue.
+                tokio::spawn(async move { delivery.reply(reply).await });
+            }
+        }
+    });
+    for _ in 0..CUTS {
+        let broker = broker.clone();
+        tokio::task::spawn_blocking(move || broker.ctl(&["close_all_connections", "cut"])).await.unwrap();
+    }
+    let (request_queue, reply_queue) = (requests.clone().into(), replies.clone().into());
+    let drained = || async {
+        let status = transport.queue_status(&request_queue).await.unwrap()?;
+        (status.messages == 0).then_some(())
+    };
+    eventually(Duration::from_secs(60), "every request was taken", drained).await;
+    // Closing flushes what is still unsettled, and hands back what is not answered: so this is the final count.
+    server.abort();
+    soon("a close", transport.close()).await;
+    let cuts = *losses.borrow();
+    assert!(cuts >= 2, "the connections were cut {cuts} times while it worked");
+
+    let witness = Echo::with_queue(open(&broker.uri()).await, Queue::durable(replies.clone())).await;
+    let left = soon("a status", witness.transport.queue_status(&request_queue)).await.unwrap().unwrap().messages;
+    let mut answered = HashSet::new();
+    let all = soon("a status", witness.transport.queue_status(&reply_queue)).await.unwrap().unwrap().messages + 10;
+    for _ in 0..all {
+        let delivery = witness.deliveries.next().await;
+        answered.insert(body(delivery.message()));
+        delivery.ack();
+        if answered.len() + left as usize >= COUNT {
+            break;
+        }
+    }
+    assert!(answered.len() + left as usize >= COUNT, "{} answered, {left} left of {COUNT}", answered.len());
+    soon("a close", witness.transport.close()).await;
 }

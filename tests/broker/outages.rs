@@ -65,7 +65,7 @@ async fn kill_and_restart_under_requests() {
     let withdrawn = echo.requester.request(message("", &echo.queue, "withdrawn"));
     assert!(timeout(Duration::from_millis(50), withdrawn).await.is_err(), "it waits for the broker");
     let waiting = echo.requester.request(message("", &echo.queue, "waited"));
-    let waiting = tokio::spawn(async move { waiting.await });
+    let waiting = tokio::spawn(waiting);
 
     let (broker, up) = tokio::task::spawn_blocking(move || {
         broker.start();

@@ -86,7 +86,7 @@ async fn refusal_that_comes_late_ends_every_wait() {
         let transport = transport.clone();
         async move { transport.open_requester("late", Replies::new().0).await.map(drop) }
     });
-    tokio::task::spawn_blocking(move || {
+    let _broker = tokio::task::spawn_blocking(move || {
         broker.start();
         broker
     })
