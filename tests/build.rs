@@ -3,7 +3,11 @@
 use std::env;
 
 fn main() {
-    for (variable, cfg) in [("KINOKO_TEST_AMQP_URI", "broker"), ("KINOKO_TEST_RABBITMQ_SERVER", "private_broker")] {
+    for (variable, cfg) in [
+        ("KINOKO_TEST_AMQP_URI", "broker"),
+        ("KINOKO_TEST_RABBITMQ_SERVER", "private_broker"),
+        ("KINOKO_TEST_PYTHON_NAMEKO2", "python"),
+    ] {
         println!("cargo::rerun-if-env-changed={variable}");
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         if env::var_os(variable).is_some_and(|value| !value.is_empty()) {

@@ -1,1 +1,49 @@
-//! x
+//! The attributes and derives of kinoko.
+//!
+//! Their documentation is on the re-exports in `kinoko`, where its examples run. Each macro goes the same way: `args` and
+//! `model` read and collect every mistake, `check` has the rules over several items, `expand` writes code and cannot fail.
+
+mod args;
+mod check;
+mod diag;
+mod expand;
+mod model;
+mod syntax;
+
+use proc_macro::TokenStream;
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::service(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn contract(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::contract(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn rpc(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("rpc", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::main(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_derive(Dependencies, attributes(dependency))]
+pub fn dependencies(item: TokenStream) -> TokenStream {
+    expand::dependencies(item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_derive(ServiceError, attributes(fault))]
+pub fn service_error(item: TokenStream) -> TokenStream {
+    expand::service_error(item.into()).into()
+}

@@ -3,7 +3,8 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -33,11 +34,9 @@ pub fn captured_log() -> String {
     static BUFFER: OnceLock<Buffer> = OnceLock::new();
     let buffer = BUFFER.get_or_init(|| {
         let buffer = Buffer::default();
-        tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("kinoko=trace"))
-            .with_ansi(false)
-            .with_writer(buffer.clone())
-            .init();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(buffer.clone());
+        let kinoko = Targets::new().with_target("kinoko", LevelFilter::TRACE);
+        tracing_subscriber::registry().with(lines.with_filter(kinoko)).init();
         buffer
     });
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

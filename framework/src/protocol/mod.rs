@@ -2,11 +2,17 @@
 //!
 //! Pure and synchronous: nothing here connects, waits or spawns. The facts are Nameko's; `docs/reference/wire-protocol.md` tells them.
 
+mod args;
+pub(crate) mod context_data;
+mod envelope;
+mod fault;
 mod message;
 mod name;
-#[allow(dead_code)]
 pub(crate) mod names;
 
+pub use args::{ArgError, Args, Param, decode_args};
+pub use envelope::{decode_reply, encode_reply, encode_request};
+pub use fault::{Fault, FaultMeta, ServiceError};
 pub use message::{Headers, Message, Properties};
 pub use name::Name;
 

@@ -169,7 +169,7 @@ impl Future for Publishing {
 ///
 /// Dropped without a verdict it goes back to its queue: a worker that vanishes loses nothing.
 pub struct Delivery {
-    message: Message,
+    message: Arc<Message>,
     redelivered: bool,
     ticket: Option<Ticket>,
 }
@@ -187,7 +187,7 @@ pub trait Settler: Send + Sync + 'static {
     fn ack(&self, tag: u64);
 
     /// The message goes back to its queue, marked as redelivered.
-    fn requeue(&self, tag: u64, message: Message);
+    fn requeue(&self, tag: u64, message: Arc<Message>);
 
     /// Publishes the reply, then acknowledges: the broker never has the acknowledgement without the reply.
     /// Resolves when the reply is written. When it fails, the delivery goes back to its queue.
@@ -196,12 +196,12 @@ pub trait Settler: Send + Sync + 'static {
 
 impl Delivery {
     /// What a transport hands to a [`DeliverySink`].
-    pub fn new(message: Message, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
-        Self { message, redelivered, ticket: Some(Ticket { tag, settler }) }
+    pub fn new(message: impl Into<Arc<Message>>, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
+        Self { message: message.into(), redelivered, ticket: Some(Ticket { tag, settler }) }
     }
 
     /// The message.
-    pub fn message(&self) -> &Message {
+    pub fn message(&self) -> &Arc<Message> {
         &self.message
     }
 
@@ -234,7 +234,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.settler.requeue(ticket.tag, std::mem::take(&mut self.message));
+            ticket.settler.requeue(ticket.tag, self.message.clone());
         }
     }
 }

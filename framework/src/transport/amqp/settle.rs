@@ -51,7 +51,7 @@ impl Settler for ChannelSettler {
         self.queue_ack(tag);
     }
 
-    fn requeue(&self, tag: u64, _message: Message) {
+    fn requeue(&self, tag: u64, _message: Arc<Message>) {
         self.queue_nack(tag);
     }
 

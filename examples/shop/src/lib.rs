@@ -1,0 +1,12 @@
+//! The shop: all its services in one process.
+
+pub mod demo;
+
+use inventory::InventoryService;
+use kinoko::App;
+use orders::OrdersService;
+
+/// Every service of the shop.
+pub fn app() -> App {
+    App::new().service::<InventoryService>().service::<OrdersService>()
+}

@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use syn::{Attribute, Ident, Path};
+
+use super::{entries, inside, unknown_key, value::wire_name};
+use crate::diag::Diag;
+
+/// `#[rpc(…)]`
+#[derive(Default)]
+pub(crate) struct RpcArgs {
+    pub(crate) name: Option<(Ident, String)>,
+    pub(crate) expected: Option<Expected>,
+    pub(crate) sensitive: Vec<Ident>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_workers: Option<(Ident, usize)>,
+}
+
+/// The errors that are part of a method's normal life.
+pub(crate) struct Expected {
+    pub(crate) key: Ident,
+    pub(crate) variants: Vec<Path>,
+}
+
+const KEYS: [&str; 5] = ["name", "expected", "sensitive", "timeout", "max_workers"];
+
+impl RpcArgs {
+    pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
+        let mut args = Self::default();
+        for entry in entries(inside(attr, "timeout = \"5s\"", diag), "name = \"…\"", diag) {
+            match entry.key.to_string().as_str() {
+                "name" => {
+                    let name = entry.text("place_order", diag).and_then(|text| wire_name(&text, "a method", diag));
+                    args.name = name.map(|name| (entry.key, name));
+                }
+                "expected" => {
+                    let variants = entry.paths("OrderError::OutOfStock", diag);
+                    args.expected = Some(Expected { key: entry.key, variants });
+                }
+                "sensitive" => {
+                    for path in entry.paths("password", diag) {
+                        match path.get_ident() {
+                            Some(name) => args.sensitive.push(name.clone()),
+                            None => diag.on(path, "`sensitive` takes names of parameters: `sensitive(password)`"),
+                        }
+                    }
+                }
+                "timeout" => args.timeout = entry.duration(diag),
+                "max_workers" => args.max_workers = entry.count(diag).map(|count| (entry.key, count)),
+                _ => unknown_key(&entry, "rpc", &KEYS, diag),
+            }
+        }
+        args
+    }
+}

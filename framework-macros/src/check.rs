@@ -1,0 +1,158 @@
+//! Rules over several items at once, and over whole signatures and heads.
+
+use std::collections::HashMap;
+
+use quote::ToTokens;
+use syn::{
+    FnArg, GenericParam, Generics, Ident, ItemImpl, ItemTrait, PathArguments, ReceiverKind, Safety, Signature, Type, TypePath,
+    ext::IdentExt,
+};
+
+use crate::{
+    diag::Diag,
+    model::{ErrorKind, ErrorModel, MethodModel, ungrouped},
+};
+
+/// What every method that callers reach has to look like.
+pub(crate) fn signature(sig: &Signature, diag: &mut Diag) {
+    receiver(sig, diag);
+    method_generics(&sig.generics, diag);
+    if let Some(word) = &sig.constness {
+        diag.on(word, "an entrypoint runs in a worker, never in a constant: leave `const` out");
+    }
+    match &sig.safety {
+        Safety::Unsafe(word) => diag.on(word, "an entrypoint cannot be unsafe: callers can promise nothing"),
+        Safety::Safe(word) => diag.on(word, "`safe` has no meaning here: leave it out"),
+        Safety::Default => {}
+    }
+    if let Some(abi) = &sig.abi {
+        diag.on(abi, "an entrypoint is called by the framework: leave `extern` out");
+    }
+    if let Some(variadic) = &sig.variadic {
+        diag.on(variadic, "callers pass parameters by name: write `Vec<T>` instead of `...`");
+    }
+}
+
+fn receiver(sig: &Signature, diag: &mut Diag) {
+    let text = "an entrypoint takes `&self`: workers share the service, so use a `Mutex` or an atomic for state";
+    match sig.inputs.first() {
+        Some(FnArg::Receiver(receiver)) => match &receiver.kind {
+            ReceiverKind::Reference(_, None, None) if receiver.mutability.is_none() => {}
+            ReceiverKind::Reference(_, Some(lifetime), None) => {
+                diag.on(lifetime, "leave the lifetime out: an entrypoint takes `&self`");
+            }
+            _ => diag.on(receiver, text),
+        },
+        Some(FnArg::Typed(_)) | None => diag.on(&sig.ident, text),
+    }
+}
+
+fn method_generics(generics: &Generics, diag: &mut Diag) {
+    let text = "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
+    for param in &generics.params {
+        match param {
+            GenericParam::Lifetime(lifetime) => {
+                diag.on(lifetime, "an entrypoint has no lifetime parameters: leave them out, borrows last as long as the call");
+            }
+            GenericParam::Type(_) | GenericParam::Const(_) => diag.on(param, text),
+        }
+    }
+    if let Some(clause) = &generics.where_clause {
+        diag.on(clause, "an entrypoint has no bounds: its types are concrete");
+    }
+}
+
+/// Names that are taken twice, and names that the client has itself.
+pub(crate) fn methods(methods: &[MethodModel], diag: &mut Diag) {
+    let mut names: HashMap<&str, &MethodModel> = HashMap::new();
+    for method in methods {
+        if method.ident.unraw() == "from_service" {
+            let text = "`from_service` is the client's own: give the method another name and keep this one for callers with \
+                        `#[rpc(name = \"from_service\")]`";
+            diag.on(&method.ident, text);
+        }
+        // With `cfg` on both, there may be one of them in each build.
+        match names.insert(&method.wire_name, method) {
+            Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
+                let text = format!("two methods named `{}`: a caller could not choose; rename one of them", method.wire_name);
+                diag.at(method.renamed.unwrap_or(method.span()), text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// In a block that serves a contract, names come from the contract.
+pub(crate) fn contract_service(methods: &[MethodModel], diag: &mut Diag) {
+    for method in methods {
+        if let Some(span) = method.renamed {
+            diag.at(span, "the contract names its methods: write `name` there, or leave it out");
+        }
+    }
+}
+
+/// The part of a service block before its braces. Gives the type's name.
+pub(crate) fn service_head(head: &ItemImpl, diag: &mut Diag) -> Option<Ident> {
+    let clean = diag.count();
+    if let Some((path, _)) = &head.trait_ {
+        let name = path.to_token_stream().to_string().replace(' ', "");
+        let text = format!(
+            "`#[service]` goes on the inherent block, `impl {0} {{ … }}`; a contract's trait is served by \
+             `#[service(contract = {name})] impl {0} {{}}` beside this block",
+            head.self_ty.to_token_stream()
+        );
+        diag.on(path, text);
+    }
+    if !head.generics.params.is_empty() {
+        diag.on(&head.generics, "a service is one concrete type: the container could not choose; write the concrete type");
+    }
+    if let Some(word) = &head.unsafety {
+        diag.on(word, "a service block cannot be unsafe: leave `unsafe` out");
+    }
+    let ident = match ungrouped(&head.self_ty) {
+        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
+        _ => None,
+    };
+    match ident {
+        Some(last) if matches!(last.arguments, PathArguments::None) => {
+            (diag.count() == clean).then(|| last.ident.clone())
+        }
+        // Told above.
+        Some(_) if !head.generics.params.is_empty() => None,
+        Some(last) => {
+            diag.on(&last.arguments, "a service is a struct without parameters: put it into a struct of its own");
+            None
+        }
+        None => {
+            diag.on(&head.self_ty, "a service is a struct: write `impl SomeStruct`");
+            None
+        }
+    }
+}
+
+/// The part of a contract before its braces.
+pub(crate) fn contract_head(head: &ItemTrait, diag: &mut Diag) {
+    if !head.generics.params.is_empty() {
+        diag.on(&head.generics, "a contract is the same for all callers: write concrete types instead of parameters");
+    } else if let Some(clause) = &head.generics.where_clause {
+        diag.on(clause, "a contract has no bounds: leave `where` out");
+    }
+    if let Some(word) = &head.unsafety {
+        diag.on(word, "a contract cannot be unsafe: callers can promise nothing");
+    }
+    if let Some(word) = &head.modifiers.auto_token {
+        diag.on(word, "a contract is implemented by its service: leave `auto` out");
+    }
+}
+
+/// One code for two variants of an error.
+pub(crate) fn codes(model: &ErrorModel, diag: &mut Diag) {
+    let mut seen: Vec<&str> = Vec::new();
+    for variant in &model.variants {
+        let ErrorKind::Data { code, code_span, .. } = &variant.kind else { continue };
+        if seen.contains(&code.as_str()) {
+            diag.at(*code_span, format!("code `{code}` is used twice: the caller could not tell the variants apart"));
+        }
+        seen.push(code);
+    }
+}

@@ -1,0 +1,102 @@
+//! The error sink: every mistake of one macro call is collected before any is told.
+
+use std::fmt::Display;
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+
+/// Collects errors. What was wrong comes first in each text, then what to write instead.
+#[derive(Default)]
+pub(crate) struct Diag {
+    errors: Vec<syn::Error>,
+}
+
+impl Diag {
+    /// An error at one place.
+    pub(crate) fn at(&mut self, span: Span, text: impl Display) {
+        self.errors.push(syn::Error::new(span, text));
+    }
+
+    /// An error over all of these tokens.
+    pub(crate) fn on(&mut self, tokens: impl ToTokens, text: impl Display) {
+        self.errors.push(syn::Error::new_spanned(tokens, text));
+    }
+
+    /// An error of syn's.
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.errors.push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// How many errors there are so far: whoever compares two counts knows whether a step was clean.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// The errors as `compile_error!` calls.
+    pub(crate) fn into_tokens(self) -> TokenStream {
+        self.errors.iter().map(syn::Error::to_compile_error).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.errors.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// ``the keys are `a`, `b` `` with the likely slip first, for errors about an unknown word.
+pub(crate) fn known(word: &str, what: &str, known: &[&str]) -> String {
+    let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`? {what}: {list}"),
+        None => format!("{what}: {list}"),
+    }
+}
+
+/// The candidate nearest to `word`, if one is near enough to be a slip.
+fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    candidates
+        .iter()
+        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), *candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance, with a swap of neighbours as one step.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for i in 0..=left.len() {
+        for j in 0..=right.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let replace = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
+                    let mut least = replace.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                    if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                        least = least.min(rows[i - 2][j - 2] + 1);
+                    }
+                    least
+                }
+            };
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_named_and_all_known_words_are_listed() {
+        assert_eq!(known("naem", "the keys are", &["name", "wire"]), "did you mean `name`? the keys are: `name`, `wire`");
+        assert_eq!(known("colour", "the keys are", &["name", "wire"]), "the keys are: `name`, `wire`");
+    }
+}

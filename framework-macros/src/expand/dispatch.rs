@@ -1,0 +1,149 @@
+//! One arm for each method: decode, inject, call, answer.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Path, spanned::Spanned};
+
+use super::{
+    arguments,
+    output::{Reply, split},
+};
+use crate::{
+    model::{MethodModel, ParamKind, ParamModel, Pass},
+    syntax::{at, copied, hidden},
+};
+
+/// What the arms run on.
+pub(super) struct Target<'a> {
+    /// The path in front of the method's name: `Orders`, or `<Self as Inventory>`.
+    pub(super) callee: TokenStream,
+    /// The type whose hooks run and which `#[inject]` asks.
+    pub(super) hooks: TokenStream,
+    /// A variable of type `Arc`: whose methods are called.
+    pub(super) service: &'a Ident,
+    /// A variable of type `Arc<hooks>`.
+    pub(super) dependencies: &'a Ident,
+    /// The variable of the call.
+    pub(super) call: &'a Ident,
+}
+
+/// The structs of arguments, and the `match` over the call's index.
+pub(super) fn expand(methods: &[MethodModel], target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let structs = methods.iter().map(|method| arguments::expand(method, k));
+    let arms = methods.iter().map(|method| arm(method, target, k));
+    let call = target.call;
+    quote! {
+        #(#structs)*
+        match #call.index {
+            #(#arms)*
+            _ => #k::no_such_method(#call),
+        }
+    }
+}
+
+fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let span = at(method.span());
+    let (index, cfgs) = (method.index, &method.cfgs);
+    let arguments_struct = arguments::name(method);
+    let Target { callee, hooks, service, dependencies, call } = target;
+    let args = Ident::new("args", hidden(method.span()));
+    let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
+    let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
+    let passed = method.params.iter().map(|param| passed(param, k));
+    let mut name = method.ident.clone();
+    name.set_span(span);
+    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
+    let value = quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait);
+    let (Reply { ok, err, .. }, result) = (Reply::of(method, k), split(method, &value, k));
+    let expected = expected(&method.expected, &err);
+    let worker = quote_spanned! {span=>
+        #k::run_worker::<#hooks, #ok, #err>(&*#dependencies, &#call, #expected, async {
+            #(#injected)*
+            #(#decoded)*
+            ::core::result::Result::Ok(#result)
+        })
+    };
+    quote_spanned! {span=>
+        #(#cfgs)*
+        #index => ::std::boxed::Box::pin(async move {
+            let #args = match #k::arguments::<#arguments_struct<'_>>(&#call) {
+                ::core::result::Result::Ok(args) => args,
+                ::core::result::Result::Err(outcome) => return outcome,
+            };
+            #worker.await
+        }),
+    }
+}
+
+/// The variable that holds a parameter.
+fn local(param: &ParamModel) -> Ident {
+    let mut local = param.ident.clone();
+    local.set_span(hidden(param.ident.span()));
+    local
+}
+
+fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let (local, ty, span) = (local(param), copied(&param.ty), at(param.ty.span()));
+    let Target { hooks, dependencies, call, .. } = target;
+    quote_spanned! {span=>
+        let #local = match #k::inject::<#hooks, #ty>(&*#dependencies, &#call.context).await {
+            ::core::result::Result::Ok(value) => value,
+            ::core::result::Result::Err(fault) => return ::core::result::Result::Err(fault),
+        };
+    }
+}
+
+fn decoded(param: &ParamModel, place: usize, args: &Ident, k: &TokenStream) -> TokenStream {
+    let (local, slot) = (local(param), arguments::field(place));
+    let ParamKind::Argument { optional, default, .. } = &param.kind else { return TokenStream::new() };
+    let span = hidden(param.ident.span());
+    match default {
+        Some(default) => {
+            let at_value = at(default.span());
+            let default = quote_spanned!(at_value=> #k::default_argument(#default));
+            let value = format_ident!("value", span = span);
+            quote_spanned! {span=>
+                let #local = match #args.#slot {
+                    ::core::option::Option::Some(#value) => #value,
+                    ::core::option::Option::None => #default,
+                };
+            }
+        }
+        None if *optional => quote_spanned!(span=> let #local = ::core::option::Option::flatten(#args.#slot);),
+        None => quote_spanned! {span=>
+            let #local = ::core::option::Option::expect(#args.#slot, "required arguments are decoded");
+        },
+    }
+}
+
+fn passed(param: &ParamModel, k: &TokenStream) -> TokenStream {
+    let (local, span) = (local(param), at(param.ty.span()));
+    match arguments::pass(param) {
+        None | Some(Pass::Value) => quote_spanned!(span=> #local),
+        Some(Pass::Text) => quote_spanned!(span=> #k::Text::as_str(&#local)),
+        Some(Pass::Slice(_)) => quote_spanned!(span=> &*#local),
+        Some(Pass::Reference(_)) => quote_spanned!(span=> &#local),
+    }
+}
+
+/// A function that tells expected errors.
+fn expected(variants: &[Path], err: &TokenStream) -> TokenStream {
+    if variants.is_empty() {
+        return quote!(|_| false);
+    }
+    let patterns = variants.iter().map(|variant| {
+        let span = at(variant.span());
+        let variant = copied(variant);
+        // The error type itself stands for all its values.
+        if variant.to_string() == err.to_string() { quote_spanned!(span=> _) } else { quote_spanned!(span=> #variant { .. }) }
+    });
+    quote! {
+        |error| {
+            #[allow(unreachable_patterns, clippy::match_like_matches_macro)]
+            match error {
+                #(#patterns)|* => true,
+                _ => false,
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `#[derive(ServiceError)]`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{DeriveInput, spanned::Spanned};
+
+use super::{Crate, descriptor::option};
+use crate::{
+    model::{ErrorField, ErrorKind, ErrorModel, FieldNames, VariantModel},
+    syntax::{at, copied},
+};
+
+pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> TokenStream {
+    let krate = Crate::new(&model.krate);
+    let k = &krate.private;
+    let ident = &model.ident;
+    let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
+    let (to_fault, from_fault) =
+        if broken { (quote!(::core::unreachable!()), quote!(::core::unreachable!())) } else { bodies(model, k) };
+    quote! {
+        #[allow(deprecated, unused_variables, unreachable_code, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #[automatically_derived]
+            impl #impl_generics #k::ServiceError for #ident #type_generics #clause {
+                fn to_fault(&self) -> #k::Fault {
+                    #to_fault
+                }
+
+                fn from_fault(fault: &#k::Fault) -> ::core::option::Option<Self> {
+                    #from_fault
+                }
+            }
+        };
+    }
+}
+
+fn bodies(model: &ErrorModel, k: &TokenStream) -> (TokenStream, TokenStream) {
+    let arms = model.variants.iter().map(|variant| to_fault(variant, k));
+    let to_fault = if model.variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) };
+    let known = model.variants.iter().filter_map(|variant| from_data(variant, k));
+    let forwarded = model.variants.iter().filter_map(|variant| from_forwarded(variant));
+    let from_fault = quote! {
+        match ::core::option::Option::as_deref(&fault.code) {
+            #(#known)*
+            _ => {}
+        }
+        #(#forwarded)*
+        ::core::option::Option::None
+    };
+    (to_fault, from_fault)
+}
+
+/// `Self::Variant`, or `Self` for a struct.
+fn path(variant: &VariantModel) -> TokenStream {
+    let span = at(variant.span);
+    match &variant.ident {
+        Some(ident) => {
+            let ident = copied(ident);
+            quote_spanned!(span=> Self::#ident)
+        }
+        None => quote_spanned!(span=> Self),
+    }
+}
+
+fn local(place: usize) -> Ident {
+    format_ident!("field{place}")
+}
+
+fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
+    let (path, name, span) = (path(variant), &variant.name, at(variant.span));
+    match &variant.kind {
+        ErrorKind::Internal => {
+            quote_spanned!(span=> #path { .. } => #k::internal_variant(#name, self),)
+        }
+        ErrorKind::Forward => {
+            let member = variant.fields.first().map(|field| &field.member);
+            quote_spanned!(span=> #path { #member: inner } => #k::CallError::to_fault(inner),)
+        }
+        ErrorKind::Data { code, http, grpc, retry, path: python, .. } => {
+            let bound = variant.fields.iter().enumerate().map(|(place, field)| {
+                let (member, local) = (&field.member, local(place));
+                quote!(#member: #local)
+            });
+            let inserts = variant.fields.iter().enumerate().map(|(place, field)| {
+                let (key, local, travel) = (field.key(), local(place), travel(field, k));
+                quote!(#k::Map::insert(&mut data, ::std::string::String::from(#key), (#travel.to_value)(#local));)
+            });
+            let data = if variant.names == FieldNames::Unit {
+                quote!(::core::option::Option::None)
+            } else {
+                quote! {{
+                    let mut data = #k::Map::new();
+                    #(#inserts)*
+                    ::core::option::Option::Some(data)
+                }}
+            };
+            let python = python_path(variant, python.as_ref(), k);
+            let (http, grpc, retry) = (option(*http), option(grpc.as_ref()), option(*retry));
+            quote_spanned! {span=>
+                #path { #(#bound),* } => {
+                    const META: #k::FaultMeta = #k::FaultMeta {
+                        exc_type: #name,
+                        exc_path: #python,
+                        code: #code,
+                        http: #http,
+                        grpc: #grpc,
+                        retry: #retry,
+                    };
+                    let data = #data;
+                    #k::Fault::of_variant(&META, self, data)
+                }
+            }
+        }
+    }
+}
+
+/// What is written, or the module's path with dots and the variant's name: computed while compiling.
+fn python_path(variant: &VariantModel, written: Option<&String>, k: &TokenStream) -> TokenStream {
+    if let Some(written) = written {
+        return quote!(#written);
+    }
+    let name = format!("::{}", variant.name);
+    quote! {{
+        const RUST: &str = ::core::concat!(::core::module_path!(), #name);
+        const DOTTED: [u8; #k::dotted_len(RUST)] = #k::dotted(RUST);
+        #k::dotted_str(&DOTTED)
+    }}
+}
+
+/// Where a field's type is asked to travel: at the field, with one error for both directions.
+fn travel(field: &ErrorField, k: &TokenStream) -> TokenStream {
+    let (ty, span) = (copied(&field.ty), at(field.ty.span()));
+    quote_spanned!(span=> #k::travel::<#ty>())
+}
+
+fn from_data(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
+    let ErrorKind::Data { code, .. } = &variant.kind else { return None };
+    let (path, span) = (path(variant), at(variant.span));
+    let fields = variant.fields.iter().map(|field| {
+        let (member, key, travel) = (&field.member, field.key(), travel(field, k));
+        quote!(#member: (#travel.from_data)(fault.data.as_ref(), #key)?)
+    });
+    Some(quote_spanned! {span=>
+        ::core::option::Option::Some(#code) => return ::core::option::Option::Some(#path { #(#fields),* }),
+    })
+}
+
+fn from_forwarded(variant: &VariantModel) -> Option<TokenStream> {
+    let ErrorKind::Forward = variant.kind else { return None };
+    let (path, span) = (path(variant), at(variant.span));
+    let field = variant.fields.first()?;
+    let (member, ty) = (&field.member, copied(&field.ty));
+    Some(quote_spanned! {span=>
+        if let ::core::option::Option::Some(inner) = <#ty>::from_forwarded(fault) {
+            return ::core::option::Option::Some(#path { #member: inner });
+        }
+    })
+}

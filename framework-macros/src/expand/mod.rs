@@ -1,0 +1,121 @@
+//! From checked models to code. Cannot fail; what was wrong is emitted beside the code that is right.
+//!
+//! Everything is named by its absolute path, so that neither the user's imports nor their absence matter.
+
+mod arguments;
+mod client;
+mod contract;
+mod dependencies;
+mod descriptor;
+mod dispatch;
+mod error;
+mod main;
+mod output;
+mod service;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Path;
+
+use crate::{
+    args::{ContractArgs, MainArgs, ServiceArgs},
+    diag::Diag,
+    model::{ContractModel, DependenciesModel, ErrorModel, ServiceModel},
+    syntax::{ImplBlock, TraitBlock},
+};
+
+/// Where generated code finds kinoko.
+pub(crate) struct Crate {
+    root: TokenStream,
+    /// `kinoko::__private`
+    private: TokenStream,
+}
+
+impl Crate {
+    fn new(path: &Path) -> Self {
+        Self { root: path.to_token_stream(), private: quote!(#path::__private) }
+    }
+}
+
+pub(crate) fn service(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = ServiceArgs::parse(args, &mut diag);
+    let mut block = match ImplBlock::parse(&item) {
+        Ok(block) => block,
+        Err(error) => return unreadable(diag, error, item),
+    };
+    let model = ServiceModel::read(args, &mut block, &mut diag);
+    let code = model.map(|model| service::expand(&model, !diag.is_empty()));
+    let errors = diag.into_tokens();
+    show("service", quote!(#block #code #errors))
+}
+
+pub(crate) fn contract(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = ContractArgs::parse(args, &mut diag);
+    let mut block = match TraitBlock::parse(&item) {
+        Ok(block) => block,
+        Err(error) => return unreadable(diag, error, item),
+    };
+    let model = ContractModel::read(args, &mut block, &mut diag);
+    let code = contract::expand(&model, block, !diag.is_empty());
+    let errors = diag.into_tokens();
+    show("contract", quote!(#code #errors))
+}
+
+pub(crate) fn dependencies(item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let input = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let model = DependenciesModel::read(&input, &mut diag);
+    let code = dependencies::expand(&model, &input, !diag.is_empty());
+    let errors = diag.into_tokens();
+    show("Dependencies", quote!(#code #errors))
+}
+
+pub(crate) fn service_error(item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let input = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let model = ErrorModel::read(&input, &mut diag);
+    let code = error::expand(&model, &input, !diag.is_empty());
+    let errors = diag.into_tokens();
+    show("ServiceError", quote!(#code #errors))
+}
+
+pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = MainArgs::parse(args, &mut diag);
+    let code = main::expand(&args, item, &mut diag);
+    let errors = diag.into_tokens();
+    show("main", quote!(#code #errors))
+}
+
+/// An inner attribute outside the block that reads it.
+pub(crate) fn stray(name: &str, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let text = format!("`#[{name}]` belongs inside an impl block marked `#[service]`");
+    diag.at(proc_macro2::Span::call_site(), text);
+    let errors = diag.into_tokens();
+    quote!(#errors #item)
+}
+
+/// The item as it was, for the compiler's own errors.
+fn unreadable(mut diag: Diag, error: syn::Error, item: TokenStream) -> TokenStream {
+    diag.push(error);
+    let errors = diag.into_tokens();
+    quote!(#item #errors)
+}
+
+/// With `KINOKO_EXPAND=1` in the environment, shows what was written.
+#[allow(clippy::print_stderr, reason = "it was asked for")]
+fn show(of: &str, code: TokenStream) -> TokenStream {
+    if std::env::var_os("KINOKO_EXPAND").is_some() {
+        eprintln!("// {of}\n{code}\n");
+    }
+    code
+}

@@ -1,0 +1,209 @@
+//! `#[service]`: the descriptor, the dispatch, the registration and the client.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Path, Visibility, spanned::Spanned};
+
+use super::{
+    Crate,
+    client::{self, Client},
+    descriptor::{method_info, method_infos, option},
+    dispatch::{self, Target},
+    output::Reply,
+};
+use crate::{
+    model::{MethodModel, ServiceModel},
+    syntax::{at, copied, hidden},
+};
+
+/// With `broken` the dispatch is a stub: the errors are beside it, and everybody else's code still type-checks.
+pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
+    let krate = Crate::new(&model.args.krate);
+    let k = &krate.private;
+    let self_ty = copied(&model.self_ty);
+    let client = client(model, k);
+    let (client_item, client_impls) = (client.as_ref().map(|c| c.item(&krate)), client.as_ref().map(|c| c.impls(&krate)));
+    let contract = model.args.contract.as_ref().filter(|_| !broken).map(|path| against_contract(model, path, k));
+    let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
+    let span = at(model.span());
+    let service = quote_spanned! {span=>
+        impl #k::DynService for #self_ty {
+            fn descriptor(&self) -> &'static #k::ServiceDescriptor {
+                <Self as #k::Service>::DESCRIPTOR
+            }
+
+            #dispatch
+        }
+
+        impl #k::Service for #self_ty {
+            const DESCRIPTOR: &'static #k::ServiceDescriptor = &#descriptor;
+        }
+    };
+    let registration = (!broken).then(|| {
+        quote! {
+            #k::inventory::submit! {
+                #k::Registration::of::<#self_ty>(::core::env!("CARGO_PKG_NAME"), ::core::module_path!())
+            }
+        }
+    });
+    quote! {
+        #client_item
+
+        #[allow(deprecated, private_interfaces, unreachable_code, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #contract
+            #service
+            #registration
+            #client_impls
+        };
+    }
+}
+
+fn client<'a>(model: &'a ServiceModel, k: &TokenStream) -> Option<Client<'a>> {
+    if !model.args.client || model.args.contract.is_some() {
+        return None;
+    }
+    let self_ty = copied(&model.self_ty);
+    let from_service = quote! {
+        /// A client of this one service in this process, for tests: no broker, but arguments and replies are encoded and
+        /// decoded all the same, so that a type that does not travel is found.
+        pub fn from_service(service: #self_ty) -> Self {
+            let service = ::std::sync::Arc::new(service);
+            let descriptor = <#self_ty as #k::Service>::DESCRIPTOR;
+            Self(#k::ServiceClient::local(descriptor.name, descriptor.methods, move |call| {
+                #k::DynService::dispatch(::std::sync::Arc::clone(&service), call)
+            }))
+        }
+    };
+    Some(Client {
+        ident: client::ident(&model.ident),
+        vis: Visibility::Public(syn::token::Pub(Span::call_site())),
+        of: model.ident.to_string(),
+        service: model.args.name.as_ref().map_or_else(|| quote!(""), |name| quote!(#name)),
+        methods: &model.methods,
+        from_service,
+    })
+}
+
+fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream {
+    let (nameko_wire, max_workers) = (model.args.nameko_wire, option(model.args.max_workers));
+    let doc = &model.doc;
+    let (name, doc, methods) = match &model.args.contract {
+        Some(_) if broken => (quote!(""), quote!(#doc), quote!(&[])),
+        Some(path) => {
+            let info = info(path);
+            let methods = if model.serves_trait() {
+                quote!(#info.methods)
+            } else {
+                let infos = model.methods.iter().map(|method| {
+                    let (cfgs, name, info) = (&method.cfgs, method.ident.to_string(), method_info(method, k));
+                    quote!(#(#cfgs)* INFO.served(#name, #info))
+                });
+                quote!(&[#(#infos),*])
+            };
+            let doc = if doc.is_empty() { quote!(#info.doc) } else { quote!(#doc) };
+            (quote!(#info.name), doc, methods)
+        }
+        None => {
+            let name = model.args.name.as_deref().unwrap_or_default();
+            (quote!(#name), quote!(#doc), method_infos(&model.methods, k))
+        }
+    };
+    quote! {
+        #k::ServiceDescriptor {
+            name: #name,
+            doc: #doc,
+            nameko_wire: #nameko_wire,
+            max_workers: #max_workers,
+            methods: #methods,
+        }
+    }
+}
+
+fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream {
+    let (service, call) = (Ident::new("service", hidden(model.span())), Ident::new("call", hidden(model.span())));
+    let self_ty = copied(&model.self_ty);
+    let body = match &model.args.contract {
+        _ if broken => quote!(#k::no_such_method(#call)),
+        Some(path) if model.serves_trait() => {
+            let span = at(path.span());
+            let path = copied(path);
+            quote_spanned! {span=>
+                <#self_ty as #path>::__kinoko::<#self_ty>(::std::sync::Arc::clone(&#service), #service, #call)
+            }
+        }
+        _ => {
+            let target = Target {
+                callee: quote!(<#self_ty>),
+                hooks: self_ty.clone(),
+                service: &service,
+                dependencies: &service,
+                call: &call,
+            };
+            dispatch::expand(&model.methods, &target, k)
+        }
+    };
+    quote! {
+        fn dispatch(
+            self: ::std::sync::Arc<Self>,
+            #call: #k::WorkerCall,
+        ) -> #k::BoxFuture<'static, #k::Outcome> {
+            let #service = self;
+            #body
+        }
+    }
+}
+
+/// The constant data of a contract: the value that stands beside its trait.
+fn info(path: &Path) -> TokenStream {
+    let span = at(path.span());
+    let path = copied(path);
+    quote_spanned!(span=> #path.info)
+}
+
+/// Code that is never run but does not compile unless the methods are the contract's.
+fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> TokenStream {
+    if model.serves_trait() {
+        return TokenStream::new();
+    }
+    let info = info(path);
+    let span = at(path.span());
+    let names = model.methods.iter().map(|method| {
+        let (cfgs, name) = (&method.cfgs, method.ident.to_string());
+        quote!(#(#cfgs)* #name)
+    });
+    let checks = model.methods.iter().map(|method| check_method(method, path, k));
+    let covered = quote_spanned!(span=> const _: () = INFO.assert_covered_by(&[#(#names),*]););
+    quote! {
+        const INFO: #k::ContractInfo = #info;
+        #covered
+        #(#checks)*
+    }
+}
+
+fn check_method(method: &MethodModel, path: &Path, k: &TokenStream) -> TokenStream {
+    let span = at(method.span());
+    let (cfgs, name, contract) = (&method.cfgs, method.ident.to_string(), copied(path));
+    let mut ident = method.ident.clone();
+    ident.set_span(span);
+    let check = Ident::new(&format!("__check{}", method.index), span);
+    let params = method.arguments().map(|param| {
+        let (name, ty) = (copied(&param.ident), copied(&param.ty));
+        quote!(#name: #ty)
+    });
+    let passed = method.arguments().map(|param| copied(&param.ident));
+    let Reply { received, err, .. } = Reply::of(method, k);
+    let returned_span = at(method.output.written().map_or(method.ident.span(), Spanned::span));
+    let returned = quote_spanned!(returned_span=> #k::Call<#received, #err>);
+    let params_const = super::descriptor::params(method, k);
+    quote_spanned! {span=>
+        #(#cfgs)*
+        const _: () = INFO.assert_params(#name, #params_const);
+
+        #(#cfgs)*
+        #[allow(dead_code)]
+        fn #check(#(#params),*) -> #returned {
+            #contract.client().#ident(#(#passed),*)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One parameter of a method.
+
+use quote::ToTokens;
+use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext::IdentExt};
+
+use super::{Role, output::ungrouped};
+use crate::{
+    diag::Diag,
+    syntax::{find_borrow, find_self, take_ours},
+};
+
+pub(crate) struct ParamModel {
+    pub(crate) ident: Ident,
+    /// As written.
+    pub(crate) ty: Type,
+    pub(crate) kind: ParamKind,
+}
+
+pub(crate) enum ParamKind {
+    /// From the worker.
+    Inject,
+    /// From the caller.
+    Argument {
+        pass: Pass,
+        /// Written `Option<…>`: missing means `None`.
+        optional: bool,
+        default: Option<Expr>,
+        sensitive: bool,
+    },
+}
+
+/// How the decoded value is handed to the method.
+pub(crate) enum Pass {
+    Value,
+    /// `&str`
+    Text,
+    /// `&[T]`
+    Slice(Type),
+    /// `&T`
+    Reference(Type),
+}
+
+impl ParamModel {
+    /// The name that callers use.
+    pub(crate) fn wire_name(&self) -> String {
+        self.ident.unraw().to_string()
+    }
+
+    pub(crate) fn is_argument(&self) -> bool {
+        matches!(self.kind, ParamKind::Argument { .. })
+    }
+
+    /// Whether a call without it is refused.
+    pub(crate) fn is_required(&self) -> bool {
+        matches!(self.kind, ParamKind::Argument { optional: false, default: None, .. })
+    }
+
+    /// Reads one parameter and takes our attributes off it.
+    pub(crate) fn read(arg: &mut FnArg, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
+        let FnArg::Typed(param) = arg else { return None };
+        let clean = diag.count();
+        let inject = take_ours(&mut param.attrs, "inject", krate);
+        let defaults = take_ours(&mut param.attrs, "default", krate);
+        if let Some(cfg) = param.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
+            diag.on(cfg, "a parameter cannot be there or not by `cfg`: callers would not know; put it on the method");
+        }
+        let ident = name(&param.pat, diag);
+        if let Some(span) = find_self(param.ty.to_token_stream()) {
+            diag.at(span, "`Self` would mean the client in the client; write the type's name");
+        }
+        let kind = match inject.first() {
+            Some(inject) => {
+                injected(inject, &defaults, role, diag);
+                ParamKind::Inject
+            }
+            None => argument(param, &defaults, diag),
+        };
+        (diag.count() == clean).then_some(Self { ident: ident?, ty: (*param.ty).clone(), kind })
+    }
+}
+
+fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {
+    match pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(pat.ident.clone()),
+        _ => {
+            diag.on(pat, "callers pass a parameter by its name: write a name here, and take it apart in the body");
+            None
+        }
+    }
+}
+
+fn injected(inject: &Attribute, defaults: &[Attribute], role: Role, diag: &mut Diag) {
+    if !matches!(inject.meta, syn::Meta::Path(_)) {
+        diag.on(inject, "`#[inject]` takes no options: the parameter's type says what is injected");
+    }
+    if role == Role::Contract {
+        let text = "a contract says what callers send, and they do not send this: leave it out here, and put the methods \
+                    into the `#[service(contract = …)]` block, where they may have `#[inject]` parameters";
+        diag.on(inject, text);
+    }
+    if let Some(default) = defaults.first() {
+        diag.on(default, "an injected parameter comes from the worker, never from a default: leave `#[default]` out");
+    }
+}
+
+fn argument(param: &PatType, defaults: &[Attribute], diag: &mut Diag) -> ParamKind {
+    let default = defaults.first().and_then(|attr| match attr.parse_args::<Expr>() {
+        Ok(value) => Some(value),
+        Err(_) => {
+            diag.on(attr, "`#[default]` takes one value: `#[default(20)]`");
+            None
+        }
+    });
+    if let Some(second) = defaults.get(1) {
+        diag.on(second, "`#[default]` is given twice: leave one of them out");
+    }
+    let optional = matches!(ungrouped(&param.ty), Type::Path(TypePath { qself: None, path, .. })
+        if path.segments.last().is_some_and(|last| last.ident == "Option"));
+    ParamKind::Argument { pass: pass(&param.ty, diag), optional, default, sensitive: false }
+}
+
+fn pass(ty: &Type, diag: &mut Diag) -> Pass {
+    let ty = ungrouped(ty);
+    let pass = match ty {
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            diag.on(reference, "an argument is the caller's copy: take it by value, `mut` if need be");
+            return Pass::Value;
+        }
+        Type::Reference(reference) => {
+            if let Some(lifetime) = &reference.lifetime {
+                diag.on(lifetime, "an argument lives as long as its call: leave the lifetime out");
+                return Pass::Value;
+            }
+            match ungrouped(&reference.elem) {
+                Type::Path(path) if path.path.is_ident("str") => Pass::Text,
+                Type::Slice(slice) => Pass::Slice((*slice.elem).clone()),
+                other => Pass::Reference(other.clone()),
+            }
+        }
+        _ => Pass::Value,
+    };
+    let inner = match &pass {
+        Pass::Value => ty,
+        Pass::Text => return pass,
+        Pass::Slice(inner) | Pass::Reference(inner) => inner,
+    };
+    match inner {
+        Type::ImplTrait(_) => {
+            let text = "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
+            diag.on(inner, text);
+        }
+        Type::TraitObject(_) => {
+            diag.on(inner, "the caller's bytes do not choose a type: write the concrete type instead of `dyn`");
+        }
+        _ => {
+            if let Some(span) = find_borrow(inner.to_token_stream()) {
+                diag.at(span, "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here");
+            }
+        }
+    }
+    pass
+}

@@ -1,0 +1,301 @@
+//! One call: a value until it is awaited or sent.
+
+use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use tokio::{task::JoinHandle, time::Instant};
+
+use super::{
+    CallError, ServiceClient, Timeout,
+    local::Local,
+    replies::Waiting,
+    request::{Failure, Request},
+    route::WirePath,
+    rpc::Target,
+};
+use crate::{
+    codec::{EncodeError, Format},
+    context::WorkerContext,
+    protocol::{Name, ServiceError, Value, context_data, decode_reply},
+};
+
+/// A call of a method, not yet sent. Await it for the answer, or [`send`](Self::send) it and await the answer later.
+///
+/// The time that it may take is the smallest of: [`timeout`](Self::timeout), the method's, the client's, the setting `rpc_timeout`
+/// (30 s), and what is left of the worker's own deadline where it is made inside one.
+///
+/// # Cancel safety
+///
+/// Dropping it, or the future it becomes, withdraws the wait; the method may still run.
+///
+/// # Examples
+///
+/// ```
+/// use kinoko::prelude::*;
+/// use std::time::Duration;
+/// # #[derive(Dependencies)] struct Adder;
+/// # #[service(name = "adder")] impl Adder { #[rpc] fn add(&self, a: u32, b: u32) -> u32 { a + b } }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+/// # let app = kinoko::App::new().service::<Adder>().start().await?;
+/// let adder = app.client::<AdderClient>();
+/// assert_eq!(adder.add(1, 2).timeout(Duration::from_secs(2)).await?, 3);
+///
+/// let pending = adder.add(3, 4).send().await?;    // on its way
+/// assert_eq!(adder.add(1, 1).await?, 2);          // meanwhile
+/// assert_eq!(pending.await?, 7);
+/// # app.stop().await }
+/// ```
+#[must_use = "a call does nothing until it is awaited or sent"]
+pub struct Call<T, E> {
+    pub(super) client: ServiceClient,
+    pub(super) method: Name,
+    pub(super) format: Format,
+    pub(super) body: Result<Bytes, EncodeError>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) headers: Vec<(Name, Value)>,
+    pub(super) answer: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E> Call<T, E> {
+    /// How long to wait for the reply. The service is told, and stops working at the deadline.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// A header of the request, under this very name. The service reads it with [`WorkerContext::header`].
+    pub fn header(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Context data, sent as Nameko's header `nameko.{key}`. It passes on along the service's own calls.
+    pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
+        self.header(format!("{}{key}", context_data::PREFIX), value)
+    }
+}
+
+impl<T, E> Call<T, E>
+where
+    T: DeserializeOwned,
+    E: ServiceError,
+{
+    /// Sends the request and returns what to await for its reply. Nameko's `call_async`.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be sent. That no service takes it, or none answers, shows when the reply is awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the request may or may not have been sent.
+    pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
+        let (client, method, timeout) = (self.client.clone(), self.method.clone(), self.effective_timeout());
+        let started = Started { client, method, timeout };
+        let state = match self.prepare().map_err(|failure| started.fail(failure))? {
+            Prepared::Remote(request, path) => {
+                let waiting = request.send(path).await.map_err(|failure| started.fail(failure))?;
+                State::Remote { request, path, waiting }
+            }
+            Prepared::Local(call) => State::Local { format: call.format.clone(), task: crate::spawn(call.run()) },
+        };
+        Ok(PendingReply { started, state, answer: PhantomData })
+    }
+
+    fn effective_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(match &self.client.target {
+            Target::Remote { rpc, .. } => rpc.settings.timeout,
+            Target::Local(_) => Duration::from_secs(30),
+        })
+    }
+
+    fn prepare(self) -> Result<Prepared, Failure> {
+        let now = Instant::now();
+        let timeout = self.effective_timeout();
+        let body = self.body.map_err(|error| Failure::Encode(error.0))?;
+        let context = WorkerContext::current();
+        let own = now + timeout;
+        let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
+        if deadline <= now {
+            return Err(Failure::TimedOut { sent: false });
+        }
+        Ok(match self.client.target {
+            Target::Remote { rpc, route } => {
+                let path = route.path(now);
+                let request = Request {
+                    rpc,
+                    route,
+                    method: self.method,
+                    format: self.format,
+                    body,
+                    headers: self.headers,
+                    deadline,
+                    context,
+                };
+                Prepared::Remote(request, path)
+            }
+            Target::Local(local) => Prepared::Local(LocalCall {
+                local,
+                method: self.method,
+                format: self.format,
+                body,
+                headers: self.headers,
+                deadline,
+                context,
+            }),
+        })
+    }
+}
+
+impl<T, E> IntoFuture for Call<T, E>
+where
+    T: DeserializeOwned + 'static,
+    E: ServiceError,
+{
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let started =
+                Started { client: self.client.clone(), method: self.method.clone(), timeout: self.effective_timeout() };
+            let answered = match self.prepare() {
+                Ok(Prepared::Remote(request, path)) => match request.send(path).await {
+                    Ok(waiting) => request.answer(waiting, path).await,
+                    Err(failure) => Err(failure),
+                },
+                Ok(Prepared::Local(call)) => call.answer().await,
+                Err(failure) => Err(failure),
+            };
+            started.finish(answered)
+        })
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No arguments: they may be secrets.
+        f.debug_struct("Call")
+            .field("service", &self.client.service)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that is on its way; await it for the reply.
+#[must_use = "await it for the reply"]
+pub struct PendingReply<T, E> {
+    started: Started,
+    state: State,
+    answer: PhantomData<fn() -> (T, E)>,
+}
+
+enum State {
+    Remote { request: Request, path: WirePath, waiting: Waiting },
+    Local { format: Format, task: JoinHandle<Option<Bytes>> },
+}
+
+impl<T, E> IntoFuture for PendingReply<T, E>
+where
+    T: DeserializeOwned + 'static,
+    E: ServiceError,
+{
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let answered = match self.state {
+                State::Remote { request, path, waiting } => request.answer(waiting, path).await,
+                State::Local { format, task } => match task.await {
+                    Ok(Some(body)) => Ok((format, body)),
+                    _ => Err(Failure::TimedOut { sent: true }),
+                },
+            };
+            self.started.finish(answered)
+        })
+    }
+}
+
+impl<T, E> fmt::Debug for PendingReply<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingReply").field("service", &self.started.client.service).finish_non_exhaustive()
+    }
+}
+
+enum Prepared {
+    Remote(Request, WirePath),
+    Local(LocalCall),
+}
+
+/// What the texts of a call's errors need.
+struct Started {
+    client: ServiceClient,
+    method: Name,
+    timeout: Duration,
+}
+
+impl Started {
+    fn finish<T: DeserializeOwned, E: ServiceError>(
+        &self,
+        answered: Result<(Format, Bytes), Failure>,
+    ) -> Result<T, CallError<E>> {
+        let (format, body) = answered.map_err(|failure| self.fail(failure))?;
+        match decode_reply::<T>(&format, &body) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(fault)) => Err(CallError::from_fault(fault, &self.client.service, &self.method)),
+            Err(error) => Err(CallError::BadReply(error.to_string())),
+        }
+    }
+
+    #[cold]
+    fn fail<E>(&self, failure: Failure) -> CallError<E> {
+        let service = self.client.service.to_string();
+        match failure {
+            Failure::TimedOut { sent } => {
+                let no_instance = match &self.client.target {
+                    Target::Remote { route, .. } => route.no_instance(),
+                    Target::Local(_) => false,
+                };
+                let method = self.method.to_string();
+                CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
+            }
+            Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
+            Failure::NotSent(text) => CallError::Unavailable(text),
+            Failure::Lost => CallError::ReplyChannelLost,
+            Failure::TooLarge { bytes, limit } => CallError::TooLarge { bytes, limit },
+            Failure::Encode(text) => CallError::BadRequest(format!("an argument cannot be encoded: {text}")),
+            Failure::BadReply(text) => CallError::BadReply(text),
+        }
+    }
+}
+
+struct LocalCall {
+    local: Arc<Local>,
+    method: Name,
+    format: Format,
+    body: Bytes,
+    headers: Vec<(Name, Value)>,
+    deadline: Instant,
+    context: Option<WorkerContext>,
+}
+
+impl LocalCall {
+    async fn run(self) -> Option<Bytes> {
+        let mut properties = crate::protocol::Properties::default();
+        if let Some(context) = &self.context {
+            context.pass_on(&mut properties, context_data::PARENT_CALLS_TRACKED, false);
+        }
+        for (name, value) in self.headers {
+            properties.headers.set(name, value);
+        }
+        self.local.call(self.method, self.format, self.body, properties, self.deadline).await
+    }
+
+    async fn answer(self) -> Result<(Format, Bytes), Failure> {
+        let format = self.format.clone();
+        self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true })
+    }
+}

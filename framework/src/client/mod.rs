@@ -1,0 +1,21 @@
+//! What stands behind typed clients: calls, replies, and the way requests take. No generated code here.
+
+mod call;
+mod directory;
+mod error;
+mod local;
+mod proxy;
+mod replies;
+mod request;
+mod route;
+mod rpc;
+mod standalone;
+
+pub(crate) use self::rpc::{ClientSettings, RpcClient};
+pub use self::{
+    call::{Call, PendingReply},
+    error::{CallError, Timeout},
+    proxy::{ServiceProxy, UntypedCall},
+    rpc::{ClientMethod, ClientOptions, ServiceClient, TypedClient},
+    standalone::Client,
+};

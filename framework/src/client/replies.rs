@@ -1,0 +1,202 @@
+//! The calls that wait for a reply, by correlation id.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::Instant};
+use uuid::Uuid;
+
+use super::route::Route;
+use crate::{
+    protocol::{Message, Name},
+    task::{Gone, Sweep, Tasks},
+    transport::ReplySink,
+};
+
+/// A call that got no answer for this long asks once whether anybody is there to answer.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// How a wait for a reply ended.
+pub(super) enum Verdict {
+    Reply(Message),
+    /// No queue took the request.
+    Returned,
+    /// The reply queue is gone.
+    Lost,
+    /// The deadline.
+    TimedOut,
+}
+
+/// The table of waiting calls. A correlation id is the place in the table and 96 random bits, so that a reply finds its
+/// call without hashing and nobody can guess another's.
+pub(crate) struct Replies {
+    table: Mutex<Table>,
+    sweep: Arc<Sweep>,
+    looks: tokio::sync::mpsc::UnboundedSender<Arc<Route>>,
+}
+
+#[derive(Default)]
+struct Table {
+    places: Vec<Option<Waiter>>,
+    free: Vec<u32>,
+}
+
+struct Waiter {
+    secret: u128,
+    verdict: oneshot::Sender<Verdict>,
+    deadline: Instant,
+    /// When to look whether the service is there; `None` once it was done.
+    look: Option<(Instant, Arc<Route>)>,
+}
+
+/// A place in the table, given back when dropped.
+pub(super) struct Waiting {
+    replies: Arc<Replies>,
+    place: u32,
+    secret: u128,
+    pub(super) correlation_id: Name,
+    pub(super) verdict: oneshot::Receiver<Verdict>,
+    /// A verdict that came while the request was still being written.
+    pub(super) early: Option<Verdict>,
+}
+
+const PLACE_BITS: u32 = 32;
+const SECRET_MASK: u128 = u128::MAX >> PLACE_BITS;
+
+impl Replies {
+    /// A table, its sweeper, and the routes that the sweeper wants looked at.
+    pub(super) fn new(tasks: &Tasks) -> (Arc<Self>, tokio::sync::mpsc::UnboundedReceiver<Arc<Route>>) {
+        let (looks, wanted) = tokio::sync::mpsc::unbounded_channel();
+        let sweep = Arc::new(Sweep::new());
+        let replies = Arc::new(Self { table: Mutex::default(), sweep: sweep.clone(), looks });
+        let weak = Arc::downgrade(&replies);
+        tasks.spawn_detached(async move {
+            sweep.run(move |now| weak.upgrade().map(|replies| replies.expire(now)).ok_or(Gone)).await;
+        });
+        (replies, wanted)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a call before its request leaves.
+    pub(super) fn wait(self: &Arc<Self>, now: Instant, deadline: Instant, route: &Arc<Route>) -> Waiting {
+        let (sender, verdict) = oneshot::channel();
+        let secret = Uuid::new_v4().as_u128() & SECRET_MASK;
+        let look_at = now + LOOK_AFTER;
+        let waiter =
+            Waiter { secret, verdict: sender, deadline, look: (look_at < deadline).then(|| (look_at, route.clone())) };
+        let due = waiter.due();
+        let place = {
+            let mut table = self.table();
+            match table.free.pop() {
+                Some(place) => {
+                    table.places[place as usize] = Some(waiter);
+                    place
+                }
+                None => {
+                    table.places.push(Some(waiter));
+                    u32::try_from(table.places.len() - 1).expect("fewer than 4 billion calls wait at once")
+                }
+            }
+        };
+        self.sweep.note(due);
+        let id = (u128::from(place) << (128 - PLACE_BITS)) | secret;
+        let mut buffer = Uuid::encode_buffer();
+        let correlation_id = Arc::<str>::from(&*Uuid::from_u128(id).hyphenated().encode_lower(&mut buffer));
+        Waiting { replies: self.clone(), place, secret, correlation_id: correlation_id.into(), verdict, early: None }
+    }
+
+    /// How many calls wait.
+    pub(super) fn len(&self) -> usize {
+        let table = self.table();
+        table.places.len() - table.free.len()
+    }
+
+    fn take(&self, correlation_id: &str) -> Option<Waiter> {
+        let id = Uuid::try_parse(correlation_id).ok()?.as_u128();
+        let place = u32::try_from(id >> (128 - PLACE_BITS)).ok()?;
+        self.take_place(place, id & SECRET_MASK)
+    }
+
+    fn take_place(&self, place: u32, secret: u128) -> Option<Waiter> {
+        let mut table = self.table();
+        let waiter = table.places.get_mut(place as usize)?.take_if(|waiter| waiter.secret == secret)?;
+        table.free.push(place);
+        Some(waiter)
+    }
+
+    /// Ends the calls whose time is up and asks for the looks that are due. Returns what is due next.
+    fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut table = self.table();
+        for place in 0..table.places.len() {
+            let Some(waiter) = &mut table.places[place] else { continue };
+            if waiter.deadline <= now {
+                if let Some(waiter) = table.places[place].take() {
+                    table.free.push(u32::try_from(place).expect("places are numbered in 32 bits"));
+                    let _ = waiter.verdict.send(Verdict::TimedOut);
+                }
+                continue;
+            }
+            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now) {
+                let _ = self.looks.send(route);
+            }
+            let due = waiter.due();
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        next
+    }
+}
+
+impl Drop for Replies {
+    fn drop(&mut self) {
+        // Its sweeper sees that it is gone, and ends.
+        self.sweep.nudge();
+    }
+}
+
+impl Waiter {
+    fn due(&self) -> Instant {
+        match &self.look {
+            Some((at, _)) => self.deadline.min(*at),
+            None => self.deadline,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.replies.take_place(self.place, self.secret);
+    }
+}
+
+impl ReplySink for Replies {
+    fn reply(&self, reply: Message) {
+        let waiter = reply.properties.correlation_id.as_deref().and_then(|id| self.take(id));
+        match waiter {
+            // A caller that went away meanwhile is no error.
+            Some(waiter) => drop(waiter.verdict.send(Verdict::Reply(reply))),
+            None => tracing::debug!("dropped a reply that nobody waits for: it came late, or twice"),
+        }
+    }
+
+    fn returned(&self, correlation_id: &str) {
+        if let Some(waiter) = self.take(correlation_id) {
+            let _ = waiter.verdict.send(Verdict::Returned);
+        }
+    }
+
+    fn lost(&self) {
+        let mut table = self.table();
+        let waiting: Vec<_> = table.places.iter_mut().filter_map(Option::take).collect();
+        table.free = (0..u32::try_from(table.places.len()).expect("places are numbered in 32 bits")).rev().collect();
+        drop(table);
+        for waiter in waiting {
+            let _ = waiter.verdict.send(Verdict::Lost);
+        }
+    }
+}

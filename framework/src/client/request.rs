@@ -1,0 +1,181 @@
+//! A request under way: sent on one path, sent again on the other where the first leads nowhere, then its reply.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    directory::suggest,
+    replies::{Verdict, Waiting},
+    route::{Route, WirePath},
+    rpc::RpcClient,
+};
+use crate::{
+    codec::Format,
+    context::WorkerContext,
+    protocol::{Message, Name, Properties, Value, context_data, names},
+    transport::ConnectionState,
+};
+
+/// Everything that a request is sent from, as often as it takes.
+pub(super) struct Request {
+    pub(super) rpc: Arc<RpcClient>,
+    pub(super) route: Arc<Route>,
+    pub(super) method: Name,
+    pub(super) format: Format,
+    pub(super) body: Bytes,
+    pub(super) headers: Vec<(Name, Value)>,
+    pub(super) deadline: Instant,
+    pub(super) context: Option<WorkerContext>,
+}
+
+/// Why there is no reply, before it becomes a [`CallError`](super::CallError) of some type.
+pub(super) enum Failure {
+    TimedOut { sent: bool },
+    Unknown { did_you_mean: Option<String> },
+    NotSent(String),
+    Lost,
+    TooLarge { bytes: usize, limit: usize },
+    Encode(String),
+    BadReply(String),
+}
+
+impl Request {
+    /// Registers the call and publishes the request. Returns when it is written, or when there is a verdict before that.
+    pub(super) async fn send(&self, path: WirePath) -> Result<Waiting, Failure> {
+        let now = Instant::now();
+        if self.deadline <= now {
+            return Err(Failure::TimedOut { sent: false });
+        }
+        let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route);
+        let message = self.message(path, &waiting.correlation_id, now)?;
+        let publish = async {
+            match self.rpc.opened() {
+                Some(requester) => requester.request(message).await,
+                None => self.rpc.requester().await?.request(message).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            sent = publish => match sent {
+                Ok(()) => Ok(waiting),
+                Err(error) => Err(Failure::NotSent(error.chain())),
+            },
+            // The reply can be here before the write is known to be done.
+            verdict = &mut waiting.verdict => match verdict {
+                Ok(Verdict::TimedOut) if !self.connected() => Err(Failure::NotSent(self.unreachable())),
+                Ok(verdict) => {
+                    waiting.early = Some(verdict);
+                    Ok(waiting)
+                }
+                Err(_) => Err(Failure::Lost),
+            },
+        }
+    }
+
+    /// Waits for the reply. Inside a worker its slot is given back meanwhile.
+    pub(super) async fn answer(&self, waiting: Waiting, path: WirePath) -> Result<(Format, Bytes), Failure> {
+        match self.context.as_ref().and_then(WorkerContext::slot) {
+            Some(slot) => slot.parked(self.follow(waiting, path)).await,
+            None => self.follow(waiting, path).await,
+        }
+    }
+
+    async fn follow(&self, mut waiting: Waiting, mut path: WirePath) -> Result<(Format, Bytes), Failure> {
+        loop {
+            let verdict = match waiting.early.take() {
+                Some(verdict) => verdict,
+                None => (&mut waiting.verdict).await.unwrap_or(Verdict::Lost),
+            };
+            match (verdict, path) {
+                (Verdict::Reply(reply), _) => return self.read(reply),
+                (Verdict::TimedOut, _) => return Err(Failure::TimedOut { sent: true }),
+                (Verdict::Lost, _) => return Err(Failure::Lost),
+                (Verdict::Returned, WirePath::Short) => {
+                    // No kinoko instance: a Python service, or none at all.
+                    self.route.prefer_nameko(Instant::now());
+                    path = WirePath::Nameko;
+                    waiting = self.send(path).await?;
+                }
+                (Verdict::Returned, WirePath::Nameko) => {
+                    self.route.forget();
+                    return Err(Failure::Unknown { did_you_mean: suggest(&self.rpc.known, &self.route.service) });
+                }
+            }
+        }
+    }
+
+    fn read(&self, reply: Message) -> Result<(Format, Bytes), Failure> {
+        let content_type = reply.properties.content_type.as_deref().unwrap_or("application/json");
+        match self.rpc.codecs.by_content_type(content_type) {
+            Some(format) => Ok((format, reply.body)),
+            None => Err(Failure::BadReply(format!(
+                "its content type `{content_type}` is of no codec that this program has"
+            ))),
+        }
+    }
+
+    fn message(&self, path: WirePath, correlation_id: &Name, now: Instant) -> Result<Message, Failure> {
+        let wanted = self.rpc.format_for(path);
+        let (format, body) = match (path, *wanted == self.format) {
+            // What the call was encoded in is what kinoko peers read, whatever it is.
+            (WirePath::Short, _) | (_, true) => (&self.format, self.body.clone()),
+            (WirePath::Nameko, false) => {
+                let body = self.format.transcode(&self.body, wanted).map_err(|error| Failure::Encode(error.chain()))?;
+                (wanted, body)
+            }
+        };
+        let limit = self.rpc.settings.max_body_bytes;
+        if body.len() > limit {
+            return Err(Failure::TooLarge { bytes: body.len(), limit });
+        }
+        let short_path = path == WirePath::Short;
+        let mut properties = Properties {
+            content_type: Some(format.content_type()),
+            content_encoding: Some(format.content_encoding()),
+            correlation_id: Some(correlation_id.clone()),
+            expiration: Some(self.deadline - now),
+            timestamp_ms: Some(context_data::unix_ms()),
+            kind: short_path.then(|| self.method.clone()),
+            ..Properties::default()
+        };
+        let tracked = self.rpc.settings.parent_calls_tracked;
+        match &self.context {
+            Some(context) => context.pass_on(&mut properties, tracked, short_path),
+            // On the short path the service forms the same id from the correlation id, which saves the bytes.
+            None if short_path => {}
+            None => {
+                let id = format!("{}.{}", self.rpc.standalone_id, Uuid::new_v4());
+                context_data::write_stack(&mut properties, vec![id], false);
+            }
+        }
+        for (name, value) in &self.headers {
+            properties.headers.set(name.clone(), value.clone());
+        }
+        let (exchange, routing_key) = if short_path {
+            (names::DEFAULT_EXCHANGE, self.route.short_queue.clone())
+        } else {
+            (names::RPC_EXCHANGE, names::rpc_routing_key(&self.route.service, &self.method))
+        };
+        Ok(Message { exchange, routing_key, properties, body })
+    }
+
+    fn connected(&self) -> bool {
+        *self.rpc.transport().state().borrow() == ConnectionState::Connected
+    }
+
+    fn unreachable(&self) -> String {
+        let transport = self.rpc.transport();
+        match &*transport.state().borrow() {
+            ConnectionState::Connecting(reason) if !reason.is_empty() => {
+                format!("the broker at {} was not reachable in time: {reason}", transport.address())
+            }
+            ConnectionState::Blocked(reason) => {
+                format!("the broker at {} takes no messages at the moment: {reason}", transport.address())
+            }
+            _ => format!("the broker at {} was not reachable in time", transport.address()),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which way requests for one service go: the short path between kinoko peers, or Nameko's.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    Result,
+    protocol::{Name, names},
+    transport::Transport,
+};
+
+/// How long a client stays on Nameko's path before it tries the short one again. It bounds how long a service that moved
+/// from Python to Rust is called the longer way.
+const REMEMBER: Duration = Duration::from_secs(30);
+/// How long an answer of the broker about a queue's consumers is believed.
+const LOOK_FRESH: Duration = Duration::from_secs(1);
+/// The broker answers a look at once or not at all.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
+/// The two ways to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WirePath {
+    /// Through the default exchange to a queue that only kinoko instances consume.
+    Short,
+    /// Through Nameko's exchange to the queue that all instances consume.
+    Nameko,
+}
+
+/// One service as this program's clients reach it. Shared by all clients of the service.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(super) service: Name,
+    pub(super) short_queue: Name,
+    rpc_queue: Name,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nameko_until: Option<Instant>,
+    looked: Option<(Instant, bool)>,
+}
+
+impl Route {
+    pub(super) fn new(service: Name) -> Self {
+        Self {
+            short_queue: names::short_queue(&service),
+            rpc_queue: names::rpc_queue(&service),
+            service,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way to take now.
+    pub(super) fn path(&self, now: Instant) -> WirePath {
+        let mut state = self.state();
+        match state.nameko_until {
+            Some(until) if now < until => WirePath::Nameko,
+            Some(_) => {
+                state.nameko_until = None;
+                WirePath::Short
+            }
+            None => WirePath::Short,
+        }
+    }
+
+    /// No kinoko instance is there: takes Nameko's path for a while.
+    pub(super) fn prefer_nameko(&self, now: Instant) {
+        self.state().nameko_until = Some(now + REMEMBER);
+    }
+
+    /// Nobody is there on either path: the next call tries the short one first again.
+    pub(super) fn forget(&self) {
+        self.state().nameko_until = None;
+    }
+
+    /// Whether the broker said, not long ago, that nobody consumes the service's queues.
+    pub(super) fn no_instance(&self) -> bool {
+        matches!(self.state().looked, Some((_, false)))
+    }
+
+    /// Asks the broker whether anybody consumes the service's queues, unless it was asked just now.
+    pub(super) async fn look(&self, transport: &dyn Transport) {
+        let now = Instant::now();
+        if matches!(self.state().looked, Some((at, _)) if now < at + LOOK_FRESH) {
+            return;
+        }
+        let asked: Result<Result<_>, _> = tokio::time::timeout(LOOK_LIMIT, async {
+            let short = transport.queue_status(&self.short_queue).await?;
+            let rpc = transport.queue_status(&self.rpc_queue).await?;
+            Ok((short.map_or(0, |queue| queue.consumers), rpc.map_or(0, |queue| queue.consumers)))
+        })
+        .await;
+        // An unreachable broker says nothing about the service.
+        let Ok(Ok((short, rpc))) = asked else { return };
+        self.state().looked = Some((now, short + rpc > 0));
+        if short == 0 && rpc > 0 {
+            self.prefer_nameko(now);
+        }
+    }
+}

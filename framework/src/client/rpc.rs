@@ -1,0 +1,247 @@
+//! The clients of one program: one reply queue, one table of waiting calls, a route per service.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::{
+    Call,
+    directory::Known,
+    local::Local,
+    replies::Replies,
+    route::{Route, WirePath},
+};
+use crate::{
+    Result,
+    codec::{Codecs, EncodeError, Format},
+    config::Settings,
+    protocol::{Name, encode_request},
+    service::{MethodInfo, Outcome, WorkerCall},
+    task::Tasks,
+    transport::{Requester, Transport},
+};
+
+/// What clients do where a call does not say.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientSettings {
+    pub(crate) timeout: Duration,
+    /// What typed clients speak on the short path.
+    pub(crate) peer_format: Format,
+    /// What is spoken to strangers.
+    pub(crate) open_format: Format,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) parent_calls_tracked: usize,
+}
+
+impl ClientSettings {
+    pub(crate) fn read(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            timeout: settings.duration("rpc_timeout", Duration::from_secs(30))?,
+            peer_format: format_setting(settings, "rpc_codec", Format::MessagePack)?,
+            open_format: format_setting(settings, "serializer", Format::Json)?,
+            max_body_bytes: settings.get("max_body_bytes")?.unwrap_or(16 * 1024 * 1024),
+            parent_calls_tracked: settings
+                .get("parent_calls_tracked")?
+                .unwrap_or(crate::protocol::context_data::PARENT_CALLS_TRACKED),
+        })
+    }
+}
+
+fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<Format> {
+    match settings.get::<String>(key)?.as_deref() {
+        None => Ok(default),
+        Some("msgpack") => Ok(Format::MessagePack),
+        Some("json") => Ok(Format::Json),
+        Some(other) => Err(crate::Error::new(
+            crate::ErrorKind::Config,
+            format!("setting `{key}`: no codec is called `{other}`: write `msgpack` or `json`"),
+        )),
+    }
+}
+
+/// What all clients of one program share.
+pub(crate) struct RpcClient {
+    transport: Arc<dyn Transport>,
+    requester: OnceCell<Arc<dyn Requester>>,
+    pub(super) replies: Arc<Replies>,
+    routes: Mutex<HashMap<Name, Arc<Route>>>,
+    pub(super) codecs: Arc<Codecs>,
+    pub(super) settings: ClientSettings,
+    pub(crate) known: Known,
+    owner: String,
+    /// What the ids of calls made outside any worker start with, as Nameko's standalone client forms them.
+    pub(super) standalone_id: String,
+}
+
+impl RpcClient {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        owner: &str,
+        codecs: Arc<Codecs>,
+        settings: ClientSettings,
+        tasks: &Tasks,
+    ) -> Arc<Self> {
+        let (replies, mut looks) = Replies::new(tasks);
+        let looking = transport.clone();
+        tasks.spawn_detached(async move {
+            while let Some(route) = looks.recv().await {
+                route.look(&*looking).await;
+            }
+        });
+        Arc::new(Self {
+            transport,
+            requester: OnceCell::new(),
+            replies,
+            routes: Mutex::default(),
+            codecs,
+            settings,
+            known: Known::default(),
+            owner: owner.to_owned(),
+            standalone_id: format!("standalone_rpc_client.{}", Uuid::new_v4()),
+        })
+    }
+
+    pub(super) fn route(&self, service: &Name) -> Arc<Route> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.entry(service.clone()).or_insert_with(|| Arc::new(Route::new(service.clone()))).clone()
+    }
+
+    /// The requester, opened with the first call so that a program that makes none has no reply queue.
+    pub(super) async fn requester(&self) -> Result<&Arc<dyn Requester>> {
+        self.requester.get_or_try_init(|| self.transport.open_requester(&self.owner, self.replies.clone())).await
+    }
+
+    pub(super) fn opened(&self) -> Option<&Arc<dyn Requester>> {
+        self.requester.get()
+    }
+
+    pub(super) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// How many calls wait for a reply.
+    pub(crate) fn pending(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// The codec for a path.
+    pub(super) fn format_for(&self, path: WirePath) -> &Format {
+        match path {
+            WirePath::Short => &self.settings.peer_format,
+            WirePath::Nameko => &self.settings.open_format,
+        }
+    }
+}
+
+impl fmt::Debug for RpcClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcClient").field("transport", &self.transport).field("pending", &self.pending()).finish()
+    }
+}
+
+/// The options of a client field: `#[dependency(timeout = "2s")]`.
+#[derive(Debug, Clone, Default)]
+pub struct ClientOptions {
+    /// How long its calls wait for a reply, where neither the call nor the method says. Default: the setting `rpc_timeout`.
+    pub timeout: Option<Duration>,
+}
+
+/// The client of one service, as generated clients are made of.
+#[derive(Clone)]
+pub struct ServiceClient {
+    pub(super) service: Name,
+    pub(super) target: Target,
+    pub(super) options: ClientOptions,
+}
+
+#[derive(Clone)]
+pub(super) enum Target {
+    Remote { rpc: Arc<RpcClient>, route: Arc<Route> },
+    Local(Arc<Local>),
+}
+
+/// A method as its client calls it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientMethod {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// How long to wait for a reply, where the call does not say.
+    pub timeout: Option<Duration>,
+}
+
+/// A generated client.
+pub trait TypedClient: Clone + Send + Sync + 'static {
+    /// The service that it calls.
+    const SERVICE: &'static str;
+
+    /// Wraps the untyped one.
+    fn from_client(client: ServiceClient) -> Self;
+}
+
+impl ServiceClient {
+    pub(crate) fn remote(rpc: Arc<RpcClient>, service: Name, options: ClientOptions) -> Self {
+        rpc.known.add(service.clone());
+        Self { options, ..Self::unregistered(rpc, service) }
+    }
+
+    pub(super) fn unregistered(rpc: Arc<RpcClient>, service: Name) -> Self {
+        let route = rpc.route(&service);
+        Self { service, target: Target::Remote { rpc, route }, options: ClientOptions::default() }
+    }
+
+    /// A client that calls a service value in this process, through encoding and decoding, so that a fake cannot hide a type that does not travel.
+    pub fn local(
+        service: &'static str,
+        methods: &'static [MethodInfo],
+        dispatch: impl Fn(WorkerCall) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        let target = Target::Local(Arc::new(Local { service, methods, dispatch: Box::new(dispatch) }));
+        Self { service: service.into(), target, options: ClientOptions::default() }
+    }
+
+    /// A call of a method, its arguments encoded now, so that it borrows nothing.
+    pub fn call<T, E>(&self, method: ClientMethod, kwargs: &(impl Serialize + ?Sized)) -> Call<T, E> {
+        let (format, body) = match &self.target {
+            Target::Remote { rpc, .. } => {
+                let format = &rpc.settings.peer_format;
+                (format.clone(), encode_request::<[(); 0], _>(format, &[], kwargs))
+            }
+            Target::Local(_) => (Format::MessagePack, encode_request::<[(); 0], _>(&Format::MessagePack, &[], kwargs)),
+        };
+        self.encoded(method.name.into(), method.timeout, format, body)
+    }
+
+    pub(super) fn encoded<T, E>(
+        &self,
+        method: Name,
+        timeout: Option<Duration>,
+        format: Format,
+        body: Result<Bytes, EncodeError>,
+    ) -> Call<T, E> {
+        Call {
+            client: self.clone(),
+            method,
+            format,
+            body,
+            timeout: timeout.or(self.options.timeout),
+            headers: Vec::new(),
+            answer: PhantomData,
+        }
+    }
+}
+
+impl fmt::Debug for ServiceClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceClient").field("service", &self.service).finish_non_exhaustive()
+    }
+}

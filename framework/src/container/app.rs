@@ -1,0 +1,281 @@
+//! A program of services: which ones, with what settings; and running them until a signal comes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{
+    Registration, RunningApp,
+    container::{Container, ContainerSettings},
+    signals::Signals,
+};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{ClientSettings, RpcClient},
+    codec::{Codec, Codecs},
+    config::Settings,
+    dependency::ProcessScope,
+    nearest::nearest,
+    service::Service,
+    task::Tasks,
+    transport::{ConnectionState, Transport, TransportOptions, connect},
+};
+
+/// Runs every `#[service]` that is linked into this program, until SIGTERM or SIGINT. For one-file programs.
+///
+/// Services of a *library* that the program does not otherwise name are lost by the linker, silently; such programs list theirs:
+/// `App::new().service::<Orders>().run()`.
+///
+/// # Errors
+///
+/// As [`App::run`]; [`ErrorKind::Usage`] where no service is linked.
+pub async fn run() -> Result<()> {
+    App::linked().run().await
+}
+
+/// A program of services.
+///
+/// # Examples
+///
+/// ```
+/// use kinoko::{App, prelude::*};
+///
+/// #[derive(Dependencies)]
+/// struct Greeting;
+///
+/// #[service(name = "greeting")]
+/// impl Greeting {
+///     #[rpc]
+///     fn hello(&self, name: &str) -> String {
+///         format!("Hello, {name}!")
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+/// let app = App::new().service::<Greeting>().start().await?;
+/// assert_eq!(app.client::<GreetingClient>().hello("Ada").await?, "Hello, Ada!");
+/// app.stop().await
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "an app does nothing until it is started or run"]
+pub struct App {
+    services: Vec<Registration>,
+    only: Option<Vec<String>>,
+    settings: Option<Settings>,
+    broker: Option<String>,
+    codecs: Codecs,
+    linked: bool,
+}
+
+impl App {
+    /// A program without services yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every `#[service]` that is linked into this program, in the order of their names. See [`run`] for what the linker loses.
+    pub fn linked() -> Self {
+        let by_name: BTreeMap<_, _> = inventory::iter::<Registration>()
+            .map(|service| ((service.descriptor.name, service.module), *service))
+            .collect();
+        Self { services: by_name.into_values().collect(), linked: true, ..Self::default() }
+    }
+
+    /// Adds a service.
+    pub fn service<S: Service>(mut self) -> Self {
+        self.services.push(Registration::of::<S>("", ""));
+        self
+    }
+
+    /// Runs only these of the services, by name.
+    pub fn only<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.only = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Uses these settings. [`run`](Self::run) reads the file and the environment otherwise, [`start`](Self::start) nothing.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Uses this broker, whatever the setting `amqp_uri` says.
+    pub fn broker(mut self, url: impl Into<String>) -> Self {
+        self.broker = Some(url.into());
+        self
+    }
+
+    /// Adds a codec for the content type that it names.
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.codecs.register(Arc::new(codec));
+        self
+    }
+
+    /// Starts the services and returns when they take requests. For tests, and for programs that do something beside.
+    ///
+    /// Without [`settings`](Self::settings) it reads neither file nor environment: a test must not depend on either.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for no service, or a name that none has; [`ErrorKind::Config`] for wrong settings; [`ErrorKind::Setup`] for a
+    /// dependency that fails; [`ErrorKind::Refused`] where the broker does not accept the credentials or the virtual host.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it leaves nothing running but dependencies that were started and not stopped.
+    pub async fn start(self) -> Result<RunningApp> {
+        let services = self.selected()?;
+        let settings = Arc::new(self.settings.unwrap_or_default());
+        let client_settings = ClientSettings::read(&settings)?;
+        let container_settings = container_settings(&settings)?;
+        let grace = settings.duration("grace_period", Duration::from_secs(25))?;
+        let url = match self.broker {
+            Some(url) => url,
+            None => settings.get::<String>("amqp_uri")?.unwrap_or_else(|| "memory://".to_owned()),
+        };
+
+        let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
+        let transport = connect(&url, TransportOptions { connection_name: names.join(" ") }).await?;
+        let codecs = Arc::new(self.codecs);
+        // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
+        let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());
+        for name in &names {
+            rpc.known.add(*name);
+        }
+        let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
+        let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
+        match bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport).await {
+            Ok(()) => Ok(app),
+            Err(error) => {
+                app.stop().await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs the services until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once.
+    ///
+    /// Reads settings from the file and the environment, and logs to standard error unless the program installed a subscriber of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); also [`ErrorKind::Internal`] when workers had to be dropped at the end of the grace period.
+    pub async fn run(mut self) -> Result<()> {
+        let settings = match self.settings.take() {
+            Some(settings) => settings,
+            None => Settings::load()?,
+        };
+        crate::log::install(&settings)?;
+        let mut signals = Signals::listen()?;
+        let app = tokio::select! {
+            app = self.settings(settings).start() => app?,
+            // Waiting for the broker, for example.
+            signal = signals.next() => {
+                tracing::info!(signal = signal.name(), "stopped before the services had started");
+                return Ok(());
+            }
+        };
+        let signal = signals.next().await;
+        tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
+        tokio::select! {
+            stopped = app.stop() => stopped,
+            signal = signals.next() => {
+                tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
+                std::process::exit(signal.exit_code())
+            }
+        }
+    }
+
+    fn selected(&self) -> Result<Vec<Registration>> {
+        if self.services.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, nothing_linked(self.linked)));
+        }
+        let mut seen = BTreeMap::new();
+        for service in &self.services {
+            if let Some(other) = seen.insert(service.descriptor.name, service) {
+                let text = format!("two services are called `{}`: {other:?} and {service:?}", service.descriptor.name);
+                return Err(Error::new(ErrorKind::Usage, text));
+            }
+        }
+        let Some(only) = &self.only else { return Ok(self.services.clone()) };
+        only.iter()
+            .map(|name| {
+                seen.get(name.as_str()).map(|service| **service).ok_or_else(|| {
+                    let have: Vec<_> = seen.keys().copied().collect();
+                    let hint = nearest(name, have.iter().copied()).map_or_else(
+                        || format!("; if it is in a library, name it: App::new().service::<{}>()", type_guess(name)),
+                        |near| format!(": did you mean `{near}`?"),
+                    );
+                    Error::new(
+                        ErrorKind::Usage,
+                        format!("this program has no service `{name}` (it has {}){hint}", have.join(", ")),
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+async fn bring_up(
+    app: &mut RunningApp,
+    services: &[Registration],
+    process: &Arc<ProcessScope>,
+    codecs: &Arc<Codecs>,
+    settings: ContainerSettings,
+    transport: &dyn Transport,
+) -> Result<()> {
+    for service in services {
+        app.containers.push(Container::set_up(service, process.clone(), codecs.clone(), settings).await?);
+    }
+    process.registry.start(0).await?;
+    for container in &app.containers {
+        container.start_dependencies().await?;
+    }
+    if let ConnectionState::Connecting(reason) = &*transport.state().borrow() {
+        tracing::warn!(
+            broker = transport.address(),
+            reason,
+            "waiting for the broker; the services start when it is there"
+        );
+    }
+    for container in &app.containers {
+        container.start_taking(transport).await?;
+        tracing::info!(service = container.name(), broker = transport.address(), "service started");
+    }
+    Ok(())
+}
+
+fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
+    let max_workers = settings.get("max_workers")?.unwrap_or(256);
+    if max_workers == 0 {
+        return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
+    }
+    let nameko_wire = match settings.get::<String>("wire")?.as_deref() {
+        None | Some("kinoko") => false,
+        Some("nameko") => true,
+        Some(other) => {
+            let text = format!("setting `wire`: `{other}` is neither `kinoko` nor `nameko`");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+    };
+    Ok(ContainerSettings { max_workers, nameko_wire })
+}
+
+fn nothing_linked(linked: bool) -> String {
+    if linked {
+        "no service is linked into this program. If yours is in a library (a package's own lib.rs counts), the linker dropped it: \
+         name it in main, `kinoko::App::new().service::<Orders>().run().await`, or keep the library with `use orders as _;`"
+            .to_owned()
+    } else {
+        "this program has no service: add one, `App::new().service::<Orders>()`".to_owned()
+    }
+}
+
+/// `order_history` → `OrderHistory`.
+fn type_guess(name: &str) -> String {
+    name.split(['_', '-'])
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        })
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! One running service.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Registration;
+use crate::{
+    Result,
+    codec::Codecs,
+    dependency::{ContainerScope, ProcessScope, SetupContext},
+    entrypoint::RpcEntrypoint,
+    service::ServiceDescriptor,
+    task::Tasks,
+    transport::Transport,
+    worker::Limits,
+};
+
+/// One running service: its dependencies, its entrypoints, its workers.
+pub(super) struct Container {
+    descriptor: &'static ServiceDescriptor,
+    scope: Arc<ContainerScope>,
+    rpc: RpcEntrypoint,
+    limits: Arc<Limits>,
+    tasks: Tasks,
+    max_workers: usize,
+}
+
+/// What a container takes from the program's settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ContainerSettings {
+    pub(super) max_workers: usize,
+    pub(super) nameko_wire: bool,
+}
+
+impl Container {
+    /// Builds the service's dependencies and the service; nothing runs yet.
+    pub(super) async fn set_up(
+        registration: &Registration,
+        process: Arc<ProcessScope>,
+        codecs: Arc<Codecs>,
+        settings: ContainerSettings,
+    ) -> Result<Self> {
+        let descriptor = registration.descriptor;
+        let scope = Arc::new(ContainerScope { service: descriptor.name, process, registry: Default::default() });
+        let service = match (registration.setup)(SetupContext::new(scope.clone())).await {
+            Ok(service) => service,
+            Err(error) => {
+                // What was set up before the one that failed is stopped all the same.
+                scope.registry.stop().await;
+                return Err(error);
+            }
+        };
+        let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
+        let limits = Arc::new(Limits::new(max_workers));
+        let tasks = Tasks::new();
+        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.nameko_wire);
+        Ok(Self { descriptor, scope, rpc, limits, tasks, max_workers })
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.descriptor.name
+    }
+
+    /// Starts the dependencies.
+    pub(super) async fn start_dependencies(&self) -> Result<()> {
+        self.scope.registry.start(0).await.map(drop)
+    }
+
+    /// Starts to take requests. Waits for the broker.
+    pub(super) async fn start_taking(&self, transport: &dyn Transport) -> Result<()> {
+        let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
+        self.rpc.start(transport, prefetch).await
+    }
+
+    /// How many workers run.
+    pub(super) fn running(&self) -> usize {
+        self.rpc.running()
+    }
+
+    /// Takes nothing more, hands back what has not started, and waits for what runs, up to `grace`.
+    /// Returns how many workers had to be dropped.
+    pub(super) async fn drain(&self, grace: Duration) -> usize {
+        self.limits.stop();
+        self.rpc.stop_taking().await;
+        if tokio::time::timeout(grace, self.tasks.join()).await.is_ok() {
+            return 0;
+        }
+        let late = self.rpc.running();
+        tracing::error!(service = self.name(), workers = late, "the grace period is over: dropping what still runs");
+        self.rpc.cancel_workers();
+        // A method that never awaits cannot be dropped; it must not hold the stop up.
+        if tokio::time::timeout(DROP_LIMIT, self.tasks.join()).await.is_err() {
+            tracing::error!(service = self.name(), "workers are left that never reach an await");
+        }
+        late
+    }
+
+    /// Stops the dependencies.
+    pub(super) async fn stop_dependencies(&self) {
+        self.scope.registry.stop().await;
+    }
+}
+
+/// How long dropped workers may take for their hooks.
+const DROP_LIMIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,14 @@
+//! The life of running services: workers and their limits, start and stop.
+
+mod app;
+#[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
+mod container;
+mod registration;
+mod running;
+mod signals;
+
+pub use self::{
+    app::{App, run},
+    registration::Registration,
+    running::RunningApp,
+};

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    Result,
+    dependency::SetupContext,
+    service::{DynService, Service, ServiceDescriptor},
+};
+
+/// How to build one service. `#[service]` submits one for [`run`](crate::run) to find.
+#[derive(Clone, Copy)]
+pub struct Registration {
+    pub(crate) descriptor: &'static ServiceDescriptor,
+    pub(crate) package: &'static str,
+    pub(crate) module: &'static str,
+    pub(crate) setup: fn(SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>>,
+}
+
+impl Registration {
+    /// The registration of a service type.
+    pub const fn of<S: Service>(package: &'static str, module: &'static str) -> Self {
+        Self { descriptor: S::DESCRIPTOR, package, module, setup: set_up::<S> }
+    }
+}
+
+fn set_up<S: Service>(cx: SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>> {
+    Box::pin(async move { Ok(Arc::new(S::setup(&cx).await?) as Arc<dyn DynService>) })
+}
+
+inventory::collect!(Registration);
+
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registration")
+            .field("service", &self.descriptor.name)
+            .field("package", &self.package)
+            .field("module", &self.module)
+            .finish()
+    }
+}

@@ -1,0 +1,92 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+
+use super::container::Container;
+use crate::{
+    Error, ErrorKind, Result,
+    client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
+    dependency::ProcessScope,
+    transport::{ConnectionState, Transport},
+};
+
+/// Services that run. Dropped without [`stop`](Self::stop), they end without order, as in a crash.
+#[must_use = "the services end when this is dropped"]
+pub struct RunningApp {
+    pub(super) containers: Vec<Container>,
+    transport: Arc<dyn Transport>,
+    rpc: Arc<RpcClient>,
+    process: Arc<ProcessScope>,
+    grace: Duration,
+}
+
+impl RunningApp {
+    pub(super) fn new(
+        transport: Arc<dyn Transport>,
+        rpc: Arc<RpcClient>,
+        process: Arc<ProcessScope>,
+        grace: Duration,
+    ) -> Self {
+        Self { containers: Vec::new(), transport, rpc, process, grace }
+    }
+
+    /// The typed client of a service, running here or elsewhere.
+    pub fn client<C: TypedClient>(&self) -> C {
+        C::from_client(ServiceClient::remote(self.rpc.clone(), C::SERVICE.into(), ClientOptions::default()))
+    }
+
+    /// A client that calls any service by name.
+    pub fn proxy(&self) -> ServiceProxy {
+        ServiceProxy::new(self.rpc.clone(), None)
+    }
+
+    /// The state of the connection to the broker.
+    pub fn broker_state(&self) -> ConnectionState {
+        self.transport.state().borrow().clone()
+    }
+
+    /// How many workers run at the moment.
+    pub fn running_workers(&self) -> usize {
+        self.containers.iter().map(Container::running).sum()
+    }
+
+    /// How many calls of this program wait for a reply.
+    pub fn pending_calls(&self) -> usize {
+        self.rpc.pending()
+    }
+
+    /// Stops: takes no more requests, hands back what has not started, finishes what runs (up to the setting `grace_period`),
+    /// sends the replies, stops the dependencies, closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] when the grace period was over first and workers had to be dropped.
+    pub async fn stop(self) -> Result<()> {
+        // All at once: services that call each other finish each other's work.
+        let late: usize =
+            join_all(self.containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
+        for container in self.containers.iter().rev() {
+            container.stop_dependencies().await;
+        }
+        self.process.registry.stop().await;
+        self.transport.close().await;
+        if late > 0 {
+            let text = format!(
+                "{late} workers were dropped: they had not finished within the grace period of {:?}",
+                self.grace
+            );
+            return Err(Error::new(ErrorKind::Internal, text));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RunningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<_> = self.containers.iter().map(Container::name).collect();
+        f.debug_struct("RunningApp")
+            .field("services", &services)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}

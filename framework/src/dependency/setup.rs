@@ -1,0 +1,245 @@
+//! Setting dependencies up: once per container or process, those that others require first, circles refused.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{Dependency, Scope};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
+    config::Settings,
+};
+
+/// What a dependency can ask for while it is set up.
+///
+/// Handed to [`Dependency::setup`]; cheap to clone.
+#[derive(Clone)]
+pub struct SetupContext {
+    container: Arc<ContainerScope>,
+    /// The types that are being set up, outermost first.
+    chain: Vec<(TypeId, &'static str)>,
+}
+
+/// A field that waits to be set up. For the derive.
+pub struct Field<T: Dependency> {
+    name: &'static str,
+    /// `None` where the container has the options: the first field of its type.
+    own_options: Option<T::Options>,
+}
+
+impl SetupContext {
+    pub(crate) fn new(container: Arc<ContainerScope>) -> Self {
+        Self { container, chain: Vec::new() }
+    }
+
+    /// The service that is being set up.
+    pub fn service(&self) -> &'static str {
+        self.container.service
+    }
+
+    /// The program's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.container.process.settings
+    }
+
+    /// A client that calls any service by name.
+    pub fn proxy(&self) -> ServiceProxy {
+        ServiceProxy::new(self.container.process.rpc.clone(), None)
+    }
+
+    /// The client of one service, as generated clients are made of.
+    pub fn service_client(&self, service: &'static str, options: ClientOptions) -> ServiceClient {
+        ServiceClient::remote(self.container.process.rpc.clone(), service.into(), options)
+    }
+
+    pub(crate) fn rpc(&self) -> &Arc<RpcClient> {
+        &self.container.process.rpc
+    }
+
+    /// The instance of another dependency: the service's field of that type where it has one, else one with default options,
+    /// set up now if nobody did before.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setup`] where dependencies require each other in a circle; whatever its `setup` fails with.
+    pub async fn require<T: Dependency>(&self) -> Result<T> {
+        let id = TypeId::of::<T>();
+        if let Some(start) = self.chain.iter().position(|(link, _)| *link == id) {
+            let mut circle: Vec<_> = self.chain[start..].iter().map(|(_, name)| *name).collect();
+            circle.push(type_name::<T>());
+            return Err(Error::new(
+                ErrorKind::Setup,
+                format!("dependencies require each other in a circle: {}", circle.join(" → ")),
+            ));
+        }
+        let registry = match T::SCOPE {
+            Scope::Container => &self.container.registry,
+            Scope::Process => &self.container.process.registry,
+        };
+        if let Some(ready) = registry.ready::<T>() {
+            return Ok(ready);
+        }
+        let options = self.container.registry.take_options::<T>().unwrap_or_default();
+        let instance = self.set_up::<T>(options).await?;
+        registry.keep(instance.clone());
+        Ok(instance)
+    }
+
+    async fn set_up<T: Dependency>(&self, options: T::Options) -> Result<T> {
+        let mut inner = self.clone();
+        inner.chain.push((TypeId::of::<T>(), type_name::<T>()));
+        // Boxed: a provider that requires others is a recursive future.
+        Box::pin(T::setup(&inner, options)).await
+    }
+
+    /// Leaves a field's options where [`require`](Self::require) finds them. For the derive: all fields are offered before one is taken.
+    pub fn offer<T: Dependency>(&self, name: &'static str, options: T::Options) -> Field<T> {
+        let own_options = self.container.registry.offer_options::<T>(options);
+        Field { name, own_options }
+    }
+
+    /// Sets a field up. For the derive.
+    ///
+    /// # Errors
+    ///
+    /// What its `setup` fails with, naming the field.
+    pub async fn take<T: Dependency>(&self, field: Field<T>) -> Result<T> {
+        let name = field.name;
+        let instance = match field.own_options {
+            None => self.require::<T>().await,
+            Some(options) => {
+                // A second field of the type: its own instance, with its own options.
+                let instance = self.set_up::<T>(options).await;
+                instance.inspect(|instance| self.container.registry.keep_lifecycle(instance.clone()))
+            }
+        };
+        instance.map_err(|error| {
+            let kind = match error.kind() {
+                ErrorKind::Internal => ErrorKind::Setup,
+                kind => kind,
+            };
+            let text = format!("setting up `{name}` of service `{}`: {}", self.service(), error.chain());
+            Error::new(kind, text)
+        })
+    }
+}
+
+impl fmt::Debug for SetupContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetupContext").field("service", &self.service()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Dependency> fmt::Debug for Field<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What the services of one program share.
+pub(crate) struct ProcessScope {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) rpc: Arc<RpcClient>,
+    pub(crate) registry: Registry,
+}
+
+/// What one service's dependencies share.
+pub(crate) struct ContainerScope {
+    pub(crate) service: &'static str,
+    pub(crate) process: Arc<ProcessScope>,
+    pub(crate) registry: Registry,
+}
+
+/// The dependencies of one scope, in the order they were set up.
+#[derive(Default)]
+pub(crate) struct Registry(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    options: HashMap<TypeId, Box<dyn Any + Send>>,
+    offered: HashMap<TypeId, ()>,
+    ready: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    lifecycle: Vec<Arc<dyn Lifecycle>>,
+}
+
+#[async_trait]
+trait Lifecycle: Send + Sync {
+    async fn start(&self) -> Result<()>;
+    async fn stop(&self) -> Result<()>;
+    fn name(&self) -> &'static str;
+}
+
+#[async_trait]
+impl<T: Dependency> Lifecycle for T {
+    async fn start(&self) -> Result<()> {
+        Dependency::start(self).await
+    }
+    async fn stop(&self) -> Result<()> {
+        Dependency::stop(self).await
+    }
+    fn name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+impl Registry {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the options of the first field of a type, and gives those of a later one back.
+    fn offer_options<T: Dependency>(&self, options: T::Options) -> Option<T::Options> {
+        let mut entries = self.entries();
+        if entries.offered.insert(TypeId::of::<T>(), ()).is_some() {
+            return Some(options);
+        }
+        entries.options.insert(TypeId::of::<T>(), Box::new(options));
+        None
+    }
+
+    fn take_options<T: Dependency>(&self) -> Option<T::Options> {
+        let options = self.entries().options.remove(&TypeId::of::<T>())?;
+        options.downcast().ok().map(|options| *options)
+    }
+
+    fn ready<T: Dependency>(&self) -> Option<T> {
+        self.entries().ready.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
+    }
+
+    fn keep<T: Dependency>(&self, instance: T) {
+        let mut entries = self.entries();
+        entries.ready.insert(TypeId::of::<T>(), Box::new(instance.clone()));
+        entries.lifecycle.push(Arc::new(instance));
+    }
+
+    fn keep_lifecycle<T: Dependency>(&self, instance: T) {
+        self.entries().lifecycle.push(Arc::new(instance));
+    }
+
+    /// Starts every dependency from the one at `from` on, in the order they were set up. Returns how many have been started.
+    pub(crate) async fn start(&self, from: usize) -> Result<usize> {
+        let lifecycle: Vec<_> = self.entries().lifecycle.iter().skip(from).cloned().collect();
+        for dependency in &lifecycle {
+            dependency.start().await.map_err(|error| {
+                Error::new(ErrorKind::Setup, format!("starting `{}`: {}", dependency.name(), error.chain()))
+            })?;
+        }
+        Ok(from + lifecycle.len())
+    }
+
+    /// Stops every dependency, the last one first. One that fails does not keep the others.
+    pub(crate) async fn stop(&self) {
+        let lifecycle = std::mem::take(&mut self.entries().lifecycle);
+        for dependency in lifecycle.iter().rev() {
+            if let Err(error) = dependency.stop().await {
+                tracing::error!(dependency = dependency.name(), error = error.chain(), "a dependency failed to stop");
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `#[rpc]`: from a delivery on one of a service's request queues to the reply that goes back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::Instrument;
+
+use crate::{
+    Result,
+    codec::{Codecs, Format},
+    context::{Cancelled, WorkerContext, WorkerOrigin},
+    protocol::{Fault, Message, Properties, context_data, encode_reply, names},
+    service::{DynService, MethodInfo, Outcome, ServiceDescriptor, WorkerCall},
+    task::Tasks,
+    transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
+    worker::{Limits, Workers, take},
+};
+
+/// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
+const SHORT_QUEUE_EXPIRES: Duration = Duration::from_secs(5 * 60);
+
+/// The RPC side of one container.
+pub(crate) struct RpcEntrypoint {
+    shared: Arc<Shared>,
+    nameko_wire: bool,
+    consumers: Mutex<Vec<(Arc<dyn Consumer>, Arc<Workers>)>>,
+}
+
+struct Shared {
+    service: Arc<dyn DynService>,
+    descriptor: &'static ServiceDescriptor,
+    methods: HashMap<&'static str, Method>,
+    codecs: Arc<Codecs>,
+    limits: Arc<Limits>,
+    tasks: Tasks,
+}
+
+struct Method {
+    info: &'static MethodInfo,
+    /// The slots of a method with a limit of its own.
+    slots: Option<Semaphore>,
+}
+
+/// The way that a queue's requests came, and their replies go.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Short,
+    Nameko,
+}
+
+impl RpcEntrypoint {
+    pub(crate) fn new(
+        service: Arc<dyn DynService>,
+        codecs: Arc<Codecs>,
+        limits: Arc<Limits>,
+        tasks: Tasks,
+        nameko_wire: bool,
+    ) -> Self {
+        let descriptor = service.descriptor();
+        let methods = descriptor.methods.iter().map(|info| {
+            let slots = info.max_workers.map(Semaphore::new);
+            (info.name, Method { info, slots })
+        });
+        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
+        Self {
+            shared: Arc::new(shared),
+            nameko_wire: nameko_wire || descriptor.nameko_wire,
+            consumers: Mutex::default(),
+        }
+    }
+
+    /// Declares the request queues and consumes them. Returns when the broker has the consumers.
+    pub(crate) async fn start(&self, transport: &dyn Transport, prefetch: u16) -> Result<()> {
+        let service = self.shared.descriptor.name;
+        let rpc_queue = names::rpc_queue(service);
+        let mut topology = Topology {
+            exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+            queues: vec![Queue::durable(rpc_queue.clone())],
+            bindings: vec![Binding {
+                exchange: names::RPC_EXCHANGE,
+                queue: rpc_queue.clone(),
+                routing_key: names::rpc_binding(service),
+            }],
+        };
+        let mut queues = vec![(rpc_queue, Way::Nameko)];
+        if !self.nameko_wire {
+            let short_queue = names::short_queue(service);
+            topology.queues.push(Queue::durable(short_queue.clone()).expires(SHORT_QUEUE_EXPIRES));
+            queues.push((short_queue, Way::Short));
+        }
+        transport.declare(topology).await?;
+        for (queue, way) in queues {
+            let workers = Workers::new(&self.shared.tasks);
+            let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
+            let consumer = transport.consume(queue, prefetch, sink).await?;
+            self.shared.limits.add_consumer(consumer.clone());
+            self.consumers().push((consumer, workers));
+        }
+        Ok(())
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, Vec<(Arc<dyn Consumer>, Arc<Workers>)>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more requests; those that have not started go back to their queue.
+    pub(crate) async fn stop_taking(&self) {
+        let consumers: Vec<_> = self.consumers().iter().map(|(consumer, _)| consumer.clone()).collect();
+        for consumer in consumers {
+            consumer.cancel().await;
+        }
+    }
+
+    /// Drops the methods that still run.
+    pub(crate) fn cancel_workers(&self) {
+        for (_, workers) in self.consumers().iter() {
+            workers.cancel_all(Cancelled::Stopping);
+        }
+    }
+
+    /// How many workers run.
+    pub(crate) fn running(&self) -> usize {
+        self.consumers().iter().map(|(_, workers)| workers.len()).sum()
+    }
+}
+
+/// Where one request queue's deliveries go.
+struct RequestSink {
+    shared: Arc<Shared>,
+    workers: Arc<Workers>,
+    way: Way,
+}
+
+impl DeliverySink for RequestSink {
+    fn deliver(&self, delivery: Delivery) {
+        let (shared, workers, way) = (self.shared.clone(), self.workers.clone(), self.way);
+        self.shared.tasks.spawn(async move { shared.serve(delivery, &workers, way).await });
+    }
+
+    fn lost(&self) {
+        self.workers.cancel_all(Cancelled::ConnectionLost);
+    }
+}
+
+impl Shared {
+    /// One call, from its delivery to its reply.
+    async fn serve(self: Arc<Self>, delivery: Delivery, workers: &Arc<Workers>, way: Way) {
+        let message = delivery.message().clone();
+        let properties = &message.properties;
+        let answer = Answer { way, request: &message };
+        let content_type = properties.content_type.as_deref().unwrap_or_default();
+        let Some(format) = self.codecs.by_content_type(content_type) else {
+            let text = format!("no codec for content type `{content_type}`");
+            return answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text)).await;
+        };
+        let name = match (&properties.kind, way) {
+            (Some(kind), Way::Short) => &**kind,
+            _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
+        };
+        let Some(method) = self.methods.get(name) else {
+            return answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name)).await;
+        };
+
+        let context = WorkerContext::new(WorkerOrigin {
+            service: self.descriptor.name,
+            entrypoint: method.info.name,
+            deadline: deadline(properties, method.info.timeout),
+            redelivered: delivery.redelivered(),
+            slots: Some(self.limits.clone()),
+            message: message.clone(),
+        });
+        let _running = workers.enter(context.clone());
+        let _method_slot = match self.take_slots(method, &context).await {
+            Ok(method_slot) => method_slot,
+            Err(reason) => return self.settle(Outcome::Cancelled(reason), &context, &format, answer, delivery).await,
+        };
+        let call = WorkerCall {
+            index: method.info.index,
+            body: message.body.clone(),
+            format: format.clone(),
+            context: context.clone(),
+        };
+        let worker = context.clone().scope(self.service.clone().dispatch(call));
+        let outcome = match span(&context) {
+            Some(span) => worker.instrument(span).await,
+            None => worker.await,
+        };
+        self.settle(outcome, &context, &format, answer, delivery).await;
+    }
+
+    /// Waits for a place among the method's workers, then among the container's; a call can outlive its deadline or its
+    /// connection meanwhile, and then nobody wants it run.
+    async fn take_slots<'a>(
+        &self,
+        method: &'a Method,
+        context: &WorkerContext,
+    ) -> Result<Option<MethodSlot<'a>>, Cancelled> {
+        let slot = context.slot().expect("the container's workers have slots");
+        let taking = std::pin::pin!(async {
+            let method_slot = match &method.slots {
+                Some(slots) => {
+                    take(slots, self.limits.stopping()).await?;
+                    Some(MethodSlot(slots))
+                }
+                None => None,
+            };
+            self.limits.take().await?;
+            slot.taken();
+            Some(method_slot)
+        });
+        context.until_cancelled(taking).await?.ok_or(Cancelled::Stopping)
+    }
+
+    async fn settle(
+        &self,
+        outcome: Outcome,
+        context: &WorkerContext,
+        format: &Format,
+        answer: Answer<'_>,
+        delivery: Delivery,
+    ) {
+        match outcome {
+            Outcome::Reply(body) => {
+                tracing::debug!(service = context.service(), method = context.entrypoint(), "call answered");
+                answer.send(delivery, format, body).await;
+            }
+            Outcome::Fault { fault, expected } => {
+                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+                if expected {
+                    tracing::warn!(service, method, call_id, fault = %fault, "call failed as expected");
+                } else {
+                    tracing::error!(service, method, call_id, fault = %fault, "call failed");
+                }
+                answer.fault(delivery, format, &fault).await;
+            }
+            Outcome::Cancelled(reason) => {
+                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+                tracing::warn!(service, method, call_id, %reason, "call dropped");
+                match reason {
+                    // The caller has gone; running it again would serve nobody.
+                    Cancelled::DeadlinePassed => delivery.ack(),
+                    Cancelled::ConnectionLost | Cancelled::Stopping => delivery.requeue(),
+                }
+            }
+        }
+    }
+}
+
+/// The span of one worker, where anybody listens: the user's own log lines inside it carry the call id.
+fn span(context: &WorkerContext) -> Option<tracing::Span> {
+    tracing::enabled!(target: "kinoko::worker", tracing::Level::INFO).then(|| {
+        tracing::info_span!(
+            target: "kinoko::worker", "worker",
+            service = context.service(), method = context.entrypoint(), call_id = context.call_id()
+        )
+    })
+}
+
+/// Gives a method's own slot back.
+struct MethodSlot<'a>(&'a Semaphore);
+
+impl Drop for MethodSlot<'_> {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// Until when a call may run: what the caller's budget leaves, and no longer than the method may take.
+fn deadline(properties: &Properties, limit: Option<Duration>) -> Option<Instant> {
+    let budget = context_data::remaining_budget(properties, context_data::unix_ms());
+    let shorter = match (budget, limit) {
+        (Some(budget), Some(limit)) => budget.min(limit),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return None,
+    };
+    Some(Instant::now() + shorter)
+}
+
+/// Where one call's reply goes.
+struct Answer<'a> {
+    way: Way,
+    request: &'a Message,
+}
+
+impl Answer<'_> {
+    async fn fault(self, delivery: Delivery, format: &Format, fault: &Fault) {
+        match encode_reply::<()>(format, Err(fault)) {
+            Ok(body) => self.send(delivery, format, body).await,
+            Err(error) => {
+                tracing::error!(%error, %fault, "a fault could not be encoded");
+                delivery.ack();
+            }
+        }
+    }
+
+    async fn send(self, delivery: Delivery, format: &Format, body: bytes::Bytes) {
+        // Nobody to tell: the work was done all the same.
+        let request = &self.request.properties;
+        let Some(reply_to) = request.reply_to.clone() else { return delivery.ack() };
+        let reply = Message {
+            exchange: match self.way {
+                Way::Short => names::DEFAULT_EXCHANGE,
+                Way::Nameko => names::RPC_EXCHANGE,
+            },
+            routing_key: reply_to,
+            properties: Properties {
+                content_type: Some(format.content_type()),
+                content_encoding: Some(format.content_encoding()),
+                correlation_id: request.correlation_id.clone(),
+                ..Properties::default()
+            },
+            body,
+        };
+        if let Err(error) = delivery.reply(reply).await {
+            tracing::warn!(error = error.chain(), "a reply could not be sent; its request goes to somebody else");
+        }
+    }
+}

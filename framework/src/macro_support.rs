@@ -1,0 +1,87 @@
+//! All that generated code may name, re-exported as `__private`. No logic that a user could want.
+
+pub use std::{future::Future, sync::Arc};
+
+pub use futures_util::future::BoxFuture;
+pub use inventory;
+pub use serde;
+pub use serde_json::{Map, Value, from_value, to_value};
+
+pub use crate::{
+    Error, Result,
+    client::{Call, CallError, ClientMethod, ClientOptions, ServiceClient, TypedClient},
+    container::Registration,
+    context::{WorkerContext, WorkerOutcome},
+    dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
+    protocol::{Args, Fault, FaultMeta, Param, ServiceError},
+    service::{
+        Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
+        Service, ServiceDescriptor, Text, WorkerCall,
+    },
+    worker::{arguments, inject, refuse, run_worker},
+};
+
+use std::process::ExitCode;
+
+/// The client field of a service.
+///
+/// # Errors
+///
+/// None today; providers may fail.
+pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOptions) -> Result<C> {
+    Ok(C::from_client(cx.service_client(C::SERVICE, options)))
+}
+
+/// What an `async fn main` may return.
+pub trait MainResult {
+    /// Prints the error, if it is one, and gives the exit code.
+    fn exit(self) -> ExitCode;
+}
+
+impl MainResult for () {
+    fn exit(self) -> ExitCode {
+        ExitCode::SUCCESS
+    }
+}
+
+impl MainResult for ExitCode {
+    fn exit(self) -> ExitCode {
+        self
+    }
+}
+
+impl<E: Into<Error>> MainResult for Result<(), E> {
+    #[allow(clippy::print_stderr, reason = "the last word of a program that ends with an error")]
+    fn exit(self) -> ExitCode {
+        match self {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let error = error.into();
+                eprintln!("error: {}", error.chain());
+                ExitCode::from(error.kind().exit_code())
+            }
+        }
+    }
+}
+
+/// Threads of the runtime get this stack, whatever `RUST_MIN_STACK` says for lapin's.
+const WORKER_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Runs an `async fn main`: enlarges the stack of lapin's IO threads, builds the runtime, ends with the right exit code.
+///
+/// # Panics
+///
+/// When the operating system gives no threads.
+pub fn main<F: Future>(worker_threads: Option<usize>, make: impl FnOnce() -> F) -> ExitCode
+where
+    F::Output: MainResult,
+{
+    kinoko_stack::enlarge_io_stack();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("kinoko-worker").thread_stack_size(WORKER_STACK_BYTES);
+    if let Some(threads) = worker_threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.build().expect("the operating system gives threads");
+    runtime.block_on(make()).exit()
+}

@@ -1,0 +1,242 @@
+//! An error as it travels.
+
+use std::{borrow::Cow, convert::Infallible, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Map;
+
+use super::Value;
+use crate::Error;
+
+/// An error as it travels: Nameko's error map, with the further keys that Nameko ignores.
+///
+/// `exc_type`, `exc_path`, `exc_args` and `value` are what Python peers read; `code`, `data`, `retryable`, `http` and `grpc`
+/// are kinoko's and carry a [`ServiceError`] to the same variant at the other end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Fault {
+    /// The name of the exception's class, or of the error's variant.
+    #[serde(default)]
+    pub exc_type: Cow<'static, str>,
+    /// The class's full path, by which Nameko looks up what to raise.
+    #[serde(default)]
+    pub exc_path: Cow<'static, str>,
+    /// What the exception was made with.
+    #[serde(default, deserialize_with = "lenient_list")]
+    pub exc_args: Vec<Value>,
+    /// The text for people.
+    #[serde(default, deserialize_with = "lenient_text")]
+    pub value: String,
+    /// The stable code of the error, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Cow<'static, str>>,
+    /// The fields of the error's variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+    /// Whether the same call may be repeated as it is. Unset: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    /// The HTTP status that it maps to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<u16>,
+    /// The gRPC status code that it maps to, such as `NOT_FOUND`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<Cow<'static, str>>,
+    /// Whether the text is for the log alone where the caller is a stranger. Never travels.
+    #[serde(skip)]
+    pub internal: bool,
+}
+
+/// What an error variant says of itself, written with `#[fault(…)]`.
+#[derive(Debug, Clone, Copy)]
+pub struct FaultMeta {
+    /// The variant's name.
+    pub exc_type: &'static str,
+    /// Where Python finds the class.
+    pub exc_path: &'static str,
+    /// The stable code.
+    pub code: &'static str,
+    /// The HTTP status. Unset: 400.
+    pub http: Option<u16>,
+    /// The gRPC code. Unset: by the HTTP status.
+    pub grpc: Option<&'static str>,
+    /// Whether the call may be repeated.
+    pub retry: Option<bool>,
+}
+
+const NAMEKO: &str = "nameko.exceptions.";
+
+impl Fault {
+    /// One of Nameko's own errors: `IncorrectSignature`, `MethodNotFound`, `MalformedRequest` …
+    pub(crate) fn nameko(exc_type: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            exc_type: exc_type.into(),
+            exc_path: format!("{NAMEKO}{exc_type}").into(),
+            exc_args: vec![Value::from(text.clone())],
+            value: text,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is one of Nameko's own errors.
+    pub(crate) fn is_nameko(&self, exc_type: &str) -> bool {
+        self.exc_path.strip_prefix(NAMEKO) == Some(exc_type)
+    }
+
+    /// An error that is nobody's to handle: a bug, a lost database. Its text travels over AMQP, as Nameko's does.
+    pub(crate) fn internal(exc_type: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            exc_type: exc_type.into(),
+            exc_path: format!("kinoko.{exc_type}").into(),
+            exc_args: vec![Value::from(text.clone())],
+            value: text,
+            internal: true,
+            ..Self::default()
+        }
+    }
+
+    /// A variant of a [`ServiceError`]. For the derive.
+    #[doc(hidden)]
+    pub fn of_variant(meta: &FaultMeta, error: &impl fmt::Display, data: Option<Map<String, Value>>) -> Self {
+        let text = error.to_string();
+        Self {
+            exc_type: meta.exc_type.into(),
+            exc_path: meta.exc_path.into(),
+            exc_args: vec![Value::from(text.clone())],
+            value: text,
+            code: Some(meta.code.into()),
+            data,
+            retryable: meta.retry,
+            http: meta.http,
+            grpc: meta.grpc.map(Cow::from),
+            internal: false,
+        }
+    }
+
+    /// The message of a panic.
+    pub(crate) fn panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a text".to_owned());
+        Self::internal("Panic", text)
+    }
+}
+
+impl fmt::Display for Fault {
+    /// `ValueError: boom`, the form that Python's people know.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.exc_type.is_empty(), self.value.is_empty()) {
+            (false, false) => write!(f, "{}: {}", self.exc_type, self.value),
+            (false, true) => f.write_str(&self.exc_type),
+            (true, _) => f.write_str(&self.value),
+        }
+    }
+}
+
+/// Python sends a list of strings where the exception is iterable.
+fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    })
+}
+
+fn lenient_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        other => vec![other],
+    })
+}
+
+/// An error that travels to a caller and comes back as the same variant. Derive it:
+///
+/// ```
+/// use kinoko::prelude::*;
+///
+/// #[derive(Debug, thiserror::Error, ServiceError)]
+/// pub enum StockError {
+///     #[error("only {left} of {sku} left")]
+///     #[fault(code = "OUT_OF_STOCK", http = 409, grpc = "FAILED_PRECONDITION", retry = false)]
+///     OutOfStock { sku: String, left: u32 },
+///     #[error("no such article: {0}")]
+///     #[fault(http = 404)]
+///     NotFound(String),
+/// }
+///
+/// let fault = StockError::OutOfStock { sku: "A-1".into(), left: 2 }.to_fault();
+/// assert_eq!(fault.code.as_deref(), Some("OUT_OF_STOCK"));
+/// assert!(matches!(StockError::from_fault(&fault), Some(StockError::OutOfStock { left: 2, .. })));
+/// ```
+///
+/// Keys of `#[fault(…)]`: `code` (default: the variant in SCREAMING_SNAKE), `http` (400 to 599), `grpc`, `retry`, `path` (the Python
+/// class, so that Nameko callers who registered it get it raised), `internal` (a foreign error: no data, arrives as
+/// [`CallError::Remote`](crate::CallError::Remote)), `forward` (a [`CallError`](crate::CallError) of another service, whose fault passes on).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel to a caller as an error",
+    label = "not a `ServiceError`",
+    note = "add `#[derive(ServiceError)]` to it, or return `kinoko::Result<T>` to report it as an internal error"
+)]
+pub trait ServiceError: fmt::Debug + fmt::Display + Send + Sync + Sized + 'static {
+    /// What travels.
+    fn to_fault(&self) -> Fault;
+
+    /// The variant that a fault came from, if it is one of this type's.
+    fn from_fault(fault: &Fault) -> Option<Self>;
+}
+
+/// The error of methods that return a plain value.
+impl ServiceError for Infallible {
+    fn to_fault(&self) -> Fault {
+        match *self {}
+    }
+
+    fn from_fault(_: &Fault) -> Option<Self> {
+        None
+    }
+}
+
+/// An internal error: callers see [`CallError::Remote`](crate::CallError::Remote).
+impl ServiceError for Error {
+    fn to_fault(&self) -> Fault {
+        Fault::internal("InternalError", self.chain())
+    }
+
+    fn from_fault(_: &Fault) -> Option<Self> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pythons_list_of_strings_is_a_text() {
+        let fault: Fault = serde_json::from_str(r#"{"exc_type": "E", "value": ["a", "b"], "exc_args": null}"#).unwrap();
+        assert_eq!(fault.to_string(), "E: a, b");
+        assert!(fault.exc_args.is_empty());
+    }
+
+    #[test]
+    fn namekos_own_errors_have_namekos_paths() {
+        let fault = Fault::nameko("MethodNotFound", "greet");
+        let json = serde_json::to_value(&fault).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "exc_type": "MethodNotFound", "exc_path": "nameko.exceptions.MethodNotFound",
+                "exc_args": ["greet"], "value": "greet"
+            })
+        );
+    }
+}

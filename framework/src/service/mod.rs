@@ -1,0 +1,103 @@
+//! What `#[service]` implements: the typed side of a service, and the dyn-safe dispatch that a container stores.
+//!
+//! Plain data and calls; nothing here runs by itself.
+
+mod answer;
+mod contract;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+pub use self::{
+    answer::{Answer, Argument, NotResult, Parts, Probe, Text},
+    contract::{Contract, ContractInfo, Covered},
+};
+use crate::{
+    codec::Format,
+    context::{Cancelled, WorkerContext},
+    dependency::Dependencies,
+    protocol::{Fault, Param},
+};
+
+/// What a container, a command line or a document needs to know of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceDescriptor {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The doc comment of the impl block.
+    pub doc: &'static str,
+    /// Whether only Nameko's path is served, so that all callers are spread over all instances.
+    pub nameko_wire: bool,
+    /// The most workers that run at once in one instance; `None`: the setting `max_workers`.
+    pub max_workers: Option<usize>,
+    /// The methods that an RPC fires.
+    pub methods: &'static [MethodInfo],
+}
+
+/// One method that an RPC fires.
+#[derive(Debug, Clone, Copy)]
+pub struct MethodInfo {
+    /// What [`DynService::dispatch`] knows it by.
+    pub index: usize,
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The doc comment.
+    pub doc: &'static str,
+    /// What callers pass.
+    pub params: &'static [Param],
+    /// How long a worker of it may run; the default of generated clients as well.
+    pub timeout: Option<Duration>,
+    /// The most workers of it that run at once in one instance.
+    pub max_workers: Option<usize>,
+}
+
+/// A call that reached its service, not yet decoded.
+#[derive(Debug, Clone)]
+pub struct WorkerCall {
+    /// The [`MethodInfo::index`].
+    pub index: usize,
+    /// The request's body.
+    pub body: Bytes,
+    /// How it is encoded, and the reply will be.
+    pub format: Format,
+    /// The worker's context.
+    pub context: WorkerContext,
+}
+
+/// What a worker leaves behind.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The whole body of the reply.
+    Reply(Bytes),
+    /// The error, not yet encoded.
+    Fault {
+        /// What travels.
+        fault: Box<Fault>,
+        /// Whether the method listed it as expected, or the caller is to blame: the log says WARN, not ERROR.
+        expected: bool,
+    },
+    /// The method was dropped; nobody waits for a reply.
+    Cancelled(Cancelled),
+}
+
+/// A service as a container stores it. `#[service]` implements it.
+pub trait DynService: Send + Sync + 'static {
+    /// What it is.
+    fn descriptor(&self) -> &'static ServiceDescriptor;
+
+    /// Runs one worker.
+    fn dispatch(self: Arc<Self>, call: WorkerCall) -> BoxFuture<'static, Outcome>;
+}
+
+/// A service as its type. `#[service]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service",
+    label = "no `#[service]` impl block",
+    note = "put `#[service(name = \"…\")]` on its impl block"
+)]
+pub trait Service: DynService + Dependencies {
+    /// What it is.
+    const DESCRIPTOR: &'static ServiceDescriptor;
+}

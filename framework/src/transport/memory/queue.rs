@@ -1,0 +1,187 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use tokio::time::Instant;
+
+use super::consumer::MemoryConsumer;
+use crate::{
+    protocol::{Message, Name},
+    transport::{Queue, QueueStatus, ReplySink},
+};
+
+/// One queue: what waits, and who takes it.
+pub(super) struct MemoryQueue {
+    pub(super) declared: Queue,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Waiting>,
+    consumers: Vec<Arc<MemoryConsumer>>,
+    /// Where the next delivery is offered first, so that consumers take turns.
+    turn: usize,
+    /// The one consumer of a reply queue: takes everything and settles nothing.
+    replies: Option<Arc<dyn ReplySink>>,
+    /// Since when nobody has consumed; for `expires`.
+    idle_since: Option<Instant>,
+    deleted: bool,
+}
+
+/// A message in a queue.
+pub(super) struct Waiting {
+    message: Arc<Message>,
+    expires: Option<Instant>,
+    redelivered: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(message: Arc<Message>, redelivered: bool) -> Self {
+        let expires = message.properties.expiration.map(|expiration| Instant::now() + expiration);
+        Self { message, expires, redelivered }
+    }
+}
+
+impl MemoryQueue {
+    pub(super) fn new(declared: Queue) -> Self {
+        let state = State { idle_since: Some(Instant::now()), ..State::default() };
+        Self { declared, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        &self.declared.name
+    }
+
+    /// Takes a message, or gives it back where the queue is gone or had no consumer for longer than it may.
+    // The message is what an unroutable publish is about; boxing it would cost every publish.
+    #[allow(clippy::result_large_err)]
+    pub(super) fn push(&self, message: Message) -> Result<(), Message> {
+        let mut state = self.state();
+        if let Some(sink) = &state.replies {
+            let sink = sink.clone();
+            drop(state);
+            sink.reply(message);
+            return Ok(());
+        }
+        if state.deleted || self.expired(&state) {
+            return Err(message);
+        }
+        let message = Arc::new(message);
+        // Straight to a consumer that has room, where nothing waits before it.
+        if state.ready.is_empty()
+            && let Some((consumer, tag)) = state.next_consumer(&message)
+        {
+            drop(state);
+            consumer.deliver(tag, message, false);
+            return Ok(());
+        }
+        state.ready.push_back(Waiting::new(message, false));
+        Ok(())
+    }
+
+    fn expired(&self, state: &State) -> bool {
+        match (self.declared.expires, state.idle_since) {
+            (Some(expires), Some(since)) => Instant::now() >= since + expires,
+            _ => false,
+        }
+    }
+
+    /// Puts a message back to the front.
+    pub(super) fn put_back(&self, message: Arc<Message>) {
+        self.state().ready.push_front(Waiting::new(message, true));
+        self.dispatch();
+    }
+
+    /// Hands waiting messages to consumers that have room.
+    pub(super) fn dispatch(&self) {
+        loop {
+            let mut state = self.state();
+            let now = Instant::now();
+            while state.ready.front().is_some_and(|waiting| waiting.expires.is_some_and(|at| at <= now)) {
+                state.ready.pop_front();
+            }
+            let Some(waiting) = state.ready.pop_front() else { return };
+            let Some((consumer, tag)) = state.next_consumer(&waiting.message) else {
+                state.ready.push_front(waiting);
+                return;
+            };
+            // The sink runs without the lock: it may publish to this very queue.
+            drop(state);
+            consumer.deliver(tag, waiting.message, waiting.redelivered);
+        }
+    }
+
+    pub(super) fn add_consumer(&self, consumer: Arc<MemoryConsumer>) {
+        let mut state = self.state();
+        state.idle_since = None;
+        state.consumers.push(consumer);
+        drop(state);
+        self.dispatch();
+    }
+
+    pub(super) fn set_replies(&self, sink: Arc<dyn ReplySink>) {
+        let mut state = self.state();
+        state.idle_since = None;
+        state.replies = Some(sink);
+    }
+
+    /// Whether the queue goes with its last consumer.
+    pub(super) fn remove_consumer(&self, consumer: &MemoryConsumer) -> bool {
+        let mut state = self.state();
+        state.consumers.retain(|other| !std::ptr::eq(&**other, consumer));
+        let last = state.consumers.is_empty();
+        if last {
+            state.idle_since = Some(Instant::now());
+        }
+        last && self.declared.auto_delete
+    }
+
+    /// Whether it had no consumer for longer than it may.
+    pub(super) fn is_expired(&self) -> bool {
+        self.expired(&self.state())
+    }
+
+    pub(super) fn delete(&self) {
+        let mut state = self.state();
+        state.deleted = true;
+        state.ready.clear();
+        state.consumers.clear();
+        state.replies = None;
+    }
+
+    pub(super) fn status(&self) -> QueueStatus {
+        let mut state = self.state();
+        let now = Instant::now();
+        state.ready.retain(|waiting| waiting.expires.is_none_or(|at| at > now));
+        let consumers = state.consumers.len() + usize::from(state.replies.is_some());
+        QueueStatus { messages: count(state.ready.len()), consumers: count(consumers) }
+    }
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+impl State {
+    /// The next consumer in turn that has room for a message, with the tag of the delivery.
+    fn next_consumer(&mut self, message: &Arc<Message>) -> Option<(Arc<MemoryConsumer>, u64)> {
+        let consumers = self.consumers.len();
+        for step in 0..consumers {
+            let place = (self.turn + step) % consumers;
+            if let Some(tag) = self.consumers[place].admit(message) {
+                self.turn = place + 1;
+                return Some((self.consumers[place].clone(), tag));
+            }
+        }
+        None
+    }
+}
+
+/// The queue that a consumer's messages came from, as long as it is there.
+pub(super) type Home = Weak<MemoryQueue>;

@@ -1,0 +1,115 @@
+//! How many workers run at once.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{context::Slots, transport::Consumer};
+
+/// The worker slots of one container.
+///
+/// A worker that waits for a nested call gives its slot back meanwhile, so that services which call each other in a circle cannot
+/// come to a standstill. The requests that such waiting workers hold count against the consumers' prefetch, so that grows with them:
+/// else the broker would not deliver the very request that everybody waits for.
+pub(crate) struct Limits {
+    slots: Arc<Semaphore>,
+    parked: AtomicUsize,
+    /// For how many parked workers the consumers already have room.
+    grown: Mutex<usize>,
+    consumers: Mutex<Vec<Arc<dyn Consumer>>>,
+    stopping: CancellationToken,
+}
+
+/// Each growth makes room for this many parked workers at least.
+const GROWTH: usize = 16;
+/// No consumer grows beyond this: what is deeper waits for its deadline.
+const MAX_GROWN: usize = 16 * 1024;
+
+impl Limits {
+    pub(crate) fn new(max_workers: usize) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(max_workers)),
+            parked: AtomicUsize::new(0),
+            grown: Mutex::new(0),
+            consumers: Mutex::default(),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn add_consumer(&self, consumer: Arc<dyn Consumer>) {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+    }
+
+    /// Takes a slot; `None` when the container stops first.
+    pub(crate) async fn take(&self) -> Option<()> {
+        take(&self.slots, &self.stopping).await
+    }
+
+    /// What is not running yet is not started any more.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Makes the consumers' room follow the number of parked workers.
+    fn grow(&self, parked: usize) {
+        let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        if parked <= *grown || *grown >= MAX_GROWN {
+            return;
+        }
+        // Doubling: a deep chain costs few round trips.
+        let extra = (*grown).max(GROWTH).max(parked - *grown).min(MAX_GROWN - *grown);
+        *grown += extra;
+        let extra = u16::try_from(extra).unwrap_or(u16::MAX);
+        for consumer in self.consumers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            consumer.grow(extra);
+        }
+    }
+}
+
+impl Slots for Limits {
+    fn park(&self) {
+        let parked = self.parked.fetch_add(1, Ordering::AcqRel) + 1;
+        self.slots.add_permits(1);
+        self.grow(parked);
+    }
+
+    fn unpark(&self) {
+        self.parked.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn acquire(&self) -> BoxFuture<'static, ()> {
+        let slots = self.slots.clone();
+        async move {
+            if let Ok(permit) = slots.acquire().await {
+                permit.forget();
+            }
+        }
+        .boxed()
+    }
+
+    fn release(&self) {
+        self.slots.add_permits(1);
+    }
+}
+
+/// Takes a permit for good; `None` when the container stops first.
+pub(crate) async fn take(slots: &Semaphore, stopping: &CancellationToken) -> Option<()> {
+    if let Ok(permit) = slots.try_acquire() {
+        permit.forget();
+        return Some(());
+    }
+    tokio::select! {
+        biased;
+        () = stopping.cancelled() => None,
+        permit = slots.acquire() => permit.ok().map(|permit| permit.forget()),
+    }
+}

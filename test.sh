@@ -1,0 +1,330 @@
+#!/usr/bin/env bash
+# The test command: sees to what the tests need, runs all of them and says how many passed. `./test.sh --help` tells more.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+python_versions="3.11, 3.12 or 3.13"
+target=${CARGO_TARGET_DIR:-target}
+
+# Proofs: claims that are too slow to prove on every run. One a line: name, then the command, run from here with the broker
+# and the Python peers at hand.
+proofs() {
+    cat <<'PROOFS'
+PROOFS
+}
+
+usage() {
+    cat <<'USAGE'
+usage: ./test.sh [--quick | --proof NAME | --help]
+
+  (nothing)     all tests and doctests. Needs RabbitMQ and Python; gets them where it can
+  --quick       only the tests that need neither a broker nor Python; the others show as ignored
+  --proof NAME  the proof of that name in full, instead of the tests
+  --help        this text
+
+Reads
+  KINOKO_TEST_AMQP_URI         broker to use. Otherwise the one on 127.0.0.1:5672 as guest, or one that this script starts and stops
+  KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
+  KINOKO_TEST_PYTHON           Python to make the Nameko venv with
+  CARGO_TARGET_DIR             where cargo builds (default: target)
+
+Writes target/test-env: source it to run single tests with plain cargo on a broker that stays.
+USAGE
+    echo
+    echo "proofs:"
+    list_proofs
+}
+
+list_proofs() {
+    if [ -z "$(proofs)" ]; then
+        echo "  (none yet)"
+    else
+        proofs | sed 's/^/  /'
+    fi
+}
+
+say() { printf '== %s\n' "$*"; }
+
+stop_with() {
+    printf 'test.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+absolute() { (cd "$1" && pwd); }
+
+# --- Debian packages
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        return 1
+    fi
+}
+
+install_packages() {
+    command -v apt-get >/dev/null 2>&1 || return 1
+    say "installing $*"
+    as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+} </dev/null >&2
+
+# --- RabbitMQ
+
+amqp_answers() {
+    # A server that speaks AMQP 0-9-1 answers the protocol header with a method frame: type 1. Others close, or name their version.
+    local port=$1 byte
+    (
+        exec 3<>"/dev/tcp/127.0.0.1/$port"
+        printf 'AMQP\0\0\x09\x01' >&3
+        IFS= read -r -t 3 -n 1 byte <&3
+        [ "$byte" = $'\x01' ]
+    ) 2>/dev/null
+}
+
+# Debian's program in /usr/sbin changes to user rabbitmq and to its own folders: a node of one's own needs the one behind it.
+find_rabbitmq_server() {
+    local candidate
+    for candidate in "${KINOKO_TEST_RABBITMQ_SERVER:-}" /usr/lib/rabbitmq/bin/rabbitmq-server \
+        "$(command -v rabbitmq-server || true)" /usr/sbin/rabbitmq-server /usr/local/sbin/rabbitmq-server \
+        /opt/homebrew/sbin/rabbitmq-server; do
+        if [ -n "$candidate" ] && [ -x "$candidate" ]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+installed_now=no
+
+ensure_rabbitmq_server() {
+    if ! KINOKO_TEST_RABBITMQ_SERVER=$(find_rabbitmq_server); then
+        install_packages rabbitmq-server || true
+        installed_now=yes
+        KINOKO_TEST_RABBITMQ_SERVER=$(find_rabbitmq_server) || stop_with \
+            "no rabbitmq-server, and it could not be installed. Install RabbitMQ 3.10 or newer (Debian: apt-get install rabbitmq-server), or name the program in KINOKO_TEST_RABBITMQ_SERVER. Without it: ./test.sh --quick"
+    fi
+    export KINOKO_TEST_RABBITMQ_SERVER
+}
+
+own_node=""
+own_port=$((20000 + $$ % 10000))
+
+start_own_node() {
+    local folder=$1 waited=0
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    say "starting a RabbitMQ node of our own in $folder"
+    : >"$folder/rabbitmq.conf"
+    # HOME: the Erlang cookie is made there. No plugins, so no further ports.
+    env HOME="$folder" RABBITMQ_NODENAME="kinoko-$$@localhost" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
+        RABBITMQ_NODE_PORT="$own_port" RABBITMQ_DIST_PORT=$((own_port - 10000)) RABBITMQ_CONFIG_FILE="$folder/rabbitmq" \
+        RABBITMQ_MNESIA_BASE="$folder/data" RABBITMQ_LOG_BASE="$folder/log" RABBITMQ_PID_FILE="$folder/pid" \
+        RABBITMQ_ENABLED_PLUGINS_FILE="$folder/enabled_plugins" \
+        "$KINOKO_TEST_RABBITMQ_SERVER" </dev/null >"$folder/out" 2>&1 &
+    own_node=$!
+    until amqp_answers "$own_port"; do
+        if ! kill -0 "$own_node" 2>/dev/null || [ "$waited" -ge 60 ]; then
+            tail -n 20 "$folder/out" >&2
+            stop_with "RabbitMQ did not start; its output is in $folder/out. Start one on 127.0.0.1:5672, or name one in KINOKO_TEST_AMQP_URI"
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
+stop_own_node() {
+    if [ -n "$own_node" ]; then
+        kill "$own_node" 2>/dev/null || true
+        wait "$own_node" 2>/dev/null || true
+        own_node=""
+    fi
+}
+
+ensure_broker() {
+    if [ -n "${KINOKO_TEST_AMQP_URI:-}" ]; then
+        say "broker: the one that KINOKO_TEST_AMQP_URI names"
+    # The package starts a node where it can, and that takes some seconds to answer.
+    elif amqp_answers 5672 || { [ "$installed_now" = yes ] && sleep 10 && amqp_answers 5672; }; then
+        KINOKO_TEST_AMQP_URI=amqp://guest:guest@127.0.0.1:5672
+        say "broker: the one on 127.0.0.1:5672"
+    else
+        start_own_node "$(absolute "$target")/rabbitmq"
+        KINOKO_TEST_AMQP_URI=amqp://guest:guest@127.0.0.1:$own_port
+    fi
+    export KINOKO_TEST_AMQP_URI
+}
+
+check_broker() {
+    # kombu is at hand by now. One plain sentence here instead of the same failure in every test.
+    "$KINOKO_TEST_PYTHON_NAMEKO2" -c 'import kombu, os; kombu.Connection(os.environ["KINOKO_TEST_AMQP_URI"], connect_timeout=10).connect()' ||
+        stop_with "the broker does not let us in as KINOKO_TEST_AMQP_URI says (default: guest/guest on 127.0.0.1:5672); its reason is above"
+}
+
+# --- Python peers
+
+python_fits() {
+    # ensurepip is what Debian leaves out of python3 and puts into python3-venv.
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+find_python() {
+    local candidate
+    if [ -n "${KINOKO_TEST_PYTHON:-}" ]; then
+        python_fits "$KINOKO_TEST_PYTHON" || stop_with "KINOKO_TEST_PYTHON is not a Python $python_versions with venv"
+        printf '%s\n' "$KINOKO_TEST_PYTHON"
+        return
+    fi
+    for candidate in python3 python3.11 python3.12 python3.13; do
+        if python_fits "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+ensure_python_peer() {
+    local requirements=$1 venv=$2 import=$3 python stamp
+    stamp=$(cksum <"$requirements")
+    if [ "$(cat "$venv/requirements.stamp" 2>/dev/null)" != "$stamp" ] || [ ! -x "$venv/bin/python" ]; then
+        if ! python=$(find_python); then
+            [ -z "${KINOKO_TEST_PYTHON:-}" ] || exit 1
+            install_packages python3 python3-venv || true
+            python=$(find_python) || stop_with \
+                "no Python that runs Nameko. Install Python $python_versions with venv (Debian: apt-get install python3 python3-venv), or name one in KINOKO_TEST_PYTHON. Without it: ./test.sh --quick"
+        fi
+        say "making $venv with $("$python" --version)"
+        rm -rf "$venv"
+        mkdir -p "$(dirname "$venv")"
+        "$python" -m venv "$venv" </dev/null
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements" </dev/null ||
+            stop_with "pip could not install $requirements; its message is above"
+        "$venv/bin/python" -W ignore -c "$import" || stop_with "$requirements does not work with $("$python" --version)"
+        printf '%s\n' "$stamp" >"$venv/requirements.stamp"
+    fi
+}
+
+ensure_python_peers() {
+    local folder
+    mkdir -p "$target/python-peers"
+    folder=$(absolute "$target/python-peers")
+    ensure_python_peer tests/python/requirements-nameko2.txt "$folder/nameko-2.14.1" "import nameko.runners, nameko.standalone.rpc"
+    export KINOKO_TEST_PYTHON_NAMEKO2=$folder/nameko-2.14.1/bin/python
+}
+
+ensure_all() {
+    local name
+    mkdir -p "$target"
+    ensure_rabbitmq_server
+    ensure_broker
+    ensure_python_peers
+    check_broker
+    {
+        echo "# Written by test.sh. A broker that test.sh started itself is gone by now."
+        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2; do
+            printf 'export %s=%q\n' "$name" "${!name}"
+        done
+    } >"$target/test-env"
+}
+
+# --- Parts
+
+summary=""
+failed=no
+part_log=""
+
+part() {
+    local name=$1 begin=$SECONDS result=ok
+    shift
+    say "$name: $*"
+    # Through tee, so that the totals can be added up; cargo would see no terminal and drop its colours.
+    "$@" </dev/null 2>&1 | tee -a "$part_log" || result=FAILED
+    [ "$result" = ok ] || failed=yes
+    summary+=$(printf '%-9s %6s min  %s' "$name" "$(minutes $((SECONDS - begin)))" "$result")$'\n'
+}
+
+minutes() { printf '%d.%d' $(($1 / 60)) $(($1 % 60 / 6)); }
+
+sum_of() {
+    # From cargo's own lines: test result: ok. 12 passed; 0 failed; 1 ignored; …
+    sed -n "s/.*test result: .* \([0-9][0-9]*\) $1;.*/\1/p" "$part_log" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+finish() {
+    stop_own_node
+    say "summary"
+    printf '%s' "$summary"
+    if [ "$failed" = yes ]; then
+        exit 1
+    fi
+}
+
+run_tests() {
+    local flags=(--workspace --no-fail-fast)
+    # Whoever adds a dependency changes the lock file in passing; CI must not.
+    [ -z "${CI:-}" ] || flags+=(--locked)
+    part tests cargo test "${flags[@]}" --all-targets
+    part doctests cargo test "${flags[@]}" --doc
+    local passed
+    passed=$(sum_of passed)
+    if [ "$passed" = 0 ]; then
+        summary+="no test passed: nothing was tested"$'\n'
+        failed=yes
+    fi
+    summary+="$passed passed, $(sum_of failed) failed, $(sum_of ignored) skipped"$'\n'
+}
+
+run_proof() {
+    local name=$1 command
+    command=$(proofs | awk -v name="$name" '$1 == name { sub(/^[^ ]+ +/, ""); print }')
+    if [ -z "$command" ]; then
+        {
+            echo "test.sh: no proof is called $name. Known proofs:"
+            list_proofs
+        } >&2
+        exit 2
+    fi
+    ensure_all
+    part "$name" bash -euo pipefail -c "$command"
+}
+
+main() {
+    case "${1:-}" in
+    "" | --quick | --proof) ;;
+    --help | -h)
+        usage
+        return
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
+    esac
+    command -v cargo >/dev/null 2>&1 || stop_with "no cargo. Install Rust with rustup; rust-toolchain.toml names the version"
+    # Colours survive the pipe only when asked for.
+    if [ -t 1 ]; then export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}; fi
+    part_log=$(mktemp)
+    trap 'stop_own_node; rm -f "$part_log"' EXIT
+    trap 'exit 130' INT TERM
+
+    case "${1:-}" in
+    "")
+        ensure_all
+        run_tests
+        ;;
+    --quick)
+        say "quick: no broker and no Python; the tests that need them show as ignored"
+        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2
+        run_tests
+        ;;
+    --proof)
+        run_proof "${2:-}"
+        ;;
+    esac
+    finish
+}
+
+main "$@"
