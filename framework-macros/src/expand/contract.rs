@@ -134,7 +134,7 @@ fn client<'a>(model: &'a ContractModel, ident: &Ident, vis: &syn::Visibility, k:
         /// and decoded all the same, so that a fake cannot hide a type that does not travel.
         pub fn from_service(service: impl #ident) -> Self {
             let service = ::std::sync::Arc::new(service);
-            let dependencies = ::std::sync::Arc::new(());
+            let dependencies = ::std::sync::Arc::new(#k::NoHooks);
             let info = #value.info;
             Self(#k::ServiceClient::local(info.name, info.methods, move |call| {
                 let (service, dependencies) = (::std::sync::Arc::clone(&service), ::std::sync::Arc::clone(&dependencies));
