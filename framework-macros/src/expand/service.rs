@@ -72,7 +72,7 @@ fn client<'a>(model: &'a ServiceModel, k: &TokenStream) -> Option<Client<'a>> {
             let service = ::std::sync::Arc::new(service);
             let descriptor = <#self_ty as #k::Service>::DESCRIPTOR;
             Self(#k::ServiceClient::local(descriptor.name, descriptor.methods, move |call| {
-                #k::DynService::dispatch(::std::sync::Arc::clone(&service), call)
+                #k::DynService::dispatch(::core::clone::Clone::clone(&service), call)
             }))
         }
     };
@@ -130,7 +130,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             let span = at(path.span());
             let path = copied(path);
             quote_spanned! {span=>
-                <#self_ty as #path>::__kinoko::<#self_ty>(::std::sync::Arc::clone(&#service), #service, #call)
+                <#self_ty as #path>::__kinoko::<#self_ty>(::core::clone::Clone::clone(&#service), #service, #call)
             }
         }
         _ => {

@@ -11,7 +11,12 @@ use serde::{
 use serde_json::Map;
 
 use super::{Argument, Outcome, Text, WorkerCall};
-use crate::protocol::{Fault, Value};
+use crate::{
+    Result,
+    context::{WorkerContext, WorkerOutcome},
+    dependency::{Dependencies, SetupContext},
+    protocol::{Fault, Value},
+};
 
 /// A value that can be read from a caller's arguments.
 #[diagnostic::on_unimplemented(
@@ -61,6 +66,28 @@ pub fn write_argument<M: SerializeMap, T: Argument + ?Sized>(
 pub fn no_such_method(call: WorkerCall) -> BoxFuture<'static, Outcome> {
     let fault = Fault::nameko("MethodNotFound", format!("no method with index {}", call.index));
     Box::pin(async { Outcome::Fault { fault: Box::new(fault), expected: false } })
+}
+
+/// The hooks of a fake, which is called with no container around it: none.
+#[derive(Debug)]
+pub struct NoHooks;
+
+impl Dependencies for NoHooks {
+    async fn setup(_: &SetupContext) -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn worker_setup(&self, _: &WorkerContext) -> Result<()> {
+        Ok(())
+    }
+
+    async fn worker_result(&self, _: &WorkerContext, _: WorkerOutcome<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn worker_teardown(&self, _: &WorkerContext) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A value that can be written as the `#[default(…)]` of a parameter of type `T`.
