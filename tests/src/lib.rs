@@ -1,0 +1,1 @@
+//! kinoko's own tests and benchmark.
