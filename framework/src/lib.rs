@@ -17,6 +17,7 @@ pub mod protocol;
 pub mod service;
 mod task;
 pub mod transport;
+mod worker;
 
 pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::Settings;
@@ -26,8 +27,8 @@ pub use dependency::{
     AuthToken, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext, UserId,
     parse_duration,
 };
-pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
 pub use error::{Error, ErrorKind, Result};
+pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.

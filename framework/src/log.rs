@@ -6,6 +6,9 @@ use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::Sub
 
 use crate::{Error, ErrorKind, Result, config::Settings};
 
+/// lapin logs each returned message at WARN with its whole body; the caller gets a typed error instead.
+const RETURNED_BODIES: &str = "lapin::returned_messages";
+
 /// Logs to standard error as the setting `log` says (default `info`), unless the program has a subscriber already.
 pub(crate) fn install(settings: &Settings) -> Result<()> {
     let wanted = settings.get::<String>("log")?.unwrap_or_else(|| "info".to_owned());
@@ -14,8 +17,7 @@ pub(crate) fn install(settings: &Settings) -> Result<()> {
             format!("setting `log`: `{wanted}`: {error}; write a level, or `target=level` pairs with commas between");
         Error::new(ErrorKind::Config, text)
     })?;
-    // lapin logs each returned message at WARN with its whole body; the caller gets a typed error instead.
-    let targets = targets.with_target("lapin::returned_messages", tracing::level_filters::LevelFilter::OFF);
+    let targets = targets.with_target(RETURNED_BODIES, tracing::level_filters::LevelFilter::OFF);
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A subscriber that is there already is the program's own choice.

@@ -14,10 +14,12 @@ pub use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
+    service::expansion::*,
     service::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
-        Service, ServiceDescriptor, Text, WorkerCall, arguments, inject, refuse, run_worker,
+        Service, ServiceDescriptor, Text, WorkerCall,
     },
+    worker::{arguments, inject, refuse, run_worker},
 };
 
 use std::process::ExitCode;

@@ -18,10 +18,13 @@ const RSS_CALLS: u64 = 100_000;
 
 pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
     for &path in &options.paths {
-        println!("## Over RabbitMQ, {}\n", match path {
-            Path::Short => "kinoko's short path (the default exchange both ways)",
-            Path::Nameko => "Nameko's topology (the topic exchange both ways)",
-        });
+        println!(
+            "## Over RabbitMQ, {}\n",
+            match path {
+                Path::Short => "kinoko's short path (the default exchange both ways)",
+                Path::Nameko => "Nameko's topology (the topic exchange both ways)",
+            }
+        );
         println!(
             "| codec | bytes | in flight | plain/s | twin/s | kinoko/s | kinoko / twin | p50 µs twin | kinoko | p50 ratio | p99 µs twin | kinoko \
              | CPU µs a call: client twin | + kinoko | server twin | + kinoko | broker twin | + kinoko | allocations: client twin | + kinoko | server twin | + kinoko |"
@@ -103,7 +106,12 @@ fn judge(goals: &mut Goals, codec: Codec, load: Load, twin: &[Run], kinoko: &[Ru
         Path::Nameko => 0.92,
     };
     let more = |value: fn(&Run) -> f64| Spread::of_differences(kinoko, twin, value);
-    goals.at_least(what.clone(), "of the twin's rate", Spread::of_ratios(kinoko, twin, |run| run.done.per_second()), goal);
+    goals.at_least(
+        what.clone(),
+        "of the twin's rate",
+        Spread::of_ratios(kinoko, twin, |run| run.done.per_second()),
+        goal,
+    );
     goals.at_most(format!("{what}, client"), "µs CPU a call more", more(|run| run.client.micros), 4.0);
     goals.at_most(format!("{what}, server"), "µs CPU a call more", more(|run| run.server.micros), 4.0);
     goals.at_most(format!("{what}, client"), "allocations a call more", more(|run| run.client.allocations), 10.0);

@@ -46,7 +46,11 @@ pub(crate) enum Clock {
 }
 
 /// Makes calls until the run is over.
-pub(crate) async fn run<F>(load: Load, clock: Clock, call: impl Fn() -> F + Clone + Send + 'static) -> Result<Done, Failed>
+pub(crate) async fn run<F>(
+    load: Load,
+    clock: Clock,
+    call: impl Fn() -> F + Clone + Send + 'static,
+) -> Result<Done, Failed>
 where
     F: Future<Output = Result<(), Failed>> + Send,
 {
@@ -67,7 +71,13 @@ where
                 loop {
                     match load.until {
                         Until::Elapsed(limit) if calls % every == 0 && started.elapsed() >= limit => break,
-                        Until::Calls(_) if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err() => break,
+                        Until::Calls(_)
+                            if left
+                                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                                .is_err() =>
+                        {
+                            break;
+                        }
                         _ => {}
                     }
                     if timed {

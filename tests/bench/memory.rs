@@ -84,7 +84,9 @@ const GOAL: f64 = 0.6;
 
 pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
     println!("## In memory, next to tokio's channels with the same codec\n");
-    println!("| codec | bytes | in flight | channels/s | kinoko/s | kinoko / channels | allocations a call: channels | kinoko |");
+    println!(
+        "| codec | bytes | in flight | channels/s | kinoko/s | kinoko / channels | allocations a call: channels | kinoko |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for codec in &options.codecs {
         let channels = Side::in_process(Peer::start(Role::Channels, *codec, &options.broker)?);

@@ -1,6 +1,7 @@
 //! A measured program: does what the driver asks for on its standard input, a line each way.
 
 use std::{
+    any::Any,
     io::{BufRead, Write},
     sync::Arc,
 };
@@ -58,9 +59,9 @@ impl Role {
 
 /// What a measured program can do.
 pub(crate) enum Peer {
-    TwinServer(twin::Server),
+    /// A server that needs nothing but to live on.
+    Answering(Box<dyn Any>),
     TwinClient(Arc<twin::Client>),
-    PlainServer(plain::Server),
     PlainClient(Arc<plain::Client>),
     FrameworkServer(framework::Server),
     FrameworkClient(framework::Client),
@@ -76,9 +77,9 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
     runtime.block_on(async {
         let peer = match role {
             Role::Start => return start::measured(broker).await,
-            Role::TwinServer => Peer::TwinServer(twin::Server::start(broker).await?),
+            Role::TwinServer => Peer::Answering(Box::new(twin::Server::start(broker).await?)),
             Role::TwinClient => Peer::TwinClient(twin::Client::connect(broker, codec).await?),
-            Role::PlainServer => Peer::PlainServer(plain::Server::start(broker).await?),
+            Role::PlainServer => Peer::Answering(Box::new(plain::Server::start(broker).await?)),
             Role::PlainClient => Peer::PlainClient(plain::Client::connect(broker).await?),
             Role::FrameworkServer => Peer::FrameworkServer(framework::Server::start(broker).await?),
             Role::FrameworkClient => Peer::FrameworkClient(framework::Client::connect(broker, codec).await?),
@@ -102,7 +103,12 @@ async fn obey(peer: Peer) -> Result<(), Failed> {
             ["run", ref load @ ..] => say(&peer.load(Load::from_words(load)?).await?.to_line())?,
             ["allocations"] => {
                 drop(span.iterations(1));
-                say(&session.to_report().operations().map(|(_, all)| all.total_allocations_count()).sum::<u64>().to_string())?;
+                say(&session
+                    .to_report()
+                    .operations()
+                    .map(|(_, all)| all.total_allocations_count())
+                    .sum::<u64>()
+                    .to_string())?;
                 span = operation.measure_process();
             }
             ["busy"] => say(&peer.busy().to_string())?,

@@ -47,7 +47,9 @@ impl Server {
                 let channel = channel.clone();
                 tokio::spawn(async move {
                     let properties = &delivery.properties;
-                    let (Some(reply_to), Some(id)) = (properties.reply_to(), properties.correlation_id()) else { return };
+                    let (Some(reply_to), Some(id)) = (properties.reply_to(), properties.correlation_id()) else {
+                        return;
+                    };
                     let reply = BasicProperties::default().with_correlation_id(id.clone());
                     let options = BasicPublishOptions::default();
                     let written =
@@ -72,8 +74,7 @@ impl Client {
         channel.queue_declare(reply_to.clone(), options, FieldTable::default()).await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let mut consumer = channel.basic_consume(reply_to.clone(), "".into(), options, FieldTable::default()).await?;
-        let client =
-            Arc::new(Self { _connection: connection, channel, reply_to, pending: Arc::default() });
+        let client = Arc::new(Self { _connection: connection, channel, reply_to, pending: Arc::default() });
         let pending = client.pending.clone();
         tokio::spawn(async move {
             while let Some(Ok(delivery)) = consumer.next().await {
@@ -100,9 +101,8 @@ impl Client {
         let id = Uuid::new_v4();
         let (sender, reply) = oneshot::channel();
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
-        let properties = BasicProperties::default()
-            .with_correlation_id(id.to_string().into())
-            .with_reply_to(self.reply_to.clone());
+        let properties =
+            BasicProperties::default().with_correlation_id(id.to_string().into()).with_reply_to(self.reply_to.clone());
         let options = BasicPublishOptions::default();
         let _ = self.channel.basic_publish("".into(), QUEUE.into(), options, body, properties).await?;
         Ok(reply.await?)

@@ -16,7 +16,9 @@ pub(crate) fn run(options: &Options, calls: u64) -> Result<(), Failed> {
     let mut server = Peer::start(Role::FrameworkServer, codec, &options.broker)?;
     let mut client = Peer::start(Role::FrameworkClient, codec, &options.broker)?;
     let mut watcher = Peer::start(Role::TwinClient, codec, &options.broker)?;
-    println!("| calls | client MiB | server MiB | waiting calls | running workers | messages in the queues | calls/s |");
+    println!(
+        "| calls | client MiB | server MiB | waiting calls | running workers | messages in the queues | calls/s |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let mut sizes = Vec::new();
     for look in 1..=LOOKS {

@@ -22,7 +22,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failed> {
         spawned.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     let started = Spread::of_values(started);
-    println!("From `App::start` until it consumes: {started} ms; from the start of the process: {} ms.\n", Spread::of_values(spawned));
+    println!(
+        "From `App::start` until it consumes: {started} ms; from the start of the process: {} ms.\n",
+        Spread::of_values(spawned)
+    );
     let mut goals = Goals::default();
     goals.at_most(format!("median of {STARTS} starts"), "ms", started, 40.0);
     goals.print();

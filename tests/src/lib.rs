@@ -1,1 +1,46 @@
-//! kinoko's own tests and benchmark.
+//! Fixtures that the conformance suite and the broker tests share.
+
+mod log;
+mod private_broker;
+mod raw;
+mod sinks;
+mod wait;
+
+pub use self::{
+    log::captured_log,
+    private_broker::PrivateBroker,
+    raw::Raw,
+    sinks::{Deliveries, Replies, Returned},
+    wait::{eventually, soon},
+};
+
+use kinoko::protocol::{Message, Name, Properties};
+
+/// A name that no other test, run or machine uses.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// The address of the broker that tests may use but not break.
+///
+/// # Panics
+///
+/// Without `KINOKO_TEST_AMQP_URI`: tests that call this are ignored then.
+pub fn amqp_uri() -> String {
+    std::env::var("KINOKO_TEST_AMQP_URI").expect("KINOKO_TEST_AMQP_URI names a broker")
+}
+
+/// A message with a correlation id and a body, and nothing else.
+pub fn message(exchange: &str, routing_key: &str, id: &str) -> Message {
+    Message {
+        exchange: Name::from(exchange.to_owned()),
+        routing_key: Name::from(routing_key.to_owned()),
+        properties: Properties { correlation_id: Some(id.to_owned().into()), ..Properties::default() },
+        body: id.to_owned().into_bytes().into(),
+    }
+}
+
+/// The text of a message's body.
+pub fn body(message: &Message) -> String {
+    String::from_utf8_lossy(&message.body).into_owned()
+}

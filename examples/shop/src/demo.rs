@@ -25,7 +25,10 @@ pub async fn run(out: &mut impl Write) -> kinoko::Result<()> {
 
     // The inventory's own error, through the orders service, as the type that it is.
     match orders.place("Grace".into(), vec![Line::new("LAST-ONE", 2)]).await {
-        Err(CallError::Service(OrderError::Inventory(CallError::Service(InventoryError::OutOfStock { sku, left })))) => {
+        Err(CallError::Service(OrderError::Inventory(CallError::Service(InventoryError::OutOfStock {
+            sku,
+            left,
+        })))) => {
             writeln!(out, "Refused: only {left} of {sku} left")?;
         }
         other => return Err(kinoko::Error::msg(format!("expected a refusal, got {other:?}"))),

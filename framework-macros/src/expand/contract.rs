@@ -58,7 +58,9 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     block.head.colon_token.get_or_insert_default();
     let (message, note) = (
         format!("`{{Self}}` does not serve the contract `{ident}`"),
-        format!("write `impl {ident} for {{Self}}`, or put the methods into the `#[service(contract = {ident})]` block"),
+        format!(
+            "write `impl {ident} for {{Self}}`, or put the methods into the `#[service(contract = {ident})]` block"
+        ),
     );
     quote! {
         #[diagnostic::on_unimplemented(message = #message, note = #note)]

@@ -22,7 +22,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let k = &krate.private;
     let self_ty = copied(&model.self_ty);
     let client = client(model, k);
-    let (client_item, client_impls) = (client.as_ref().map(|c| c.item(&krate)), client.as_ref().map(|c| c.impls(&krate)));
+    let (client_item, client_impls) =
+        (client.as_ref().map(|c| c.item(&krate)), client.as_ref().map(|c| c.impls(&krate)));
     let contract = model.args.contract.as_ref().filter(|_| !broken).map(|path| against_contract(model, path, k));
     let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
     let span = at(model.span());

@@ -146,7 +146,8 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
     };
     match inner {
         Type::ImplTrait(_) => {
-            let text = "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
+            let text =
+                "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
             diag.on(inner, text);
         }
         Type::TraitObject(_) => {
@@ -154,7 +155,10 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
         }
         _ => {
             if let Some(span) = find_borrow(inner.to_token_stream()) {
-                diag.at(span, "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here");
+                diag.at(
+                    span,
+                    "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here",
+                );
             }
         }
     }

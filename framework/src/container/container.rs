@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Limits, Registration};
+use super::Registration;
 use crate::{
     Result,
     codec::Codecs,
@@ -11,6 +11,7 @@ use crate::{
     service::ServiceDescriptor,
     task::Tasks,
     transport::Transport,
+    worker::Limits,
 };
 
 /// One running service: its dependencies, its entrypoints, its workers.

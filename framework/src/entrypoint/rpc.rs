@@ -12,12 +12,12 @@ use tracing::Instrument;
 use crate::{
     Result,
     codec::{Codecs, Format},
-    container::{Limits, Workers, take},
     context::{Cancelled, WorkerContext, WorkerOrigin},
     protocol::{Fault, Message, Properties, context_data, encode_reply, names},
     service::{DynService, MethodInfo, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
     transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
+    worker::{Limits, Workers, take},
 };
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.

@@ -4,7 +4,8 @@
 
 mod answer;
 mod contract;
-mod worker;
+#[doc(hidden)]
+pub mod expansion;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,6 @@ use futures_util::future::BoxFuture;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Contract, ContractInfo, Covered},
-    worker::{arguments, inject, refuse, run_worker},
 };
 use crate::{
     codec::Format,

@@ -60,8 +60,7 @@ impl Server {
             let requests = connections.consuming.create_channel().await?;
             requests.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
-            let mut consumer =
-                requests.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
+            let mut consumer = requests.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
             let shared = shared.clone();
             tokio::spawn(async move {
                 while let Some(Ok(delivery)) = consumer.next().await {

@@ -52,14 +52,13 @@ pub(super) struct Entry {
     grown: Notify,
     cancel: CancellationToken,
     done: CancellationToken,
-    ready: Ready,
 }
 
 /// The handle of a consumer.
 pub(super) struct AmqpConsumer(pub(super) Arc<Entry>);
 
 impl Entry {
-    pub(super) fn new(queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>, ready: Ready) -> Arc<Self> {
+    pub(super) fn new(queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Arc<Self> {
         Arc::new(Self {
             queue,
             sink,
@@ -68,7 +67,6 @@ impl Entry {
             grown: Notify::new(),
             cancel: CancellationToken::new(),
             done: CancellationToken::new(),
-            ready,
         })
     }
 
@@ -116,7 +114,7 @@ enum End {
 /// Consumes over one link after the other, until it is cancelled or the transport ends.
 ///
 /// One task feeds one sink, so `lost` comes before anything of the next link by itself.
-pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
+pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>) {
     let _done = entry.done.clone().drop_guard();
     let mut attempt = 0;
     loop {
@@ -125,12 +123,12 @@ pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
             () = entry.cancel.cancelled() => return,
             link = shared.link() => match link {
                 Ok(link) => link,
-                Err(error) => return entry.ready.tell(Err(error)),
+                Err(error) => return ready.tell(Err(error)),
             },
         };
         let began = Instant::now();
         let mut running = Running::default();
-        let end = running.serve(&entry, &shared, &link).await;
+        let end = running.serve(&entry, &mut ready, &shared, &link).await;
         let started = running.started;
         drop(running);
         if link.is_over() || began.elapsed() > STABLE_AFTER {
@@ -148,8 +146,8 @@ pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
                 if started {
                     entry.sink.lost();
                     warn!(queue = &*entry.queue, %failure, "the broker ended a consumer, starting it again");
-                } else if entry.ready.is_waiting() && is_final(&failure) {
-                    return entry.ready.tell(Err(failure.into()));
+                } else if ready.is_waiting() && is_final(&failure) {
+                    return ready.tell(Err(failure.into()));
                 } else {
                     debug!(queue = &*entry.queue, %failure, "could not start a consumer, trying again");
                 }
@@ -185,7 +183,7 @@ struct Running {
 }
 
 impl Running {
-    async fn serve(&mut self, entry: &Entry, shared: &Shared, link: &Arc<Link>) -> End {
+    async fn serve(&mut self, entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>) -> End {
         let started = tokio::select! {
             started = self.start(entry, link) => started,
             () = entry.cancel.cancelled() => return End::Cancelled,
@@ -197,7 +195,7 @@ impl Running {
         };
         self.started = true;
         let settler: Arc<dyn Settler> = Arc::new(ChannelSettler::new(channel.clone(), link.clone()));
-        entry.ready.tell(Ok(()));
+        ready.tell(Ok(()));
         let mut over = pin!(link.over().cancelled());
         let mut closing = pin!(shared.closing.cancelled());
         let mut cancel = pin!(entry.cancel.cancelled());

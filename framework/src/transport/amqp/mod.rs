@@ -131,9 +131,9 @@ impl Transport for AmqpTransport {
 
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {
         let (ready, outcome) = Ready::new();
-        let entry = consumer::Entry::new(queue, prefetch, sink, ready);
+        let entry = consumer::Entry::new(queue, prefetch, sink);
         let given_up = entry.cancel_token().clone().drop_guard();
-        self.shared.tasks.spawn_on(consumer::run(entry.clone(), self.shared.clone()), &self.runtime);
+        self.shared.tasks.spawn_on(consumer::run(entry.clone(), ready, self.shared.clone()), &self.runtime);
         outcome.await.map_err(|_| closed())??;
         given_up.disarm();
         Ok(Arc::new(AmqpConsumer(entry)))
@@ -141,9 +141,9 @@ impl Transport for AmqpTransport {
 
     async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>> {
         let (ready, outcome) = Ready::new();
-        let entry = requester::Entry::new(owner, sink, ready);
+        let entry = requester::Entry::new(owner, sink);
         let given_up = entry.dropped_token().clone().drop_guard();
-        self.shared.tasks.spawn_on(requester::run(entry.clone(), self.shared.clone()), &self.runtime);
+        self.shared.tasks.spawn_on(requester::run(entry.clone(), ready, self.shared.clone()), &self.runtime);
         outcome.await.map_err(|_| closed())??;
         given_up.disarm();
         Ok(Arc::new(AmqpRequester(entry)))

@@ -47,7 +47,6 @@ pub(super) struct Entry {
     gate: watch::Sender<Gate>,
     activity: Activity,
     dropped: CancellationToken,
-    ready: Ready,
 }
 
 /// Whether requests may be published, and where.
@@ -69,14 +68,13 @@ struct Route {
 pub(super) struct AmqpRequester(pub(super) Arc<Entry>);
 
 impl Entry {
-    pub(super) fn new(owner: &str, sink: Arc<dyn ReplySink>, ready: Ready) -> Arc<Self> {
+    pub(super) fn new(owner: &str, sink: Arc<dyn ReplySink>) -> Arc<Self> {
         Arc::new(Self {
             owner: owner.to_owned(),
             sink,
             gate: watch::Sender::new(Gate::Shut),
             activity: Activity::default(),
             dropped: CancellationToken::new(),
-            ready,
         })
     }
 
@@ -146,7 +144,7 @@ enum End {
 }
 
 /// Serves a requester over one link after the other, until it is dropped or the transport ends.
-pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
+pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>) {
     let mut attempt = 0;
     loop {
         let began = Instant::now();
@@ -162,11 +160,11 @@ pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
                     Phase::Refused(text) => Gate::Refused(text.clone()),
                     _ => Gate::Closed,
                 });
-                return entry.ready.tell(Err(error));
+                return ready.tell(Err(error));
             }
         };
         let mut running = None;
-        let end = serve(&entry, &shared, &link, &mut running).await;
+        let end = serve(&entry, &mut ready, &shared, &link, &mut running).await;
         // Shut first: a request that finds the gate open after `lost` would wait for a reply that cannot come.
         entry.gate.send_replace(Gate::Shut);
         let started = running.is_some();
@@ -185,8 +183,8 @@ pub(super) async fn run(entry: Arc<Entry>, shared: Arc<Shared>) {
             End::Fault(failure) if started => {
                 warn!(owner = entry.owner, %failure, "the broker ended a reply queue, opening another one");
             }
-            End::Fault(failure) if entry.ready.is_waiting() && is_final(&failure) => {
-                return entry.ready.tell(Err(failure.into()));
+            End::Fault(failure) if ready.is_waiting() && is_final(&failure) => {
+                return ready.tell(Err(failure.into()));
             }
             End::Fault(failure) => debug!(owner = entry.owner, %failure, "could not open a reply queue, trying again"),
         }
@@ -273,7 +271,7 @@ fn reply_topology(queue: Name) -> Topology {
     }
 }
 
-async fn serve(entry: &Entry, shared: &Shared, link: &Arc<Link>, slot: &mut Option<Running>) -> End {
+async fn serve(entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>, slot: &mut Option<Running>) -> End {
     let opened = tokio::select! {
         opened = Running::open(entry, shared, link) => opened,
         () = entry.dropped.cancelled() => return End::Dropped,
@@ -285,7 +283,7 @@ async fn serve(entry: &Entry, shared: &Shared, link: &Arc<Link>, slot: &mut Opti
     };
     let mut faults = link.faults();
     entry.gate.send_replace(Gate::Open(running.route.clone()));
-    entry.ready.tell(Ok(()));
+    ready.tell(Ok(()));
     let mut over = pin!(link.over().cancelled());
     let mut closing = pin!(shared.closing.cancelled());
     let mut dropped = pin!(entry.dropped.cancelled());

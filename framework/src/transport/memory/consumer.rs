@@ -1,9 +1,6 @@
 use std::{
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use async_trait::async_trait;
@@ -16,40 +13,83 @@ use crate::{
 
 /// One consumer of one queue; also what settles its deliveries.
 pub(super) struct MemoryConsumer {
-    pub(super) queue: Home,
+    queue: Home,
     broker: Weak<Broker>,
     sink: Arc<dyn DeliverySink>,
-    /// How many more deliveries may be unsettled.
-    room: AtomicI64,
-    cancelled: AtomicBool,
+    unsettled: Mutex<Unsettled>,
+}
+
+/// What was delivered and has no verdict yet; a delivery's tag is its place.
+struct Unsettled {
+    places: Vec<Option<Arc<Message>>>,
+    free: Vec<u64>,
+    /// How many more deliveries there may be.
+    room: usize,
+    /// Takes nothing more.
+    cancelled: bool,
 }
 
 impl MemoryConsumer {
     pub(super) fn new(queue: Home, broker: Weak<Broker>, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Self {
-        Self { queue, broker, sink, room: AtomicI64::new(prefetch.into()), cancelled: AtomicBool::new(false) }
+        let unsettled = Unsettled { places: Vec::new(), free: Vec::new(), room: prefetch.into(), cancelled: false };
+        Self { queue, broker, sink, unsettled: Mutex::new(unsettled) }
     }
 
-    /// Takes room for one delivery, if there is any.
-    pub(super) fn take_room(&self) -> bool {
-        if self.cancelled.load(Ordering::Acquire) {
-            return false;
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place for a message, if there is room: the tag of its delivery.
+    pub(super) fn admit(&self, message: &Arc<Message>) -> Option<u64> {
+        let mut unsettled = self.unsettled();
+        if unsettled.cancelled || unsettled.room == 0 {
+            return None;
         }
-        self.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, |room| (room > 0).then(|| room - 1)).is_ok()
+        unsettled.room -= 1;
+        let message = Some(message.clone());
+        Some(match unsettled.free.pop() {
+            Some(tag) => {
+                unsettled.places[usize::try_from(tag).expect("a place in memory")] = message;
+                tag
+            }
+            None => {
+                unsettled.places.push(message);
+                unsettled.places.len() as u64 - 1
+            }
+        })
     }
 
-    pub(super) fn deliver(self: Arc<Self>, message: Arc<Message>, redelivered: bool) {
+    pub(super) fn deliver(self: Arc<Self>, tag: u64, message: Arc<Message>, redelivered: bool) {
         let sink = self.sink.clone();
-        sink.deliver(Delivery::new(message, redelivered, 0, self));
+        sink.deliver(Delivery::new(message, redelivered, tag, self));
     }
 
-    /// The connection is closed: nothing more is taken, and what runs belongs to somebody else.
+    /// Ends a delivery. `None` where the connection was closed meanwhile: then its message belongs to somebody else.
+    fn settle(&self, tag: u64) -> Option<Arc<Message>> {
+        let mut unsettled = self.unsettled();
+        let message = unsettled.places.get_mut(usize::try_from(tag).ok()?)?.take()?;
+        unsettled.free.push(tag);
+        unsettled.room += 1;
+        Some(message)
+    }
+
+    /// The connection is closed: nothing more is taken, and what has no verdict belongs to somebody else.
     pub(super) fn abandon(&self) {
-        self.stop();
+        let messages: Vec<_> = {
+            let mut unsettled = self.unsettled();
+            unsettled.cancelled = true;
+            unsettled.places.iter_mut().filter_map(Option::take).collect()
+        };
         self.sink.lost();
+        if let Some(queue) = self.queue.upgrade() {
+            for message in messages.into_iter().rev() {
+                queue.put_back(message);
+            }
+        }
+        self.leave_queue();
     }
 
-    fn stop(&self) {
-        self.cancelled.store(true, Ordering::Release);
+    fn leave_queue(&self) {
         let Some(queue) = self.queue.upgrade() else { return };
         if queue.remove_consumer(self)
             && let Some(broker) = self.broker.upgrade()
@@ -58,8 +98,7 @@ impl MemoryConsumer {
         }
     }
 
-    fn give_room(&self) {
-        self.room.fetch_add(1, Ordering::AcqRel);
+    fn dispatch(&self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.dispatch();
         }
@@ -69,41 +108,45 @@ impl MemoryConsumer {
 #[async_trait]
 impl Consumer for MemoryConsumer {
     fn grow(&self, extra: u16) {
-        self.room.fetch_add(extra.into(), Ordering::AcqRel);
-        if let Some(queue) = self.queue.upgrade() {
-            queue.dispatch();
-        }
+        self.unsettled().room += usize::from(extra);
+        self.dispatch();
     }
 
     async fn cancel(&self) {
-        self.stop();
+        self.unsettled().cancelled = true;
+        self.leave_queue();
     }
 }
 
 impl Settler for MemoryConsumer {
-    fn ack(&self, _: u64) {
-        self.give_room();
+    fn ack(&self, tag: u64) {
+        if self.settle(tag).is_some() {
+            self.dispatch();
+        }
     }
 
-    fn requeue(&self, _: u64, message: Arc<Message>) {
-        self.room.fetch_add(1, Ordering::AcqRel);
-        if let Some(queue) = self.queue.upgrade() {
+    fn requeue(&self, tag: u64, _: Arc<Message>) {
+        if let Some(message) = self.settle(tag)
+            && let Some(queue) = self.queue.upgrade()
+        {
             queue.put_back(message);
         }
     }
 
-    fn reply(&self, _: u64, reply: Message) -> Publishing {
-        if let Some(broker) = self.broker.upgrade() {
-            // A reply that leads nowhere has a caller that is gone; that is no error.
-            let _ = broker.publish(reply);
+    fn reply(&self, tag: u64, reply: Message) -> Publishing {
+        if self.settle(tag).is_some() {
+            if let Some(broker) = self.broker.upgrade() {
+                // A reply that leads nowhere has a caller that is gone; that is no error.
+                let _ = broker.publish(reply);
+            }
+            self.dispatch();
         }
-        self.give_room();
         Publishing::done(Ok(()))
     }
 }
 
 impl fmt::Debug for MemoryConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryConsumer").field("room", &self.room).finish_non_exhaustive()
+        f.debug_struct("MemoryConsumer").field("room", &self.unsettled().room).finish_non_exhaustive()
     }
 }

@@ -39,6 +39,7 @@ pub struct MemoryTransport {
     closed: AtomicBool,
     consumers: Mutex<Vec<Arc<MemoryConsumer>>>,
     exclusive: Mutex<Vec<Name>>,
+    replies: Mutex<Vec<Arc<dyn ReplySink>>>,
 }
 
 /// The named brokers of this process.
@@ -66,6 +67,7 @@ impl MemoryTransport {
             closed: AtomicBool::new(false),
             consumers: Mutex::default(),
             exclusive: Mutex::default(),
+            replies: Mutex::default(),
         })
     }
 
@@ -108,6 +110,7 @@ impl Transport for MemoryTransport {
             }],
         });
         self.broker.consume_replies(&reply_to, sink.clone())?;
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(sink.clone());
         self.exclusive.lock().unwrap_or_else(PoisonError::into_inner).push(reply_to.clone());
         Ok(Arc::new(MemoryRequester { broker: self.broker.clone(), reply_to, sink, state: self.state.subscribe() }))
     }
@@ -136,6 +139,9 @@ impl Transport for MemoryTransport {
         }
         for queue in std::mem::take(&mut *self.exclusive.lock().unwrap_or_else(PoisonError::into_inner)) {
             self.broker.delete(&queue);
+        }
+        for sink in std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner)) {
+            sink.lost();
         }
     }
 }

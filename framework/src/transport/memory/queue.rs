@@ -72,15 +72,16 @@ impl MemoryQueue {
         if state.deleted || self.expired(&state) {
             return Err(message);
         }
+        let message = Arc::new(message);
         // Straight to a consumer that has room, where nothing waits before it.
         if state.ready.is_empty()
-            && let Some(consumer) = state.next_consumer()
+            && let Some((consumer, tag)) = state.next_consumer(&message)
         {
             drop(state);
-            consumer.deliver(Arc::new(message), false);
+            consumer.deliver(tag, message, false);
             return Ok(());
         }
-        state.ready.push_back(Waiting::new(Arc::new(message), false));
+        state.ready.push_back(Waiting::new(message, false));
         Ok(())
     }
 
@@ -105,14 +106,14 @@ impl MemoryQueue {
             while state.ready.front().is_some_and(|waiting| waiting.expires.is_some_and(|at| at <= now)) {
                 state.ready.pop_front();
             }
-            if state.ready.is_empty() {
+            let Some(waiting) = state.ready.pop_front() else { return };
+            let Some((consumer, tag)) = state.next_consumer(&waiting.message) else {
+                state.ready.push_front(waiting);
                 return;
-            }
-            let Some(consumer) = state.next_consumer() else { return };
-            let waiting = state.ready.pop_front().expect("it is not empty");
+            };
             // The sink runs without the lock: it may publish to this very queue.
             drop(state);
-            consumer.deliver(waiting.message, waiting.redelivered);
+            consumer.deliver(tag, waiting.message, waiting.redelivered);
         }
     }
 
@@ -168,19 +169,19 @@ fn count(len: usize) -> u32 {
 }
 
 impl State {
-    /// The next consumer in turn that has room, with that room taken.
-    fn next_consumer(&mut self) -> Option<Arc<MemoryConsumer>> {
+    /// The next consumer in turn that has room for a message, with the tag of the delivery.
+    fn next_consumer(&mut self, message: &Arc<Message>) -> Option<(Arc<MemoryConsumer>, u64)> {
         let consumers = self.consumers.len();
         for step in 0..consumers {
             let place = (self.turn + step) % consumers;
-            if self.consumers[place].take_room() {
+            if let Some(tag) = self.consumers[place].admit(message) {
                 self.turn = place + 1;
-                return Some(self.consumers[place].clone());
+                return Some((self.consumers[place].clone(), tag));
             }
         }
         None
     }
 }
 
-/// Gives unsettled deliveries back to the queue they came from, as long as it is there.
+/// The queue that a consumer's messages came from, as long as it is there.
 pub(super) type Home = Weak<MemoryQueue>;

@@ -4,12 +4,12 @@ use std::{future::Future, panic::AssertUnwindSafe, pin::pin};
 
 use futures_util::FutureExt;
 
-use super::{Answer, Outcome, WorkerCall};
 use crate::{
     Error,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, FromWorker},
     protocol::{ArgError, Args, Fault, ServiceError, decode_args, encode_reply},
+    service::{Answer, Outcome, WorkerCall},
 };
 
 /// Decodes a call's arguments, or says in the wire's words why they do not fit.

@@ -1,0 +1,11 @@
+//! Workers: one execution of one method each. How one runs, how many may, and how they are ended.
+
+mod limits;
+mod run;
+mod running;
+
+pub use self::run::{arguments, inject, refuse, run_worker};
+pub(crate) use self::{
+    limits::{Limits, take},
+    running::Workers,
+};

@@ -1,0 +1,17 @@
+//! Tells the tests which brokers there are, so that a test without its broker shows as ignored.
+
+use std::env;
+
+fn main() {
+    for (variable, cfg) in [
+        ("KINOKO_TEST_AMQP_URI", "broker"),
+        ("KINOKO_TEST_RABBITMQ_SERVER", "private_broker"),
+        ("KINOKO_TEST_PYTHON_NAMEKO2", "python"),
+    ] {
+        println!("cargo::rerun-if-env-changed={variable}");
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+            println!("cargo::rustc-cfg={cfg}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The promises of `kinoko::transport::Transport`, each written once and run against every transport.
+
+mod broker;
+mod consuming;
+mod lifetime;
+mod requesting;
+mod routing;
+mod settling;
+
+use self::broker::Broker;
+
+/// Makes each promise a test for the in-memory transport, with a paused clock, and one for RabbitMQ.
+macro_rules! promises {
+    ($($area:ident::{$($promise:ident),* $(,)?};)*) => {
+        mod memory {
+            use super::*;
+            $($(
+                #[tokio::test(start_paused = true)]
+                async fn $promise() {
+                    $area::$promise(&Broker::memory()).await;
+                }
+            )*)*
+        }
+
+        mod amqp {
+            use super::*;
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+                async fn $promise() {
+                    let broker = Broker::amqp();
+                    $area::$promise(&broker).await;
+                    broker.clean().await;
+                }
+            )*)*
+        }
+    };
+}
+
+promises! {
+    routing::{
+        declaring_twice_changes_nothing,
+        default_exchange_routes_to_the_queue_of_that_name,
+        topic_exchange_matches_one_word_and_any_words,
+        direct_and_fanout_exchanges_route,
+        message_survives_the_trip,
+        queue_status_counts_and_knows_what_is_not_there,
+        unused_queue_expires,
+    };
+    requesting::{
+        reply_comes_through_the_default_exchange,
+        reply_comes_through_the_rpc_exchange,
+        replies_reach_their_own_requester,
+        unroutable_requests_come_back_once_each,
+        expired_message_is_not_delivered,
+    };
+    consuming::{
+        prefetch_bounds_what_is_unsettled,
+        grow_raises_the_prefetch,
+        two_consumers_share_a_queue,
+        cancel_stops_taking_and_leaves_settling,
+    };
+    settling::{
+        ack_removes,
+        reply_acknowledges,
+        requeue_redelivers_with_the_flag,
+        dropped_delivery_is_redelivered,
+        dropped_reply_is_redelivered,
+    };
+    lifetime::{
+        after_close_everything_fails_with_closed,
+        close_hands_unsettled_messages_to_others,
+        close_flushes_replies_and_acknowledgements,
+        close_tells_who_waits_for_replies,
+    };
+}
