@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use alloc_tracker::Session;
+use alloc_tracker::{Operation, ProcessSpan, Session};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -60,7 +60,9 @@ impl Role {
 /// What a measured program can do.
 pub(crate) enum Peer {
     /// A server that needs nothing but to live on.
-    Answering(Box<dyn Any>),
+    Answering {
+        _server: Box<dyn Any>,
+    },
     TwinClient(Arc<twin::Client>),
     PlainClient(Arc<plain::Client>),
     FrameworkServer(framework::Server),
@@ -77,9 +79,9 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
     runtime.block_on(async {
         let peer = match role {
             Role::Start => return start::measured(broker).await,
-            Role::TwinServer => Peer::Answering(Box::new(twin::Server::start(broker).await?)),
+            Role::TwinServer => Peer::Answering { _server: Box::new(twin::Server::start(broker).await?) },
             Role::TwinClient => Peer::TwinClient(twin::Client::connect(broker, codec).await?),
-            Role::PlainServer => Peer::Answering(Box::new(plain::Server::start(broker).await?)),
+            Role::PlainServer => Peer::Answering { _server: Box::new(plain::Server::start(broker).await?) },
             Role::PlainClient => Peer::PlainClient(plain::Client::connect(broker).await?),
             Role::FrameworkServer => Peer::FrameworkServer(framework::Server::start(broker).await?),
             Role::FrameworkClient => Peer::FrameworkClient(framework::Client::connect(broker, codec).await?),
@@ -92,35 +94,53 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
 
 async fn obey(peer: Peer) -> Result<(), Failed> {
     let mut commands = commands();
-    let session = Session::new().no_stdout().no_file();
-    // A span that is closed and opened again at each look gives what was allocated since.
-    let operation = session.operation("all");
-    let mut span = operation.measure_process();
+    let mut allocations = Allocations::new();
     say("ready")?;
     while let Some(command) = commands.recv().await {
         let words: Vec<&str> = command.split(' ').collect();
         match words[..] {
             ["run", ref load @ ..] => say(&peer.load(Load::from_words(load)?).await?.to_line())?,
-            ["allocations"] => {
-                drop(span.iterations(1));
-                say(&session
-                    .to_report()
-                    .operations()
-                    .map(|(_, all)| all.total_allocations_count())
-                    .sum::<u64>()
-                    .to_string())?;
-                span = operation.measure_process();
-            }
+            ["allocations"] => say(&allocations.since().to_string())?,
             ["busy"] => say(&peer.busy().to_string())?,
             ["queue", name] => say(&peer.queue(name).await?)?,
             ["delete", name] => say(&peer.delete(name).await?)?,
             _ => return Err(format!("no command: {command}").into()),
         }
     }
-    drop(span.iterations(1));
     match peer {
         Peer::FrameworkServer(server) => server.stop().await,
         _ => Ok(()),
+    }
+}
+
+/// Counts the allocations of all threads, from look to look.
+struct Allocations {
+    session: Session,
+    operation: Operation,
+    span: Option<ProcessSpan>,
+    told: u64,
+}
+
+impl Allocations {
+    fn new() -> Self {
+        let session = Session::new().no_stdout().no_file();
+        let operation = session.operation("all");
+        let span = Some(operation.measure_process());
+        Self { session, operation, span, told: 0 }
+    }
+
+    fn since(&mut self) -> u64 {
+        // A span counts when it ends.
+        drop(self.span.take().map(|span| span.iterations(1)));
+        let total = self.session.to_report().operations().map(|(_, all)| all.total_allocations_count()).sum();
+        self.span = Some(self.operation.measure_process());
+        total - std::mem::replace(&mut self.told, total)
+    }
+}
+
+impl Drop for Allocations {
+    fn drop(&mut self) {
+        drop(self.span.take().map(|span| span.iterations(1)));
     }
 }
 
