@@ -1,1 +1,8 @@
-//! What only RabbitMQ can show.
+//! What only RabbitMQ can show: refusals, outages, faults of one queue or channel, alarms.
+
+mod alarms;
+mod faults;
+mod outages;
+mod refusals;
+mod secrets;
+mod support;

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use lapin::ErrorKind as LapinKind;
 
@@ -78,6 +78,8 @@ impl From<Failure> for Error {
 /// Why a connection was not made.
 #[derive(Debug)]
 pub(super) enum ConnectFailure {
+    /// Nobody listens there: most likely the broker restarts, and asking costs nobody anything.
+    Absent(String),
     /// Worth another try.
     Unavailable(String),
     /// The broker refuses who we are, or the virtual host. The text says which and what to do.
@@ -103,7 +105,10 @@ impl ConnectFailure {
             )),
             // Connection limits are 530 as well, and pass.
             Some((_, text)) => Self::Unavailable(text.to_owned()),
-            None => Self::Unavailable(error.to_string()),
+            None => match error.kind() {
+                LapinKind::IOError(io) if io.kind() == io::ErrorKind::ConnectionRefused => Self::Absent(io.to_string()),
+                _ => Self::Unavailable(error.to_string()),
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ mod consumer;
 mod convert;
 mod failure;
 mod link;
+mod pace;
 mod ready;
 mod requester;
 mod settle;

@@ -1,10 +1,7 @@
 use std::{
     fmt,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,7 +13,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::watch,
     task,
     time::{self, Instant},
 };
@@ -28,6 +25,7 @@ use super::{
     convert::{incoming, short},
     failure::{ACCESS_REFUSED, Failure, closed},
     link::Link,
+    pace::{Activity, Pace},
     ready::Ready,
     shared::{Phase, STABLE_AFTER, Shared, backoff},
 };
@@ -317,94 +315,5 @@ async fn serve(entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Lin
             Err(_) if link.is_over() => return End::Link,
             Err(failure) => return End::Fault(failure),
         }
-    }
-}
-
-/// Counts requests for [`Pace`], as cheaply as can be.
-#[derive(Default)]
-struct Activity {
-    requests: AtomicU64,
-    parked: AtomicBool,
-    wake: Notify,
-}
-
-impl Activity {
-    /// Called when a request is written, so that every return comes after the looking began.
-    fn note(&self) {
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        if self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst) {
-            self.wake.notify_one();
-        }
-    }
-
-    async fn resumed(&self) {
-        self.wake.notified().await;
-    }
-}
-
-/// How often to look for requests that came back: an idle client must cost nothing, a young call deserves a quick verdict.
-struct Pace {
-    seen: u64,
-    began: Instant,
-    latest: Instant,
-    parked: bool,
-}
-
-impl Pace {
-    const QUICK: Duration = Duration::from_millis(1);
-    const STEADY: Duration = Duration::from_millis(5);
-    const SLOW: Duration = Duration::from_millis(250);
-    /// Looking is quick for so long after a pause.
-    const QUICK_FOR: Duration = Duration::from_millis(20);
-    /// Looking is steady while a request is younger than this.
-    const YOUNG: Duration = Duration::from_secs(1);
-    /// A broker that throttles its publishers answers late, but not later than this.
-    const OLD: Duration = Duration::from_secs(30);
-
-    fn new(activity: &Activity) -> Self {
-        activity.parked.store(false, Ordering::SeqCst);
-        let now = Instant::now();
-        Self { seen: 0, began: now, latest: now, parked: false }
-    }
-
-    fn is_parked(&self) -> bool {
-        self.parked
-    }
-
-    /// When to look next; `None` when there is nothing to wait for until the next request.
-    fn next_look(&mut self, activity: &Activity) -> Option<Duration> {
-        let now = Instant::now();
-        let requests = activity.requests.load(Ordering::SeqCst);
-        if requests != self.seen {
-            self.seen = requests;
-            if now - self.latest > Self::QUICK_FOR {
-                self.began = now;
-            }
-            self.latest = now;
-        }
-        let age = now - self.latest;
-        if now - self.began < Self::QUICK_FOR {
-            return Some(Self::QUICK);
-        }
-        if age < Self::YOUNG {
-            return Some(Self::STEADY);
-        }
-        // From here on a request wakes the task, so that it is not found by the slow look only.
-        activity.parked.store(true, Ordering::SeqCst);
-        if activity.requests.load(Ordering::SeqCst) != self.seen {
-            activity.parked.store(false, Ordering::SeqCst);
-            return Some(Self::QUICK);
-        }
-        if age < Self::OLD {
-            return Some(Self::SLOW);
-        }
-        self.parked = true;
-        None
-    }
-
-    fn resume(&mut self) -> Duration {
-        let now = Instant::now();
-        (self.began, self.latest, self.parked) = (now, now, false);
-        Self::QUICK
     }
 }

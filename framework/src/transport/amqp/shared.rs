@@ -9,6 +9,9 @@ use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 const FIRST_DELAY_MS: u64 = 50;
 const LONGEST_DELAY_MS: u64 = 5_000;
 
+/// While nobody listens: a broker that is back is found within half a second.
+const LONGEST_ABSENT_DELAY_MS: u64 = 500;
+
 /// What lived this long ends a series of failures: the next attempt is at once.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(5);
 
@@ -52,6 +55,28 @@ impl Shared {
 
 /// A capped, fully jittered delay: many clients must not come back in step.
 pub(super) fn backoff(attempt: u32) -> Duration {
-    let ceiling = FIRST_DELAY_MS.saturating_mul(1 << attempt.min(16)).min(LONGEST_DELAY_MS);
+    delay(attempt, LONGEST_DELAY_MS)
+}
+
+/// The delay while nobody listens at the broker's address.
+pub(super) fn absent_backoff(attempt: u32) -> Duration {
+    delay(attempt, LONGEST_ABSENT_DELAY_MS)
+}
+
+fn delay(attempt: u32, longest_ms: u64) -> Duration {
+    let ceiling = FIRST_DELAY_MS.saturating_mul(1 << attempt.min(16)).min(longest_ms);
     Duration::from_millis(fastrand::u64(0..=ceiling))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_capped() {
+        for attempt in [0, 1, 7, 16, u32::MAX] {
+            assert!(backoff(attempt) <= Duration::from_millis(LONGEST_DELAY_MS));
+            assert!(absent_backoff(attempt) <= Duration::from_millis(LONGEST_ABSENT_DELAY_MS));
+        }
+    }
 }

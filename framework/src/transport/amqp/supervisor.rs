@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::{
     failure::{ConnectFailure, closed},
     link::{Link, LinkEvents, Sight},
-    shared::{Phase, STABLE_AFTER, Shared, backoff},
+    shared::{Phase, STABLE_AFTER, Shared, absent_backoff, backoff},
 };
 use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 
@@ -25,6 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>)
             () = closing.cancelled() => break,
             opened = Link::open(&shared.address, &shared.connection_name) => opened,
         };
+        let mut delay: fn(u32) -> Duration = backoff;
         match opened {
             Ok((link, events)) => {
                 supervisor.serve(&shared, link, events).await;
@@ -37,13 +38,17 @@ pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>)
                 closing.cancelled().await;
                 break;
             }
+            Err(ConnectFailure::Absent(reason)) => {
+                delay = absent_backoff;
+                supervisor.away(&shared, reason);
+            }
             Err(ConnectFailure::Refused(reason) | ConnectFailure::Unavailable(reason)) => {
                 supervisor.away(&shared, reason);
             }
         }
         tokio::select! {
             () = closing.cancelled() => break,
-            () = time::sleep(backoff(supervisor.attempt)) => supervisor.attempt += 1,
+            () = time::sleep(delay(supervisor.attempt)) => supervisor.attempt += 1,
         }
     }
     shared.phase.send_replace(Phase::Closed);
