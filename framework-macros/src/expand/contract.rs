@@ -100,7 +100,6 @@ fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream)
         let target = Target {
             callee: quote!(<Self as #ident>),
             hooks: quote!(D),
-            run: "run_worker",
             service: &service,
             dependencies: &dependencies,
             call: &call,

@@ -138,7 +138,6 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             let target = Target {
                 callee: quote!(<#self_ty>),
                 hooks: self_ty.clone(),
-                run: "run_service",
                 service: &service,
                 dependencies: &service,
                 call: &call,

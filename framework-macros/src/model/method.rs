@@ -148,7 +148,7 @@ fn returned(output: &Output, diag: &mut Diag) {
         None => find_borrow(written.to_token_stream()),
     };
     let err = match output {
-        Output::Result { err, .. } => find_borrow(err.to_token_stream()),
+        Output::Result(result) => find_borrow(result.err.to_token_stream()),
         _ => None,
     };
     for span in inner.into_iter().chain(err) {
@@ -164,7 +164,7 @@ fn expected_variants(expected: Expected, output: &Output, diag: &mut Diag) -> Ve
             diag.on(key, "`expected` names errors, and this method returns none: return a `Result`, or leave it out");
             return Vec::new();
         }
-        Output::Result { err, .. } => Some(ungrouped(err)),
+        Output::Result(result) => Some(ungrouped(&result.err)),
         Output::Unknown(_) => None,
     };
     let mut paths = Vec::new();

@@ -24,7 +24,7 @@ pub(crate) enum ParamKind {
         pass: Pass,
         /// Written `Option<…>`: missing means `None`.
         optional: bool,
-        default: Option<Expr>,
+        default: Option<Box<Expr>>,
         sensitive: bool,
     },
 }
@@ -35,9 +35,9 @@ pub(crate) enum Pass {
     /// `&str`
     Text,
     /// `&[T]`
-    Slice(Type),
+    Slice(Box<Type>),
     /// `&T`
-    Reference(Type),
+    Reference(Box<Type>),
 }
 
 impl ParamModel {
@@ -117,7 +117,7 @@ fn injected(inject: &Attribute, defaults: &[Attribute], role: Role, diag: &mut D
 
 fn argument(param: &PatType, defaults: &[Attribute], diag: &mut Diag) -> ParamKind {
     let default = defaults.first().and_then(|attr| match attr.parse_args::<Expr>() {
-        Ok(value) => Some(value),
+        Ok(value) => Some(Box::new(value)),
         Err(_) => {
             diag.on(attr, "`#[default]` takes one value: `#[default(20)]`");
             None
@@ -145,8 +145,8 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
             }
             match ungrouped(&reference.elem) {
                 Type::Path(path) if path.path.is_ident("str") => Pass::Text,
-                Type::Slice(slice) => Pass::Slice((*slice.elem).clone()),
-                other => Pass::Reference(other.clone()),
+                Type::Slice(slice) => Pass::Slice(slice.elem.clone()),
+                other => Pass::Reference(Box::new(other.clone())),
             }
         }
         _ => Pass::Value,
