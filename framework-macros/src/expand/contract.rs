@@ -63,6 +63,8 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     ]);
     block.head.colon_token.get_or_insert_default();
     quote! {
+        // Who serves it in a block of its own, or has its client alone, never names the trait.
+        #[allow(dead_code)]
         #block
         #value
         #client_item
