@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericParam, Generics, Ident, ItemImpl, ItemTrait, PathArguments, ReceiverKind, Safety, Signature, Type, TypePath,
-    ext::IdentExt,
+    FnArg, GenericParam, Generics, Ident, ItemImpl, ItemTrait, PathArguments, ReceiverKind, Safety, Signature, Type,
+    TypePath, ext::IdentExt,
 };
 
 use crate::{
@@ -52,7 +52,10 @@ fn method_generics(generics: &Generics, diag: &mut Diag) {
     for param in &generics.params {
         match param {
             GenericParam::Lifetime(lifetime) => {
-                diag.on(lifetime, "an entrypoint has no lifetime parameters: leave them out, borrows last as long as the call");
+                diag.on(
+                    lifetime,
+                    "an entrypoint has no lifetime parameters: leave them out, borrows last as long as the call",
+                );
             }
             GenericParam::Type(_) | GenericParam::Const(_) => diag.on(param, text),
         }
@@ -74,7 +77,8 @@ pub(crate) fn methods(methods: &[MethodModel], diag: &mut Diag) {
         // With `cfg` on both, there may be one of them in each build.
         match names.insert(&method.wire_name, method) {
             Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
-                let text = format!("two methods named `{}`: a caller could not choose; rename one of them", method.wire_name);
+                let text =
+                    format!("two methods named `{}`: a caller could not choose; rename one of them", method.wire_name);
                 diag.at(method.renamed.unwrap_or(method.span()), text);
             }
             _ => {}
@@ -104,7 +108,10 @@ pub(crate) fn service_head(head: &ItemImpl, diag: &mut Diag) -> Option<Ident> {
         diag.on(path, text);
     }
     if !head.generics.params.is_empty() {
-        diag.on(&head.generics, "a service is one concrete type: the container could not choose; write the concrete type");
+        diag.on(
+            &head.generics,
+            "a service is one concrete type: the container could not choose; write the concrete type",
+        );
     }
     if let Some(word) = &head.unsafety {
         diag.on(word, "a service block cannot be unsafe: leave `unsafe` out");

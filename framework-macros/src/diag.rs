@@ -96,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_slip_is_named_and_all_known_words_are_listed() {
-        assert_eq!(known("naem", "the keys are", &["name", "wire"]), "did you mean `name`? the keys are: `name`, `wire`");
+        assert_eq!(
+            known("naem", "the keys are", &["name", "wire"]),
+            "did you mean `name`? the keys are: `name`, `wire`"
+        );
         assert_eq!(known("colour", "the keys are", &["name", "wire"]), "the keys are: `name`, `wire`");
     }
 }

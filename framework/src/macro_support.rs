@@ -14,6 +14,7 @@ pub use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
+    service::expansion::*,
     service::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
         Service, ServiceDescriptor, Text, WorkerCall,

@@ -56,7 +56,8 @@ impl FaultArgs {
         if let (Some(_), Some(forward)) = (&args.internal, &args.forward) {
             diag.on(forward, "`internal` hides an error and `forward` passes it on: write one of them");
         } else if let Some(flag) = args.internal.as_ref().or(args.forward.as_ref()) {
-            let whose = if flag == "internal" { "an internal error has none" } else { "the forwarded error brings its own" };
+            let whose =
+                if flag == "internal" { "an internal error has none" } else { "the forwarded error brings its own" };
             for key in data_keys {
                 diag.on(&key, format!("`{key}` does not go with `{flag}`: {whose}"));
             }

@@ -141,7 +141,12 @@ pub(crate) fn type_crate(attrs: &[Attribute], diag: &mut Diag) -> Path {
                 path = entry.krate(diag).unwrap_or(path);
             } else {
                 let name = attr.path().to_token_stream();
-                diag.on(&entry.key, format!("on the type itself `#[{name}(…)]` takes `crate` alone; the other keys go on what is inside"));
+                diag.on(
+                    &entry.key,
+                    format!(
+                        "on the type itself `#[{name}(…)]` takes `crate` alone; the other keys go on what is inside"
+                    ),
+                );
             }
         }
     }

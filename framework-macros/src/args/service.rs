@@ -51,7 +51,10 @@ impl ServiceArgs {
                     if let Some(text) = entry.text("nameko", diag) {
                         args.nameko_wire = text.value() == "nameko";
                         if !args.nameko_wire {
-                            diag.on(&text, "the only wire to choose is `nameko`; leave `wire` out for kinoko's own short path");
+                            diag.on(
+                                &text,
+                                "the only wire to choose is `nameko`; leave `wire` out for kinoko's own short path",
+                            );
                         }
                     }
                 }

@@ -129,7 +129,9 @@ pub(super) fn wire_name(text: &LitStr, whose: &str, diag: &mut Diag) -> Option<S
     let why = match bad {
         _ if name.is_empty() => "is empty".to_owned(),
         _ if name.len() > 200 => "is longer than 200 characters".to_owned(),
-        Some('.') => "has a dot: no request would be routed to it, since the dot separates service and method".to_owned(),
+        Some('.') => {
+            "has a dot: no request would be routed to it, since the dot separates service and method".to_owned()
+        }
         Some(c) => format!("has a {}", if c == ' ' { "space".to_owned() } else { format!("`{c}`") }),
         None => return Some(name),
     };

@@ -90,7 +90,8 @@ fn client_method(method: &MethodModel, k: &TokenStream) -> TokenStream {
         let (name, ty) = (copied(&param.ident), copied(&param.ty));
         quote!(#name: #ty)
     });
-    let (Reply { received, err, .. }, kwargs, timeout) = (Reply::of(method, k), kwargs(method, k), duration(method.timeout));
+    let (Reply { received, err, .. }, kwargs, timeout) =
+        (Reply::of(method, k), kwargs(method, k), duration(method.timeout));
     let returned = quote_spanned!(span=> #k::Call<#received, #err>);
     let Kwargs { item, value } = kwargs;
     quote! {

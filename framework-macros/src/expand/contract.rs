@@ -56,12 +56,7 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
         parse_quote!('static),
     ]);
     block.head.colon_token.get_or_insert_default();
-    let (message, note) = (
-        format!("`{{Self}}` does not serve the contract `{ident}`"),
-        format!("write `impl {ident} for {{Self}}`, or put the methods into the `#[service(contract = {ident})]` block"),
-    );
     quote! {
-        #[diagnostic::on_unimplemented(message = #message, note = #note)]
         #block
         #value
         #client_item
@@ -132,10 +127,10 @@ fn client<'a>(model: &'a ContractModel, ident: &Ident, vis: &syn::Visibility, k:
         /// and decoded all the same, so that a fake cannot hide a type that does not travel.
         pub fn from_service(service: impl #ident) -> Self {
             let service = ::std::sync::Arc::new(service);
-            let dependencies = ::std::sync::Arc::new(());
+            let dependencies = ::std::sync::Arc::new(#k::NoHooks);
             let info = #value.info;
             Self(#k::ServiceClient::local(info.name, info.methods, move |call| {
-                let (service, dependencies) = (::std::sync::Arc::clone(&service), ::std::sync::Arc::clone(&dependencies));
+                let (service, dependencies) = (::core::clone::Clone::clone(&service), ::core::clone::Clone::clone(&dependencies));
                 #ident::__kinoko(service, dependencies, call)
             }))
         }

@@ -135,7 +135,11 @@ fn expected(variants: &[Path], err: &TokenStream) -> TokenStream {
         let span = at(variant.span());
         let variant = copied(variant);
         // The error type itself stands for all its values.
-        if variant.to_string() == err.to_string() { quote_spanned!(span=> _) } else { quote_spanned!(span=> #variant { .. }) }
+        if variant.to_string() == err.to_string() {
+            quote_spanned!(span=> _)
+        } else {
+            quote_spanned!(span=> #variant { .. })
+        }
     });
     quote! {
         |error| {

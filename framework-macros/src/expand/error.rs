@@ -83,7 +83,7 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
             });
             let inserts = variant.fields.iter().enumerate().map(|(place, field)| {
                 let (key, local, travel) = (field.key(), local(place), travel(field, k));
-                quote!(#k::Map::insert(&mut data, ::std::string::String::from(#key), (#travel.to_value)(#local));)
+                quote!(#k::Map::insert(&mut data, ::std::borrow::ToOwned::to_owned(#key), (#travel.to_value)(#local));)
             });
             let data = if variant.names == FieldNames::Unit {
                 quote!(::core::option::Option::None)

@@ -12,7 +12,8 @@ pub(crate) fn expand(args: &MainArgs, item: TokenStream, diag: &mut Diag) -> Tok
     let mut head: Vec<TokenTree> = item.clone().into_iter().collect();
     let body = head.pop();
     head.push(Group::new(Delimiter::Brace, TokenStream::new()).into());
-    let (Some(body @ TokenTree::Group(_)), Ok(function)) = (body, syn::parse2::<ItemFn>(head.into_iter().collect())) else {
+    let (Some(body @ TokenTree::Group(_)), Ok(function)) = (body, syn::parse2::<ItemFn>(head.into_iter().collect()))
+    else {
         diag.at(proc_macro2::Span::call_site(), "`#[main]` goes on `async fn main()`");
         return item;
     };

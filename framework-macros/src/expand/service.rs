@@ -22,7 +22,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let k = &krate.private;
     let self_ty = copied(&model.self_ty);
     let client = client(model, k);
-    let (client_item, client_impls) = (client.as_ref().map(|c| c.item(&krate)), client.as_ref().map(|c| c.impls(&krate)));
+    let (client_item, client_impls) =
+        (client.as_ref().map(|c| c.item(&krate)), client.as_ref().map(|c| c.impls(&krate)));
     let contract = model.args.contract.as_ref().filter(|_| !broken).map(|path| against_contract(model, path, k));
     let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
     let span = at(model.span());
@@ -71,7 +72,7 @@ fn client<'a>(model: &'a ServiceModel, k: &TokenStream) -> Option<Client<'a>> {
             let service = ::std::sync::Arc::new(service);
             let descriptor = <#self_ty as #k::Service>::DESCRIPTOR;
             Self(#k::ServiceClient::local(descriptor.name, descriptor.methods, move |call| {
-                #k::DynService::dispatch(::std::sync::Arc::clone(&service), call)
+                #k::DynService::dispatch(::core::clone::Clone::clone(&service), call)
             }))
         }
     };
@@ -129,7 +130,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             let span = at(path.span());
             let path = copied(path);
             quote_spanned! {span=>
-                <#self_ty as #path>::__kinoko::<#self_ty>(::std::sync::Arc::clone(&#service), #service, #call)
+                <#self_ty as #path>::__kinoko::<#self_ty>(::core::clone::Clone::clone(&#service), #service, #call)
             }
         }
         _ => {

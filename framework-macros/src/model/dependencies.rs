@@ -64,7 +64,9 @@ impl DependenciesModel {
             let args = DependencyArgs::parse(&attrs, diag);
             let member = match &field.ident {
                 Some(ident) => Member::Named(ident.clone()),
-                None => Member::Unnamed(Index { index: u32::try_from(place).unwrap_or(u32::MAX), span: field.ty.span() }),
+                None => {
+                    Member::Unnamed(Index { index: u32::try_from(place).unwrap_or(u32::MAX), span: field.ty.span() })
+                }
             };
             let first = !self.fields.iter().any(|known| known.gives && same(&known.ty, &field.ty));
             let gives = first && !args.no_inject;

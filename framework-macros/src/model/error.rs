@@ -1,7 +1,9 @@
 //! An enum or struct with `#[derive(ServiceError)]`.
 
 use proc_macro2::Span;
-use syn::{Attribute, Data, DeriveInput, Fields, Ident, Index, LitStr, Member, Path, Type, ext::IdentExt, spanned::Spanned};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, Ident, Index, LitStr, Member, Path, Type, ext::IdentExt, spanned::Spanned,
+};
 
 use crate::{
     args::{FaultArgs, default_crate, type_crate},
@@ -50,7 +52,14 @@ pub(crate) enum FieldNames {
 
 pub(crate) enum ErrorKind {
     /// Travels with its fields.
-    Data { code: String, code_span: Span, http: Option<u16>, grpc: Option<String>, retry: Option<bool>, path: Option<String> },
+    Data {
+        code: String,
+        code_span: Span,
+        http: Option<u16>,
+        grpc: Option<String>,
+        retry: Option<bool>,
+        path: Option<String>,
+    },
     /// Its text alone, and that not to strangers.
     Internal,
     /// Another service's error, passed on.
@@ -79,7 +88,9 @@ impl ErrorModel {
                 model.krate = type_crate(&krates, diag);
                 model.variants.push(VariantModel::read(None, &input.ident, &data.fields, &own, diag));
             }
-            Data::Union(data) => diag.on(data.union_token, "an error that travels is an enum or a struct: write `enum`"),
+            Data::Union(data) => {
+                diag.on(data.union_token, "an error that travels is an enum or a struct: write `enum`")
+            }
         }
         check::codes(&model, diag);
         model
@@ -127,7 +138,9 @@ impl VariantModel {
         let fields = fields.iter().enumerate().map(|(place, field)| ErrorField {
             member: match &field.ident {
                 Some(ident) => Member::Named(ident.clone()),
-                None => Member::Unnamed(Index { index: u32::try_from(place).unwrap_or(u32::MAX), span: field.ty.span() }),
+                None => {
+                    Member::Unnamed(Index { index: u32::try_from(place).unwrap_or(u32::MAX), span: field.ty.span() })
+                }
             },
             ty: field.ty.clone(),
         });

@@ -78,7 +78,10 @@ impl MethodModel {
         if role == Role::Contract
             && let Some((key, _)) = &args.max_workers
         {
-            diag.on(key, "how many workers run is the service's choice: write `max_workers` on its method, not in the contract");
+            diag.on(
+                key,
+                "how many workers run is the service's choice: write `max_workers` on its method, not in the contract",
+            );
         }
         let renamed = args.name.as_ref().map(|(key, _)| key.span());
         (diag.count() == clean).then(|| Self {
@@ -140,9 +143,7 @@ fn returned(output: &Output, diag: &mut Diag) {
     }
     // At the front a borrow is fine: the client's method returns the owned type.
     let inner = match output.ok().map(ungrouped) {
-        Some(Type::Reference(reference)) => {
-            find_borrow(reference.elem.to_token_stream())
-        }
+        Some(Type::Reference(reference)) => find_borrow(reference.elem.to_token_stream()),
         Some(ok) => find_borrow(ok.to_token_stream()),
         None => find_borrow(written.to_token_stream()),
     };
@@ -181,7 +182,10 @@ fn expected_variants(expected: Expected, output: &Output, diag: &mut Diag) -> Ve
             paths.push(path);
         } else {
             let name = variant.to_token_stream();
-            diag.on(variant, format!("the error's type is not written in this signature: write the full path, `SomeError::{name}`"));
+            diag.on(
+                variant,
+                format!("the error's type is not written in this signature: write the full path, `SomeError::{name}`"),
+            );
         }
     }
     paths

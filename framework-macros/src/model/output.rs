@@ -15,9 +15,37 @@ pub(crate) enum Output {
 
 /// Types that are no `Result`, by their last word.
 const PLAIN: [&str; 31] = [
-    "String", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
-    "f64", "Vec", "VecDeque", "Option", "Box", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Duration", "SystemTime", "PathBuf",
-    "Cow", "Arc",
+    "String",
+    "bool",
+    "char",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "Vec",
+    "VecDeque",
+    "Option",
+    "Box",
+    "HashMap",
+    "HashSet",
+    "BTreeMap",
+    "BTreeSet",
+    "Duration",
+    "SystemTime",
+    "PathBuf",
+    "Cow",
+    "Arc",
 ];
 
 impl Output {
@@ -33,7 +61,10 @@ impl Output {
                     return Self::Result { ok, err, whole };
                 }
                 let standard = path.segments.len() == 1
-                    || path.segments.first().is_some_and(|first| ["std", "core", "alloc"].iter().any(|known| first.ident == known));
+                    || path
+                        .segments
+                        .first()
+                        .is_some_and(|first| ["std", "core", "alloc"].iter().any(|known| first.ident == known));
                 if standard && PLAIN.iter().any(|plain| last.ident == plain) {
                     return Self::Plain(Some(whole));
                 }

@@ -1,7 +1,7 @@
 //! One parameter of a method.
 
 use quote::ToTokens;
-use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext::IdentExt};
+use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext::IdentExt, spanned::Spanned};
 
 use super::{Role, output::ungrouped};
 use crate::{
@@ -64,7 +64,7 @@ impl ParamModel {
         if let Some(cfg) = param.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
             diag.on(cfg, "a parameter cannot be there or not by `cfg`: callers would not know; put it on the method");
         }
-        let ident = name(&param.pat, diag);
+        let ident = if inject.is_empty() { name(&param.pat, diag) } else { Some(local_name(param)) };
         if let Some(span) = find_self(param.ty.to_token_stream()) {
             diag.at(span, "`Self` would mean the client in the client; write the type's name");
         }
@@ -85,6 +85,18 @@ fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {
         _ => {
             diag.on(pat, "callers pass a parameter by its name: write a name here, and take it apart in the body");
             None
+        }
+    }
+}
+
+/// Nobody names an injected parameter, so it may be any pattern: `#[inject] Language(language): Language`.
+fn local_name(param: &PatType) -> Ident {
+    match &*param.pat {
+        Pat::Ident(pat) => pat.ident.clone(),
+        other => {
+            let written = format!("{}_{}", other.to_token_stream(), param.ty.to_token_stream());
+            let letters: String = written.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            Ident::new(&format!("injected_{letters}"), other.span())
         }
     }
 }
@@ -146,7 +158,8 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
     };
     match inner {
         Type::ImplTrait(_) => {
-            let text = "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
+            let text =
+                "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
             diag.on(inner, text);
         }
         Type::TraitObject(_) => {
@@ -154,7 +167,10 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
         }
         _ => {
             if let Some(span) = find_borrow(inner.to_token_stream()) {
-                diag.at(span, "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here");
+                diag.at(
+                    span,
+                    "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here",
+                );
             }
         }
     }

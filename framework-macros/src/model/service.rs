@@ -61,14 +61,11 @@ impl ServiceModel {
 }
 
 /// `#[inject]` and `#[default]` say nothing on a method that nobody calls from outside.
-fn stray_parameters(
-    inputs: &mut syn::punctuated::Punctuated<FnArg, syn::Token![,]>,
-    krate: &Path,
-    diag: &mut Diag,
-) {
+fn stray_parameters(inputs: &mut syn::punctuated::Punctuated<FnArg, syn::Token![,]>, krate: &Path, diag: &mut Diag) {
     for arg in inputs {
         let FnArg::Typed(param) = arg else { continue };
-        for attr in param.attrs.extract_if(.., |attr| is_ours(attr, "inject", krate) || is_ours(attr, "default", krate)) {
+        for attr in param.attrs.extract_if(.., |attr| is_ours(attr, "inject", krate) || is_ours(attr, "default", krate))
+        {
             diag.on(&attr, "this attribute works on methods marked `#[rpc]`: mark the method, or leave it out");
         }
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use super::{Dependency, Scope};
 use crate::{
@@ -68,34 +69,37 @@ impl SetupContext {
     /// # Errors
     ///
     /// [`ErrorKind::Setup`] where dependencies require each other in a circle; whatever its `setup` fails with.
-    pub async fn require<T: Dependency>(&self) -> Result<T> {
-        let id = TypeId::of::<T>();
-        if let Some(start) = self.chain.iter().position(|(link, _)| *link == id) {
-            let mut circle: Vec<_> = self.chain[start..].iter().map(|(_, name)| *name).collect();
-            circle.push(type_name::<T>());
-            return Err(Error::new(
-                ErrorKind::Setup,
-                format!("dependencies require each other in a circle: {}", circle.join(" → ")),
-            ));
-        }
-        let registry = match T::SCOPE {
-            Scope::Container => &self.container.registry,
-            Scope::Process => &self.container.process.registry,
-        };
-        if let Some(ready) = registry.ready::<T>() {
-            return Ok(ready);
-        }
-        let options = self.container.registry.take_options::<T>().unwrap_or_default();
-        let instance = self.set_up::<T>(options).await?;
-        registry.keep(instance.clone());
-        Ok(instance)
+    pub fn require<T: Dependency>(&self) -> BoxFuture<'_, Result<T>> {
+        // Boxed and named: providers that require each other would otherwise have types that contain each other, and the
+        // compiler would refuse the circle in words of its own.
+        Box::pin(async move {
+            let id = TypeId::of::<T>();
+            if let Some(start) = self.chain.iter().position(|(link, _)| *link == id) {
+                let mut circle: Vec<_> = self.chain[start..].iter().map(|(_, name)| *name).collect();
+                circle.push(type_name::<T>());
+                return Err(Error::new(
+                    ErrorKind::Setup,
+                    format!("dependencies require each other in a circle: {}", circle.join(" → ")),
+                ));
+            }
+            let registry = match T::SCOPE {
+                Scope::Container => &self.container.registry,
+                Scope::Process => &self.container.process.registry,
+            };
+            if let Some(ready) = registry.ready::<T>() {
+                return Ok(ready);
+            }
+            let options = self.container.registry.take_options::<T>().unwrap_or_default();
+            let instance = self.set_up::<T>(options).await?;
+            registry.keep(instance.clone());
+            Ok(instance)
+        })
     }
 
     async fn set_up<T: Dependency>(&self, options: T::Options) -> Result<T> {
         let mut inner = self.clone();
         inner.chain.push((TypeId::of::<T>(), type_name::<T>()));
-        // Boxed: a provider that requires others is a recursive future.
-        Box::pin(T::setup(&inner, options)).await
+        T::setup(&inner, options).await
     }
 
     /// Leaves a field's options where [`require`](Self::require) finds them. For the derive: all fields are offered before one is taken.

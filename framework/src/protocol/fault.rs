@@ -216,6 +216,13 @@ impl ServiceError for Error {
     }
 }
 
+/// Lets `?` turn an error into the answer of a [`FromWorker`](crate::FromWorker).
+impl<E: ServiceError> From<E> for Fault {
+    fn from(error: E) -> Self {
+        error.to_fault()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -86,6 +86,12 @@ impl Text<'_> {
     }
 }
 
+impl<'de> From<&'de str> for Text<'de> {
+    fn from(text: &'de str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextVisitor;

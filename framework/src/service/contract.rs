@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::MethodInfo;
+use crate::protocol::Param;
 
 /// A contract's constant data.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,64 @@ impl ContractInfo {
                 j += 1;
             }
             assert!(found, "{}", self.coverage[i].missing);
+            i += 1;
+        }
+    }
+}
+
+impl ContractInfo {
+    /// Where a method of the contract is, by its name in Rust.
+    const fn position(&self, method: &str) -> Option<usize> {
+        let mut i = 0;
+        while i < self.coverage.len() && i < self.methods.len() {
+            if equal(self.coverage[i].method, method) {
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// A method that serves one of the contract's: the name is the contract's, so is what the service leaves open.
+    ///
+    /// Unchanged where the contract has none of that name: the compiler has said so at the method.
+    pub const fn served(&self, method: &str, mut own: MethodInfo) -> MethodInfo {
+        if let Some(place) = self.position(method) {
+            let contract = self.methods[place];
+            own.name = contract.name;
+            if own.doc.is_empty() {
+                own.doc = contract.doc;
+            }
+            if own.timeout.is_none() {
+                own.timeout = contract.timeout;
+            }
+        }
+        own
+    }
+
+    /// Fails the build where a method takes its arguments under other names than the contract says, or is stricter.
+    ///
+    /// # Panics
+    ///
+    /// At compile time.
+    pub const fn assert_params(&self, method: &str, own: &[Param]) {
+        let Some(place) = self.position(method) else { return };
+        let contract = self.methods[place].params;
+        // Another number is a type error of its own.
+        let mut i = 0;
+        while i < own.len() && i < contract.len() {
+            assert!(
+                equal(own[i].name, contract[i].name),
+                "a parameter has another name than in the contract: callers send arguments by name, so write the contract's"
+            );
+            assert!(
+                contract[i].required || !own[i].required,
+                "a parameter is required here and not in the contract: callers may leave it out, so repeat its `#[default]`"
+            );
+            assert!(
+                own[i].sensitive || !contract[i].sensitive,
+                "a parameter is `sensitive` in the contract: write it here too, so that no log shows it"
+            );
             i += 1;
         }
     }

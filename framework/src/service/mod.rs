@@ -4,6 +4,8 @@
 
 mod answer;
 mod contract;
+#[doc(hidden)]
+pub mod expansion;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,67 @@
+//! What a call costs through kinoko, next to hand-written lapin with the same semantics: `cargo bench -p kinoko-tests --bench rpc`.
+//!
+//! The driver starts itself again, once for every program that is measured, so that processor time, memory and allocations
+//! belong to one side each. It compares what ran within one round; absolute figures move with the machine.
+//! `docs/reference/performance.md` has the last results, and what they mean.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
+
+mod amqp;
+mod framework;
+mod load;
+mod measure;
+mod memory;
+mod options;
+mod payload;
+mod peer;
+mod plain;
+mod process;
+mod soak;
+mod start;
+mod stats;
+mod twin;
+
+use std::process::ExitCode;
+
+use self::options::{Mode, Options};
+
+/// Counts allocations for each thread apart, which costs a nanosecond or two; both sides of a comparison pay it.
+#[global_allocator]
+static ALLOCATOR: alloc_tracker::Allocator<std::alloc::System> = alloc_tracker::Allocator::system();
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(2);
+        }
+    };
+    let done = match &options.mode {
+        Mode::Role(role) => peer::run(*role, &options),
+        Mode::Compare => compare(&options),
+        Mode::Soak(calls) => soak::run(&options, *calls),
+        Mode::Start => start::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What ends the benchmark early.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+fn compare(options: &Options) -> Result<(), Failed> {
+    let mut goals = stats::Goals::default();
+    if options.memory {
+        memory::compare(options, &mut goals)?;
+    }
+    if options.amqp {
+        amqp::compare(options, &mut goals)?;
+    }
+    goals.print();
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! One service, run as users run it: settings from the environment, until a signal comes.
+//!
+//! Prints a line when a worker starts and when one ends, so that the test knows where it is.
+#![allow(clippy::print_stdout, reason = "the test reads it")]
+
+use std::time::Duration;
+
+use kinoko::prelude::*;
+
+#[derive(Dependencies)]
+struct Sleeper;
+
+#[service(name = "program_sleeper")]
+impl Sleeper {
+    #[rpc]
+    async fn sleep(&self, millis: u64) -> u64 {
+        println!("started");
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        println!("ended");
+        millis
+    }
+}
+
+/// Calls the sleeper as soon as it is set up, so that there is a worker to stop.
+#[derive(Clone)]
+struct AtStart(ServiceProxy);
+
+impl Dependency for AtStart {
+    type Options = ();
+    async fn setup(cx: &SetupContext, (): ()) -> kinoko::Result<Self> {
+        Ok(Self(cx.proxy()))
+    }
+    async fn start(&self) -> kinoko::Result<()> {
+        if let Ok(millis) = std::env::var("SLEEP_MILLIS") {
+            let millis: u64 = millis.parse()?;
+            let proxy = self.0.clone();
+            tokio::spawn(async move {
+                // Until the queue is there.
+                while proxy.call("program_sleeper", "sleep").kwarg("millis", millis).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                println!("answered");
+            });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Dependencies)]
+struct Starter {
+    #[allow(dead_code, reason = "it acts by being set up")]
+    at_start: AtStart,
+}
+
+#[service(name = "program_starter")]
+impl Starter {
+    #[rpc]
+    fn unused(&self) {}
+}
+
+#[kinoko::main]
+async fn main() -> kinoko::Result<()> {
+    let app = App::linked();
+    match std::env::args().nth(1) {
+        Some(name) => app.only([name]).run().await,
+        None => app.run().await,
+    }
+}

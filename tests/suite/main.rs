@@ -1,0 +1,16 @@
+//! What services, clients, dependencies and containers promise, through the public API, on the in-memory transport.
+
+mod arguments;
+mod clients;
+mod codecs;
+mod context;
+mod contracts;
+mod deadlines;
+mod dependencies;
+mod errors;
+mod hooks;
+mod inject;
+mod limits;
+mod results;
+mod shutdown;
+mod starting;

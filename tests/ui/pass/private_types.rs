@@ -1,0 +1,59 @@
+//! A service in a module of its own, with types that nobody else may name, and arguments that only travel inwards.
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub)]
+#![forbid(unsafe_code)]
+
+mod warehouse {
+    mod stock {
+        use kinoko::prelude::*;
+        use serde::{Deserialize, Serialize};
+
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Hidden {
+            left: u32,
+        }
+
+        #[derive(Dependencies)]
+        pub(super) struct Stock;
+
+        #[service(name = "stock")]
+        impl Stock {
+            #[rpc]
+            fn hidden(&self, hidden: Hidden) -> Hidden {
+                hidden
+            }
+
+            #[rpc]
+            fn left(&self) -> u32 {
+                3
+            }
+        }
+
+        #[derive(Deserialize)]
+        struct Inwards {
+            left: u32,
+        }
+
+        #[derive(Dependencies)]
+        pub(super) struct Sink;
+
+        #[service(name = "sink", client = false, wire = "nameko")]
+        impl Sink {
+            #[rpc]
+            fn take(&self, inwards: Inwards) -> u32 {
+                inwards.left
+            }
+        }
+    }
+
+    pub(super) async fn run() -> kinoko::Result<()> {
+        let app = kinoko::App::new().service::<stock::Stock>().service::<stock::Sink>().start().await?;
+        assert_eq!(app.client::<stock::StockClient>().left().await?, 3);
+        assert_eq!(app.proxy().call("sink", "take").kwarg("inwards", serde_json::json!({"left": 2})).await?, 2);
+        app.stop().await
+    }
+}
+
+#[kinoko::main]
+async fn main() -> kinoko::Result<()> {
+    warehouse::run().await
+}
