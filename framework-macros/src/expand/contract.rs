@@ -63,7 +63,7 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     ]);
     block.head.colon_token.get_or_insert_default();
     quote! {
-        // Who serves it in a block of its own, or has its client alone, never names the trait.
+        // A program that only calls the service uses the client and never the trait.
         #[allow(dead_code)]
         #block
         #value

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Path, spanned::Spanned};
+use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
     arguments,
@@ -91,11 +91,9 @@ fn answer(method: &MethodModel, value: &TokenStream, call: &Ident, k: &TokenStre
     }
 }
 
-/// The variable that holds a parameter.
+/// The variable that holds a parameter. Prefixed: a parameter may be called `service` or `call`, as variables here are.
 fn local(param: &ParamModel) -> Ident {
-    let mut local = param.ident.clone();
-    local.set_span(hidden(param.ident.span()));
-    local
+    format_ident!("param_{}", param.ident.unraw(), span = hidden(param.ident.span()))
 }
 
 fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {

@@ -1,6 +1,7 @@
 //! Workers: one execution of one method each. How one runs, how many may, and how they are ended.
 
 mod limits;
+pub(crate) mod log;
 mod run;
 mod running;
 
