@@ -14,7 +14,7 @@ use crate::{
     args::{Expected, RpcArgs},
     check,
     diag::{Diag, known},
-    syntax::{Method, cfgs, doc_text, docs, find_borrow, find_self},
+    syntax::{Method, cfgs, doc_text, docs, find_borrow, find_word},
 };
 
 /// Where a method stands.
@@ -126,7 +126,7 @@ fn mark_sensitive(params: &mut [ParamModel], names: &[Ident], diag: &mut Diag) {
 
 fn returned(output: &Output, diag: &mut Diag) {
     let Some(written) = output.written() else { return };
-    if let Some(span) = find_self(written.to_token_stream()) {
+    if let Some(span) = find_word("Self", written.to_token_stream()) {
         diag.at(span, "`Self` would mean the client in the client; write the type's name");
         return;
     }
