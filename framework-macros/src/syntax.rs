@@ -314,11 +314,11 @@ pub(crate) fn doc_text(attrs: &[Attribute]) -> String {
     text.join("\n").trim().to_owned()
 }
 
-/// Whether the word `Self` stands anywhere in these tokens; gives its place.
-pub(crate) fn find_self(tokens: TokenStream) -> Option<Span> {
+/// The place of a word, wherever it stands in these tokens.
+pub(crate) fn find_word(word: &str, tokens: TokenStream) -> Option<Span> {
     tokens.into_iter().find_map(|tree| match tree {
-        TokenTree::Ident(ident) if ident == "Self" => Some(ident.span()),
-        TokenTree::Group(group) => find_self(group.stream()),
+        TokenTree::Ident(ident) if ident == word => Some(ident.span()),
+        TokenTree::Group(group) => find_word(word, group.stream()),
         _ => None,
     })
 }

@@ -28,7 +28,24 @@ pub use dependency::{
     parse_duration,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
+#[doc = include_str!("docs/dependencies.md")]
+#[doc(inline)]
+pub use kinoko_macros::Dependencies;
+#[doc = include_str!("docs/service_error.md")]
+#[doc(inline)]
+pub use kinoko_macros::ServiceError;
+#[doc = include_str!("docs/contract.md")]
+#[doc(inline)]
+pub use kinoko_macros::contract;
+#[doc = include_str!("docs/main.md")]
+#[doc(inline)]
+pub use kinoko_macros::main;
+#[doc = include_str!("docs/rpc.md")]
+#[doc(inline)]
+pub use kinoko_macros::rpc;
+#[doc = include_str!("docs/service.md")]
+#[doc(inline)]
+pub use kinoko_macros::service;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.

@@ -5,7 +5,7 @@ pub(crate) mod log;
 mod run;
 mod running;
 
-pub use self::run::{answer, arguments, inject, refuse, run_service, run_worker, unexpected};
+pub use self::run::{answer, arguments, inject, refuse, run_worker, unexpected};
 pub(crate) use self::{
     limits::{Limits, take},
     running::Workers,

@@ -9,7 +9,7 @@ use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, FromWorker},
     protocol::{ArgError, Args, Fault, ServiceError, decode_args, encode_reply},
-    service::{Answer, Outcome, Service, WorkerCall},
+    service::{Answer, Outcome, WorkerCall},
 };
 
 /// Decodes a call's arguments, or says in the wire's words why they do not fit.
@@ -66,17 +66,6 @@ pub async fn run_worker<S: Dependencies>(
         Ok(Err(error)) => fail(outcome, error.to_fault()),
         Err(panic) => fail(outcome, Fault::panic(&*panic)),
     }
-}
-
-/// Runs one worker of a service.
-///
-/// The bound is `Service`, not `Dependencies`: a service that does not derive them is told once, where it implements `Service`.
-pub fn run_service<S: Service>(
-    service: &S,
-    call: &WorkerCall,
-    body: impl Future<Output = Outcome>,
-) -> impl Future<Output = Outcome> {
-    run_worker(service, call, body)
 }
 
 /// What a method's value becomes.

@@ -1,5 +1,6 @@
 //! Every spelling of a return type is served and comes back.
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, clippy::all, clippy::pedantic)]
+#![allow(clippy::unused_async, clippy::unused_self, reason = "short methods")]
 
 use kinoko::prelude::*;
 
