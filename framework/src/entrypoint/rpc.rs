@@ -27,8 +27,11 @@ const SHORT_QUEUE_EXPIRES: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct RpcEntrypoint {
     shared: Arc<Shared>,
     nameko_wire: bool,
-    consumers: Mutex<Vec<(Arc<dyn Consumer>, Arc<Workers>)>>,
+    consumers: Mutex<Vec<RunningConsumer>>,
 }
+
+/// A consumer of one request queue, and the workers that its deliveries fired.
+type RunningConsumer = (Arc<dyn Consumer>, Arc<Workers>);
 
 struct Shared {
     service: Arc<dyn DynService>,
@@ -103,7 +106,7 @@ impl RpcEntrypoint {
         Ok(())
     }
 
-    fn consumers(&self) -> MutexGuard<'_, Vec<(Arc<dyn Consumer>, Arc<Workers>)>> {
+    fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
