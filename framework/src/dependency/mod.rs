@@ -149,25 +149,6 @@ pub trait Dependencies: Sized + Send + Sync + 'static {
     fn worker_teardown(&self, cx: &WorkerContext) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// A fake in a test has nothing to provide.
-impl Dependencies for () {
-    async fn setup(_: &SetupContext) -> Result<Self> {
-        Ok(())
-    }
-
-    async fn worker_setup(&self, _: &WorkerContext) -> Result<()> {
-        Ok(())
-    }
-
-    async fn worker_result(&self, _: &WorkerContext, _: WorkerOutcome<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    async fn worker_teardown(&self, _: &WorkerContext) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// A service that has a field of this type. `#[derive(Dependencies)]` implements it for each type once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no field of type `{D}`",
