@@ -95,8 +95,8 @@ where
         let (client, method, timeout) = (self.client.clone(), self.method.clone(), self.effective_timeout());
         let started = Started { client, method, timeout };
         let state = match self.prepare().map_err(|failure| started.fail(failure))? {
-            Prepared::Remote(request, path) => {
-                let waiting = request.send(path).await.map_err(|failure| started.fail(failure))?;
+            Prepared::Remote { request, path, now } => {
+                let waiting = request.send(path, now).await.map_err(|failure| started.fail(failure))?;
                 State::Remote { request, path, waiting }
             }
             Prepared::Local(call) => State::Local { format: call.format.clone(), task: crate::spawn(call.run()) },
@@ -134,7 +134,7 @@ where
                     deadline,
                     context,
                 };
-                Prepared::Remote(request, path)
+                Prepared::Remote { request, path, now }
             }
             Target::Local(local) => Prepared::Local(LocalCall {
                 local,
@@ -162,7 +162,7 @@ where
             let started =
                 Started { client: self.client.clone(), method: self.method.clone(), timeout: self.effective_timeout() };
             let answered = match self.prepare() {
-                Ok(Prepared::Remote(request, path)) => match request.send(path).await {
+                Ok(Prepared::Remote { request, path, now }) => match request.send(path, now).await {
                     Ok(waiting) => request.answer(waiting, path).await,
                     Err(failure) => Err(failure),
                 },
@@ -226,7 +226,7 @@ impl<T, E> fmt::Debug for PendingReply<T, E> {
 }
 
 enum Prepared {
-    Remote(Request, WirePath),
+    Remote { request: Request, path: WirePath, now: Instant },
     Local(LocalCall),
 }
 
