@@ -10,6 +10,9 @@ target=${CARGO_TARGET_DIR:-target}
 # and the Python peers at hand.
 proofs() {
     cat <<'PROOFS'
+verdicts env KINOKO_TEST_PROOF_CALLS=100000 cargo test --release -p kinoko-tests --test services -- --nocapture no_verdict_reaches_the_wrong_caller
+outage env KINOKO_TEST_PROOF_CALLS=1 cargo test --release -p kinoko-tests --test services -- --nocapture every_call_ends_by_its_deadline_while_the_broker_is_killed
+performance cargo bench -p kinoko-tests --bench rpc
 PROOFS
 }
 

@@ -66,14 +66,20 @@ fn method_generics(generics: &Generics, diag: &mut Diag) {
 }
 
 /// Names that are taken twice, and names that the client has itself.
-pub(crate) fn methods(methods: &[MethodModel], diag: &mut Diag) {
-    let mut names: HashMap<&str, &MethodModel> = HashMap::new();
-    for method in methods {
-        if method.ident.unraw() == "from_service" {
+///
+/// A method that the client cannot have leaves the list, so that the client is without mistakes.
+pub(crate) fn methods(methods: &mut Vec<MethodModel>, diag: &mut Diag) {
+    methods.retain(|method| {
+        let taken = method.ident.unraw() == "from_service";
+        if taken {
             let text = "`from_service` is the client's own: give the method another name and keep this one for callers with \
                         `#[rpc(name = \"from_service\")]`";
             diag.on(&method.ident, text);
         }
+        !taken
+    });
+    let mut names: HashMap<&str, &MethodModel> = HashMap::new();
+    for method in &*methods {
         // With `cfg` on both, there may be one of them in each build.
         match names.insert(&method.wire_name, method) {
             Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {

@@ -1,6 +1,6 @@
 //! Parsing what stands under an attribute: heads and signatures are parsed, bodies stay tokens.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
 use syn::{
     Attribute, ItemImpl, ItemTrait, Path, Result, Signature, Token, Visibility,
@@ -35,6 +35,53 @@ fn copied_tree(tree: TokenTree) -> TokenTree {
             other.set_span(at(other.span()));
             other
         }
+    }
+}
+
+/// Generated tokens, all at one place.
+pub(crate) fn moved(tokens: &TokenStream, span: Span) -> TokenStream {
+    let moved = tokens.clone().into_iter().map(|tree| match tree {
+        TokenTree::Group(group) => {
+            let mut copy = Group::new(group.delimiter(), moved(&group.stream(), span));
+            copy.set_span(span);
+            copy.into()
+        }
+        TokenTree::Ident(ident) if ident == "$crate" => ident.into(),
+        mut other => {
+            other.set_span(span);
+            other
+        }
+    });
+    moved.collect()
+}
+
+/// The range of the user's tokens, for generated expressions that cover the same range.
+///
+/// A bound that does not hold is told once for each place and each expression: with the same place for all, it is told once.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) first: Span,
+    last: Span,
+}
+
+impl Place {
+    pub(crate) fn of(tokens: impl ToTokens) -> Self {
+        let trees: Vec<TokenTree> = tokens.into_token_stream().into_iter().collect();
+        let span = |tree: Option<&TokenTree>| at(tree.map_or_else(Span::call_site, TokenTree::span));
+        Self { first: span(trees.first()), last: span(trees.last()) }
+    }
+
+    /// The end of an expression that starts at the first place.
+    pub(crate) fn parens(self, inside: TokenStream) -> TokenTree {
+        let mut parens = Group::new(Delimiter::Parenthesis, inside);
+        parens.set_span(self.last);
+        parens.into()
+    }
+
+    /// `.await`, at the end.
+    pub(crate) fn wait(self) -> TokenStream {
+        let span = self.last;
+        quote::quote_spanned!(span=> .await)
     }
 }
 
@@ -128,6 +175,11 @@ pub(crate) struct Method {
 }
 
 impl Method {
+    /// Puts a semicolon in the place of a body.
+    pub(crate) fn drop_body(&mut self) {
+        self.body = Punct::new(';', Spacing::Alone).into();
+    }
+
     pub(crate) fn has_body(&self) -> bool {
         matches!(self.body, TokenTree::Group(_))
     }

@@ -345,6 +345,8 @@ pub(crate) struct Slot {
 struct Hold {
     held: bool,
     parked: bool,
+    /// A task that the worker spawned can outlive it; it takes no slot any more.
+    over: bool,
     /// Nested calls that are waited for at once.
     waits: usize,
 }
@@ -358,14 +360,23 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The container took a slot for this worker.
+    /// A slot was taken for this worker.
     pub(crate) fn taken(&self) {
-        self.hold().held = true;
+        let mut hold = self.hold();
+        if !hold.over {
+            hold.held = true;
+            return;
+        }
+        drop(hold);
+        self.slots.release();
     }
 
-    /// The worker is over.
+    /// The worker is over. Doing it twice changes nothing.
     pub(crate) fn release(&self) {
-        if std::mem::take(&mut self.hold().held) {
+        let mut hold = self.hold();
+        hold.over = true;
+        if std::mem::take(&mut hold.held) {
+            drop(hold);
             self.slots.release();
         }
     }
@@ -409,9 +420,10 @@ impl<'a> Parked<'a> {
         if hold.waits > 0 || !std::mem::take(&mut hold.parked) {
             return false;
         }
+        let over = hold.over;
         drop(hold);
         slot.slots.unpark();
-        true
+        !over
     }
 }
 

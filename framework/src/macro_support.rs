@@ -19,7 +19,7 @@ pub use crate::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
         Service, ServiceDescriptor, Text, WorkerCall,
     },
-    worker::{arguments, inject, refuse, run_worker},
+    worker::{answer, arguments, inject, refuse, run_service, run_worker, unexpected},
 };
 
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 mod log;
 mod private_broker;
+mod python;
 mod raw;
 mod sinks;
 mod wait;
@@ -9,6 +10,7 @@ mod wait;
 pub use self::{
     log::captured_log,
     private_broker::PrivateBroker,
+    python::{Python, PythonService},
     raw::Raw,
     sinks::{Deliveries, Replies, Returned},
     wait::{eventually, soon},

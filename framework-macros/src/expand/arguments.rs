@@ -7,7 +7,7 @@ use syn::{Ident, Index, spanned::Spanned};
 use super::{descriptor::params, output::slot};
 use crate::{
     model::{MethodModel, ParamKind, ParamModel, Pass},
-    syntax::at,
+    syntax::{at, copied, moved},
 };
 
 /// The struct's name.
@@ -112,7 +112,12 @@ impl Slot<'_> {
     fn set(&self, k: &TokenStream) -> TokenStream {
         let (field, place, ty) = (field(self.place), Index::from(self.place), &self.ty);
         let span = at(self.param.ty.span());
+        let k = &moved(k, span);
         let read = match self.pass {
+            Pass::Slice(item) => {
+                let item = copied(item);
+                quote_spanned!(span=> #k::read_list::<#item, D>(deserializer))
+            }
             Pass::Text => quote_spanned!(span=> <#ty as #k::serde::Deserialize<'de>>::deserialize(deserializer)),
             _ => quote_spanned!(span=> #k::read_argument::<#ty, D>(deserializer)),
         };

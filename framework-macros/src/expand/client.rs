@@ -7,7 +7,7 @@ use syn::{Visibility, spanned::Spanned};
 use super::{Crate, arguments, descriptor::duration, output::Reply};
 use crate::{
     model::{MethodModel, ParamModel, Pass},
-    syntax::{at, copied},
+    syntax::{at, copied, moved},
 };
 
 /// What a client is made from.
@@ -92,7 +92,8 @@ fn client_method(method: &MethodModel, k: &TokenStream) -> TokenStream {
     });
     let (Reply { received, err, .. }, kwargs, timeout) =
         (Reply::of(method, k), kwargs(method, k), duration(method.timeout));
-    let returned = quote_spanned!(span=> #k::Call<#received, #err>);
+    let moved = moved(k, span);
+    let returned = quote_spanned!(span=> #moved::Call<#received, #err>);
     let Kwargs { item, value } = kwargs;
     quote! {
         #(#cfgs)*
@@ -124,6 +125,7 @@ fn kwargs(method: &MethodModel, k: &TokenStream) -> Kwargs {
     let entries = arguments.iter().map(|(place, param)| {
         let (field, ty, name) = (arguments::field(*place), sent(param), param.wire_name());
         let span = at(param.ty.span());
+        let k = moved(k, span);
         quote_spanned!(span=> #k::write_argument::<S::SerializeMap, #ty>(&mut map, #name, self.#field)?;)
     });
     let values = arguments.iter().map(|(place, param)| {

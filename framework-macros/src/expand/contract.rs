@@ -19,6 +19,9 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     let krate = Crate::new(&model.args.krate);
     let k = &krate.private;
     let ident = block.head.ident.clone();
+    if broken && !block.head.generics.params.is_empty() {
+        return block.into_token_stream();
+    }
     let vis = block.head.vis.clone();
     let client = client(model, &ident, &vis, k);
     let (client_item, client_impls) = (client.item(&krate), client.impls(&krate));
@@ -47,6 +50,9 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     for item in &mut block.body.items {
         if let Item::Fn(method) = item {
             promise_send(method);
+            if broken {
+                method.drop_body();
+            }
         }
     }
     block.body.items.push(Item::Other(dispatch(model, &ident, broken, k)));
@@ -57,6 +63,8 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
     ]);
     block.head.colon_token.get_or_insert_default();
     quote! {
+        // A program that only calls the service uses the client and never the trait.
+        #[allow(dead_code)]
         #block
         #value
         #client_item
@@ -94,6 +102,7 @@ fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream)
         let target = Target {
             callee: quote!(<Self as #ident>),
             hooks: quote!(D),
+            run: "run_worker",
             service: &service,
             dependencies: &dependencies,
             call: &call,

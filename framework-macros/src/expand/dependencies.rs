@@ -7,35 +7,35 @@ use syn::{DeriveInput, spanned::Spanned};
 use super::Crate;
 use crate::{
     model::{DependenciesModel, FieldModel},
-    syntax::{at, copied, hidden},
+    syntax::{Place, at, copied, hidden, moved},
 };
 
 pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: bool) -> TokenStream {
     let krate = Crate::new(&model.krate);
     let Crate { root, private: k } = &krate;
     let ident = &model.ident;
+    if !input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
     let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
     let cx = Ident::new("cx", hidden(ident.span()));
     let setup = if broken { stub() } else { setup(model, &cx, k) };
     let fields = if broken { &[] } else { model.fields.as_slice() };
     let worker_setup = fields.iter().map(|field| {
-        let (member, ty, span) = (&field.member, copied(&field.ty), at(field.span()));
-        quote_spanned!(span=> <#ty as #k::Dependency>::worker_setup(&self.#member, cx).await?;)
+        let hook = hook(field, "worker_setup", quote!(cx), k);
+        quote!(#hook?;)
     });
     let worker_result = fields.iter().rev().map(|field| {
-        let (member, ty, span) = (&field.member, copied(&field.ty), at(field.span()));
-        quote_spanned! {span=>
-            let done = ::core::result::Result::and(done, <#ty as #k::Dependency>::worker_result(&self.#member, cx, outcome).await);
-        }
+        let hook = hook(field, "worker_result", quote!(cx, outcome), k);
+        quote!(let done = ::core::result::Result::and(done, #hook);)
     });
     let worker_teardown = fields.iter().rev().map(|field| {
-        let (member, ty, span) = (&field.member, copied(&field.ty), at(field.span()));
-        quote_spanned! {span=>
-            let done = ::core::result::Result::and(done, <#ty as #k::Dependency>::worker_teardown(&self.#member, cx).await);
-        }
+        let hook = hook(field, "worker_teardown", quote!(cx), k);
+        quote!(let done = ::core::result::Result::and(done, #hook);)
     });
     let has = fields.iter().filter(|field| field.gives).map(|field| {
         let (member, ty, span) = (&field.member, copied(&field.ty), at(field.span()));
+        let k = moved(k, span);
         quote_spanned! {span=>
             impl #k::Has<#ty> for #ident {
                 fn get(&self) -> &#ty {
@@ -76,18 +76,34 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
     }
 }
 
+/// One hook of one field. Its range is the field's type, so that a type that is no dependency is told once.
+fn hook(field: &FieldModel, name: &str, passed: TokenStream, k: &TokenStream) -> TokenStream {
+    let (member, ty, place) = (&field.member, copied(&field.ty), Place::of(&field.ty));
+    let (span, wait) = (place.first, place.wait());
+    let (k, name, passed) = (moved(k, span), Ident::new(name, span), place.parens(quote!(&self.#member, #passed)));
+    quote_spanned!(span=> <#ty as #k::Dependency>::#name #passed #wait)
+}
+
 /// Offers all fields before it takes the first, so that what one field requires is another one with its options.
 fn setup(model: &DependenciesModel, cx: &Ident, k: &TokenStream) -> TokenStream {
-    let offers = model.fields.iter().enumerate().map(|(place, field)| {
-        let (offer, name, ty) = (offer(place), field.name(), copied(&field.ty));
-        let (span, options) = (at(field.span()), options(field, k));
+    let offers = model.fields.iter().enumerate().map(|(number, field)| {
+        let (name, ty, place, set) = (field.name(), copied(&field.ty), Place::of(&field.ty), set_options(field, k));
+        let (offer, span) = (offer(number), place.first);
+        let (k, options) = (moved(k, span), Ident::new("options", hidden(field.span())));
+        let (none, passed) = (place.parens(TokenStream::new()), place.parens(quote!(#cx, #name, #options)));
+        // Before the offer, so that the first thing said of a type that is no dependency is just that.
+        let mutable = (!field.options.is_empty()).then(|| quote!(mut));
         quote_spanned! {span=>
-            let #offer = #k::SetupContext::offer::<#ty>(#cx, #name, #options);
+            let #mutable #options = <<#ty as #k::Dependency>::Options as ::core::default::Default>::default #none;
+            #set
+            let #offer = #k::SetupContext::offer::<#ty>#passed;
         }
     });
-    let takes = model.fields.iter().enumerate().map(|(place, field)| {
-        let (offer, member, ty, span) = (offer(place), &field.member, copied(&field.ty), at(field.span()));
-        quote_spanned!(span=> #member: #k::SetupContext::take::<#ty>(#cx, #offer).await?,)
+    let takes = model.fields.iter().enumerate().map(|(number, field)| {
+        let (offer, member, ty, place) = (offer(number), &field.member, copied(&field.ty), Place::of(&field.ty));
+        let (span, wait) = (place.first, place.wait());
+        let (k, passed) = (moved(k, span), place.parens(quote!(#cx, #offer)));
+        quote_spanned!(span=> #member: #k::SetupContext::take::<#ty>#passed #wait?,)
     });
     quote! {
         #(#offers)*
@@ -100,24 +116,16 @@ fn offer(place: usize) -> Ident {
 }
 
 /// Assigns each option to the provider's own field: the compiler knows which there are.
-fn options(field: &FieldModel, k: &TokenStream) -> TokenStream {
-    let (ty, span) = (copied(&field.ty), at(field.span()));
-    let empty = quote_spanned!(span=> <<#ty as #k::Dependency>::Options as ::core::default::Default>::default());
-    if field.options.is_empty() {
-        return empty;
-    }
+fn set_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
     let options = Ident::new("options", hidden(field.span()));
     let set = field.options.iter().map(|option| {
         let (key, name, value) = (&option.key, option.key.to_string(), &option.value);
         let span = at(value.span());
+        let k = moved(k, span);
         let value = quote_spanned!(span=> #k::option_value(#name, #value)?);
         quote!(#options.#key = #value;)
     });
-    quote! {{
-        let mut #options = #empty;
-        #(#set)*
-        #options
-    }}
+    quote!(#(#set)*)
 }
 
 /// Never run: there is an error beside it.

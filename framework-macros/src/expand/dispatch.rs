@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Path, spanned::Spanned};
+use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
     arguments,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{MethodModel, ParamKind, ParamModel, Pass},
-    syntax::{at, copied, hidden},
+    syntax::{Place, at, copied, hidden, moved},
 };
 
 /// What the arms run on.
@@ -19,6 +19,8 @@ pub(super) struct Target<'a> {
     pub(super) callee: TokenStream,
     /// The type whose hooks run and which `#[inject]` asks.
     pub(super) hooks: TokenStream,
+    /// The function that runs a worker of it.
+    pub(super) run: &'static str,
     /// A variable of type `Arc`: whose methods are called.
     pub(super) service: &'a Ident,
     /// A variable of type `Arc<hooks>`.
@@ -43,9 +45,11 @@ pub(super) fn expand(methods: &[MethodModel], target: &Target<'_>, k: &TokenStre
 
 fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let span = at(method.span());
+    let k = &moved(k, span);
     let (index, cfgs) = (method.index, &method.cfgs);
     let arguments_struct = arguments::name(method);
-    let Target { callee, hooks, service, dependencies, call } = target;
+    let Target { callee, hooks, run, service, dependencies, call } = target;
+    let (hooks, run) = (moved(hooks, span), Ident::new(run, span));
     let args = Ident::new("args", hidden(method.span()));
     let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
     let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
@@ -53,16 +57,9 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let mut name = method.ident.clone();
     name.set_span(span);
     let wait = method.is_async.then(|| quote_spanned!(span=> .await));
+    let callee = moved(callee, span);
     let value = quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait);
-    let (Reply { ok, err, .. }, result) = (Reply::of(method, k), split(method, &value, k));
-    let expected = expected(&method.expected, &err);
-    let worker = quote_spanned! {span=>
-        #k::run_worker::<#hooks, #ok, #err>(&*#dependencies, &#call, #expected, async {
-            #(#injected)*
-            #(#decoded)*
-            ::core::result::Result::Ok(#result)
-        })
-    };
+    let answer = answer(method, &value, call, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -70,25 +67,41 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,
             };
-            #worker.await
+            #k::#run::<#hooks>(&*#dependencies, &#call, async {
+                #(#injected)*
+                #(#decoded)*
+                #answer
+            }).await
         }),
     }
 }
 
-/// The variable that holds a parameter.
+/// The only place that asks the types of the reply to travel: at the written types.
+fn answer(method: &MethodModel, value: &TokenStream, call: &Ident, k: &TokenStream) -> TokenStream {
+    let span = at(method.span());
+    let (Reply { ok, err, .. }, value) = (Reply::of(method, k), split(method, value, k));
+    let expected = expected(&method.expected, &err);
+    quote_spanned! {span=>
+        let value = #value;
+        #k::answer::<#ok, #err>(&#call, value, #expected)
+    }
+}
+
+/// The variable that holds a parameter. Prefixed: a parameter may be called `service` or `call`, as variables here are.
 fn local(param: &ParamModel) -> Ident {
-    let mut local = param.ident.clone();
-    local.set_span(hidden(param.ident.span()));
-    local
+    format_ident!("param_{}", param.ident.unraw(), span = hidden(param.ident.span()))
 }
 
 fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
-    let (local, ty, span) = (local(param), copied(&param.ty), at(param.ty.span()));
+    let (local, ty, place) = (local(param), copied(&param.ty), Place::of(&param.ty));
+    let (span, wait) = (place.first, place.wait());
+    let k = &moved(k, span);
     let Target { hooks, dependencies, call, .. } = target;
+    let (hooks, passed) = (moved(hooks, span), place.parens(quote!(&*#dependencies, &#call.context)));
     quote_spanned! {span=>
-        let #local = match #k::inject::<#hooks, #ty>(&*#dependencies, &#call.context).await {
+        let #local = match #k::inject::<#hooks, #ty>#passed #wait {
             ::core::result::Result::Ok(value) => value,
-            ::core::result::Result::Err(fault) => return ::core::result::Result::Err(fault),
+            ::core::result::Result::Err(fault) => return #k::unexpected(fault),
         };
     }
 }
@@ -100,6 +113,7 @@ fn decoded(param: &ParamModel, place: usize, args: &Ident, k: &TokenStream) -> T
     match default {
         Some(default) => {
             let at_value = at(default.span());
+            let k = moved(k, at_value);
             let default = quote_spanned!(at_value=> #k::default_argument(#default));
             let value = format_ident!("value", span = span);
             quote_spanned! {span=>
@@ -118,6 +132,7 @@ fn decoded(param: &ParamModel, place: usize, args: &Ident, k: &TokenStream) -> T
 
 fn passed(param: &ParamModel, k: &TokenStream) -> TokenStream {
     let (local, span) = (local(param), at(param.ty.span()));
+    let k = &moved(k, span);
     match arguments::pass(param) {
         None | Some(Pass::Value) => quote_spanned!(span=> #local),
         Some(Pass::Text) => quote_spanned!(span=> #k::Text::as_str(&#local)),

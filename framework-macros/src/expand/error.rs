@@ -2,18 +2,21 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, spanned::Spanned};
+use syn::DeriveInput;
 
 use super::{Crate, descriptor::option};
 use crate::{
     model::{ErrorField, ErrorKind, ErrorModel, FieldNames, VariantModel},
-    syntax::{at, copied},
+    syntax::{Place, at, copied, moved},
 };
 
 pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> TokenStream {
     let krate = Crate::new(&model.krate);
     let k = &krate.private;
     let ident = &model.ident;
+    if !input.generics.params.is_empty() || matches!(input.data, syn::Data::Union(_)) {
+        return TokenStream::new();
+    }
     let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
     let (to_fault, from_fault) =
         if broken { (quote!(::core::unreachable!()), quote!(::core::unreachable!())) } else { bodies(model, k) };
@@ -38,7 +41,7 @@ fn bodies(model: &ErrorModel, k: &TokenStream) -> (TokenStream, TokenStream) {
     let arms = model.variants.iter().map(|variant| to_fault(variant, k));
     let to_fault = if model.variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) };
     let known = model.variants.iter().filter_map(|variant| from_data(variant, k));
-    let forwarded = model.variants.iter().filter_map(|variant| from_forwarded(variant));
+    let forwarded = model.variants.iter().filter_map(|variant| from_forwarded(variant, k));
     let from_fault = quote! {
         match ::core::option::Option::as_deref(&fault.code) {
             #(#known)*
@@ -68,13 +71,15 @@ fn local(place: usize) -> Ident {
 
 fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
     let (path, name, span) = (path(variant), &variant.name, at(variant.span));
+    let p = moved(k, span);
     match &variant.kind {
         ErrorKind::Internal => {
-            quote_spanned!(span=> #path { .. } => #k::internal_variant(#name, self),)
+            quote_spanned!(span=> #path { .. } => #p::internal_variant(#name, self),)
         }
         ErrorKind::Forward => {
-            let member = variant.fields.first().map(|field| &field.member);
-            quote_spanned!(span=> #path { #member: inner } => #k::CallError::to_fault(inner),)
+            let Some(field) = variant.fields.first() else { return TokenStream::new() };
+            let (member, forward) = (&field.member, forward(field, k));
+            quote_spanned!(span=> #path { #member: inner } => (#forward.to_fault)(inner),)
         }
         ErrorKind::Data { code, http, grpc, retry, path: python, .. } => {
             let bound = variant.fields.iter().enumerate().map(|(place, field)| {
@@ -107,7 +112,7 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
                         retry: #retry,
                     };
                     let data = #data;
-                    #k::Fault::of_variant(&META, self, data)
+                    #p::variant(&META, self, data)
                 }
             }
         }
@@ -129,8 +134,18 @@ fn python_path(variant: &VariantModel, written: Option<&String>, k: &TokenStream
 
 /// Where a field's type is asked to travel: at the field, with one error for both directions.
 fn travel(field: &ErrorField, k: &TokenStream) -> TokenStream {
-    let (ty, span) = (copied(&field.ty), at(field.ty.span()));
-    quote_spanned!(span=> #k::travel::<#ty>())
+    let (ty, place) = (copied(&field.ty), Place::of(&field.ty));
+    let (span, none) = (place.first, place.parens(TokenStream::new()));
+    let k = moved(k, span);
+    quote_spanned!(span=> #k::travel::<#ty>#none)
+}
+
+/// The same for a field that is another service's error.
+fn forward(field: &ErrorField, k: &TokenStream) -> TokenStream {
+    let (ty, place) = (copied(&field.ty), Place::of(&field.ty));
+    let (span, none) = (place.first, place.parens(TokenStream::new()));
+    let k = moved(k, span);
+    quote_spanned!(span=> #k::forward::<#ty>#none)
 }
 
 fn from_data(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
@@ -145,13 +160,13 @@ fn from_data(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
     })
 }
 
-fn from_forwarded(variant: &VariantModel) -> Option<TokenStream> {
+fn from_forwarded(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
     let ErrorKind::Forward = variant.kind else { return None };
     let (path, span) = (path(variant), at(variant.span));
     let field = variant.fields.first()?;
-    let (member, ty) = (&field.member, copied(&field.ty));
+    let (member, forward) = (&field.member, forward(field, k));
     Some(quote_spanned! {span=>
-        if let ::core::option::Option::Some(inner) = <#ty>::from_forwarded(fault) {
+        if let ::core::option::Option::Some(inner) = (#forward.from_fault)(fault) {
             return ::core::option::Option::Some(#path { #member: inner });
         }
     })

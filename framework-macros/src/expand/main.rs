@@ -5,7 +5,11 @@ use quote::{quote, quote_spanned};
 use syn::{ItemFn, ReturnType, spanned::Spanned};
 
 use super::{Crate, descriptor::option};
-use crate::{args::MainArgs, diag::Diag, syntax::at};
+use crate::{
+    args::MainArgs,
+    diag::Diag,
+    syntax::{at, moved},
+};
 
 pub(crate) fn expand(args: &MainArgs, item: TokenStream, diag: &mut Diag) -> TokenStream {
     // The body stays as it is: only what stands before it is parsed.
@@ -37,15 +41,23 @@ pub(crate) fn expand(args: &MainArgs, item: TokenStream, diag: &mut Diag) -> Tok
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, ty) => quote!(#ty),
     };
-    let span = at(sig.output.span());
+    let span = at(match &sig.output {
+        ReturnType::Default => ident.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    });
     let output = quote_spanned!(span=> let output: #returned = #body;);
+    let k = moved(&k, span);
+    // All at the return type, since what may be wrong is that.
+    let call = quote_spanned! {span=>
+        #k::main(#threads, || async move {
+            #output
+            output
+        })
+    };
     quote! {
         #(#attrs)*
         #vis fn #ident() -> ::std::process::ExitCode {
-            #k::main(#threads, || async move {
-                #output
-                output
-            })
+            #call
         }
     }
 }

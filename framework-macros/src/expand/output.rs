@@ -6,7 +6,7 @@ use syn::{Type, spanned::Spanned};
 
 use crate::{
     model::{MethodModel, Output, Pass, ungrouped},
-    syntax::{at, copied},
+    syntax::{at, copied, moved},
 };
 
 /// Types of one method's reply.
@@ -40,7 +40,7 @@ impl Reply {
 /// `R as Parts<…>`: asks the compiler whether `R` is a `Result`. See `kinoko::service::Probe`.
 fn parts(written: &Type, k: &TokenStream) -> TokenStream {
     let span = at(written.span());
-    let written = copied(written);
+    let (k, written) = (&moved(k, span), copied(written));
     quote_spanned! {span=>
         #written as #k::Parts<{ #[allow(unused_imports)] use #k::NotResult as _; #k::Probe::<#written>::IS_RESULT }>
     }
@@ -76,6 +76,7 @@ fn owned(ty: &Type) -> TokenStream {
 /// What a parameter decodes to.
 pub(super) fn slot(pass: &Pass, ty: &Type, k: &TokenStream) -> TokenStream {
     let span = at(ty.span());
+    let k = &moved(k, span);
     match pass {
         Pass::Value => copied(ty),
         Pass::Text => quote_spanned!(span=> #k::Text<'de>),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{MethodModel, ServiceModel},
-    syntax::{at, copied, hidden},
+    syntax::{at, copied, hidden, moved},
 };
 
 /// With `broken` the dispatch is a stub: the errors are beside it, and everybody else's code still type-checks.
@@ -27,17 +27,18 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let contract = model.args.contract.as_ref().filter(|_| !broken).map(|path| against_contract(model, path, k));
     let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
     let span = at(model.span());
+    let p = moved(k, span);
     let service = quote_spanned! {span=>
-        impl #k::DynService for #self_ty {
-            fn descriptor(&self) -> &'static #k::ServiceDescriptor {
-                <Self as #k::Service>::DESCRIPTOR
+        impl #p::DynService for #self_ty {
+            fn descriptor(&self) -> &'static #p::ServiceDescriptor {
+                <Self as #p::Service>::DESCRIPTOR
             }
 
             #dispatch
         }
 
-        impl #k::Service for #self_ty {
-            const DESCRIPTOR: &'static #k::ServiceDescriptor = &#descriptor;
+        impl #p::Service for #self_ty {
+            const DESCRIPTOR: &'static #p::ServiceDescriptor = &#descriptor;
         }
     };
     let registration = (!broken).then(|| {
@@ -92,7 +93,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
     let (name, doc, methods) = match &model.args.contract {
         Some(_) if broken => (quote!(""), quote!(#doc), quote!(&[])),
         Some(path) => {
-            let info = info(path);
+            let info = info(path, k);
             let methods = if model.serves_trait() {
                 quote!(#info.methods)
             } else {
@@ -137,6 +138,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             let target = Target {
                 callee: quote!(<#self_ty>),
                 hooks: self_ty.clone(),
+                run: "run_service",
                 service: &service,
                 dependencies: &service,
                 call: &call,
@@ -156,10 +158,11 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
 }
 
 /// The constant data of a contract: the value that stands beside its trait.
-fn info(path: &Path) -> TokenStream {
+fn info(path: &Path, k: &TokenStream) -> TokenStream {
     let span = at(path.span());
     let path = copied(path);
-    quote_spanned!(span=> #path.info)
+    let k = moved(k, span);
+    quote_spanned!(span=> #k::info_of(&#path))
 }
 
 /// Code that is never run but does not compile unless the methods are the contract's.
@@ -167,7 +170,7 @@ fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> Token
     if model.serves_trait() {
         return TokenStream::new();
     }
-    let info = info(path);
+    let info = info(path, k);
     let span = at(path.span());
     let names = model.methods.iter().map(|method| {
         let (cfgs, name) = (&method.cfgs, method.ident.to_string());
@@ -195,7 +198,8 @@ fn check_method(method: &MethodModel, path: &Path, k: &TokenStream) -> TokenStre
     let passed = method.arguments().map(|param| copied(&param.ident));
     let Reply { received, err, .. } = Reply::of(method, k);
     let returned_span = at(method.output.written().map_or(method.ident.span(), Spanned::span));
-    let returned = quote_spanned!(returned_span=> #k::Call<#received, #err>);
+    let moved = moved(k, returned_span);
+    let returned = quote_spanned!(returned_span=> #moved::Call<#received, #err>);
     let params_const = super::descriptor::params(method, k);
     quote_spanned! {span=>
         #(#cfgs)*

@@ -40,7 +40,7 @@ impl ContractModel {
         if index == 0 {
             diag.on(&block.head.ident, "a contract without methods cannot be called: add one");
         }
-        check::methods(&methods, diag);
+        check::methods(&mut methods, diag);
         Self { args, doc: doc_text(&block.head.attrs), methods }
     }
 }

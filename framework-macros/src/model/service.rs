@@ -39,7 +39,7 @@ impl ServiceModel {
                 stray_parameters(&mut method.sig.inputs, &args.krate, diag);
             }
         }
-        check::methods(&methods, diag);
+        check::methods(&mut methods, diag);
         if args.contract.is_some() {
             check::contract_service(&methods, diag);
         } else if entrypoints == 0 {

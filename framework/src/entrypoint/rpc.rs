@@ -17,7 +17,7 @@ use crate::{
     service::{DynService, MethodInfo, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
     transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
-    worker::{Limits, Workers, take},
+    worker::{Limits, Workers, log, take},
 };
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
@@ -178,6 +178,7 @@ impl Shared {
             Ok(method_slot) => method_slot,
             Err(reason) => return self.settle(Outcome::Cancelled(reason), &context, &format, answer, delivery).await,
         };
+        log::arguments(method.info, &format, &message.body);
         let call = WorkerCall {
             index: method.info.index,
             body: message.body.clone(),
@@ -185,10 +186,14 @@ impl Shared {
             context: context.clone(),
         };
         let worker = context.clone().scope(self.service.clone().dispatch(call));
-        let outcome = match span(&context) {
+        let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
             None => worker.await,
         };
+        // The method is over: whoever waits for its slot need not wait for the socket as well.
+        if let Some(slot) = context.slot() {
+            slot.release();
+        }
         self.settle(outcome, &context, &format, answer, delivery).await;
     }
 
@@ -248,16 +253,6 @@ impl Shared {
             }
         }
     }
-}
-
-/// The span of one worker, where anybody listens: the user's own log lines inside it carry the call id.
-fn span(context: &WorkerContext) -> Option<tracing::Span> {
-    tracing::enabled!(target: "kinoko::worker", tracing::Level::INFO).then(|| {
-        tracing::info_span!(
-            target: "kinoko::worker", "worker",
-            service = context.service(), method = context.entrypoint(), call_id = context.call_id()
-        )
-    })
 }
 
 /// Gives a method's own slot back.

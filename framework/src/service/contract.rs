@@ -33,6 +33,7 @@ impl ContractInfo {
     /// # Panics
     ///
     /// At compile time, with the text that names the method.
+    #[track_caller]
     pub const fn assert_covered_by(&self, methods: &[&str]) {
         let mut i = 0;
         while i < self.coverage.len() {
@@ -85,6 +86,7 @@ impl ContractInfo {
     /// # Panics
     ///
     /// At compile time.
+    #[track_caller]
     pub const fn assert_params(&self, method: &str, own: &[Param]) {
         let Some(place) = self.position(method) else { return };
         let contract = self.methods[place].params;

@@ -1,21 +1,20 @@
 //! What generated code calls, so that little of it is generated.
 
-use std::fmt;
-
 use futures_util::future::BoxFuture;
 use serde::{
-    Deserializer, Serialize,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _},
     ser::SerializeMap,
 };
 use serde_json::Map;
 
-use super::{Argument, Outcome, Text, WorkerCall};
+use super::{Argument, Contract, ContractInfo, Outcome, Text, WorkerCall};
 use crate::{
     Result,
+    client::CallError,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, SetupContext},
-    protocol::{Fault, Value},
+    protocol::{Fault, FaultMeta, ServiceError, Value},
 };
 
 /// A value that can be read from a caller's arguments.
@@ -36,6 +35,15 @@ impl<T: DeserializeOwned> FromArguments for T {}
 /// The deserializer's.
 pub fn read_argument<'de, T: FromArguments, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(deserializer)
+}
+
+/// Decodes an argument that the method takes as a slice. The bound is the item's, so that a missing derive is told of the item.
+///
+/// # Errors
+///
+/// The deserializer's.
+pub fn read_list<'de, T: FromArguments, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Vec::deserialize(deserializer)
 }
 
 /// The end of the `match` over parameters: whoever calls `set` asks for the index first.
@@ -169,9 +177,59 @@ pub fn travel<T: Travels>() -> Travel<T> {
     }
 }
 
+/// The fault of a variant that travels.
+///
+/// The bound is `ServiceError`, not `Display`: a type without a text is told once, where it implements `ServiceError`.
+pub fn variant<E: ServiceError>(meta: &FaultMeta, error: &E, data: Option<Map<String, Value>>) -> Fault {
+    Fault::of_variant(meta, error, data)
+}
+
 /// The fault of a variant marked `#[fault(internal)]`.
-pub fn internal_variant(exc_type: &'static str, error: &impl fmt::Display) -> Fault {
+pub fn internal_variant<E: ServiceError>(exc_type: &'static str, error: &E) -> Fault {
     Fault::internal(exc_type, error.to_string())
+}
+
+/// The field of a variant marked `#[fault(forward)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be forwarded",
+    label = "not a `CallError`",
+    note = "`#[fault(forward)]` goes on a variant whose one field is the `CallError<…>` of another service's client"
+)]
+pub trait Forwarded: Sized {
+    /// What travels.
+    fn to_fault(&self) -> Fault;
+
+    /// The inner error, where a fault was one.
+    fn from_fault(fault: &Fault) -> Option<Self>;
+}
+
+impl<E: ServiceError> Forwarded for CallError<E> {
+    fn to_fault(&self) -> Fault {
+        CallError::to_fault(self)
+    }
+
+    fn from_fault(fault: &Fault) -> Option<Self> {
+        CallError::from_forwarded(fault)
+    }
+}
+
+/// Both directions of a forwarded error: one value, as [`Travel`] is.
+#[derive(Debug)]
+pub struct Forward<T> {
+    /// Out.
+    pub to_fault: fn(&T) -> Fault,
+    /// And back.
+    pub from_fault: fn(&Fault) -> Option<T>,
+}
+
+/// See [`Forward`].
+pub fn forward<T: Forwarded>() -> Forward<T> {
+    Forward { to_fault: T::to_fault, from_fault: T::from_fault }
+}
+
+/// The data of a contract. A function, so that naming something else is a plain error about its type.
+pub const fn info_of<C>(contract: &Contract<C>) -> ContractInfo {
+    contract.info
 }
 
 /// How long a Rust path is with dots for `::`.

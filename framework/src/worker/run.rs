@@ -9,7 +9,7 @@ use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, FromWorker},
     protocol::{ArgError, Args, Fault, ServiceError, decode_args, encode_reply},
-    service::{Answer, Outcome, WorkerCall},
+    service::{Answer, Outcome, Service, WorkerCall},
 };
 
 /// Decodes a call's arguments, or says in the wire's words why they do not fit.
@@ -43,31 +43,20 @@ pub async fn inject<S, T: FromWorker<S>>(service: &S, cx: &WorkerContext) -> Res
 /// Runs one worker whose arguments are decoded: setup hooks, the body (`#[inject]` parameters and the method), result hooks, teardown.
 ///
 /// The body is dropped when the worker is cancelled and caught when it panics; the hooks after it run in either case.
-pub async fn run_worker<S, T, E>(
+pub async fn run_worker<S: Dependencies>(
     service: &S,
     call: &WorkerCall,
-    expected: fn(&E) -> bool,
-    body: impl Future<Output = Result<Result<T, E>, Fault>>,
-) -> Outcome
-where
-    S: Dependencies,
-    T: Answer,
-    E: ServiceError,
-{
+    body: impl Future<Output = Outcome>,
+) -> Outcome {
     let cx = &call.context;
     let work = pin!(async {
-        service.worker_setup(cx).await.map_err(|error| error.to_fault())?;
-        body.await
+        match service.worker_setup(cx).await {
+            Ok(()) => body.await,
+            Err(error) => unexpected(error.to_fault()),
+        }
     });
     let outcome = match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(Ok(Ok(value)))) => match encode_reply(&call.format, Ok(&value)) {
-            Ok(body) => Outcome::Reply(body),
-            Err(error) => {
-                unexpected(Fault::nameko("UnserializableValueError", format!("Unserializable value: {error}")))
-            }
-        },
-        Ok(Ok(Ok(Err(error)))) => Outcome::Fault { fault: Box::new(error.to_fault()), expected: expected(&error) },
-        Ok(Ok(Err(fault))) => unexpected(fault),
+        Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => unexpected(Fault::panic(&*panic)),
         Err(reason) => Outcome::Cancelled(reason),
     };
@@ -79,7 +68,35 @@ where
     }
 }
 
-fn unexpected(fault: Fault) -> Outcome {
+/// Runs one worker of a service.
+///
+/// The bound is `Service`, not `Dependencies`: a service that does not derive them is told once, where it implements `Service`.
+pub fn run_service<S: Service>(
+    service: &S,
+    call: &WorkerCall,
+    body: impl Future<Output = Outcome>,
+) -> impl Future<Output = Outcome> {
+    run_worker(service, call, body)
+}
+
+/// What a method's value becomes.
+///
+/// Apart from [`run_worker`], so that the types of a method's reply are asked in one plain call: in an `async fn` the compiler
+/// tells a missing bound three times.
+pub fn answer<T: Answer, E: ServiceError>(call: &WorkerCall, value: Result<T, E>, expected: fn(&E) -> bool) -> Outcome {
+    match value {
+        Ok(value) => match encode_reply(&call.format, Ok(&value)) {
+            Ok(body) => Outcome::Reply(body),
+            Err(error) => {
+                unexpected(Fault::nameko("UnserializableValueError", format!("Unserializable value: {error}")))
+            }
+        },
+        Err(error) => Outcome::Fault { fault: Box::new(error.to_fault()), expected: expected(&error) },
+    }
+}
+
+/// The outcome of a worker that nobody foresaw.
+pub fn unexpected(fault: Fault) -> Outcome {
     Outcome::Fault { fault: Box::new(fault), expected: false }
 }
 

@@ -1,0 +1,12 @@
+//! Whole services over a real RabbitMQ, and with real Python peers.
+
+mod nameko;
+mod outage;
+mod paths;
+mod quickstart;
+mod verdicts;
+
+/// How many calls a proof makes: few in every run, all of them under `./test.sh --proof`.
+fn proof_calls(reduced: usize) -> usize {
+    std::env::var("KINOKO_TEST_PROOF_CALLS").ok().and_then(|count| count.parse().ok()).unwrap_or(reduced)
+}

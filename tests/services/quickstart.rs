@@ -1,0 +1,105 @@
+//! The quickstart and the shop, as a newcomer runs them; and a real Python Nameko calling the quickstart.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use kinoko_tests::{Python, amqp_uri};
+use serde_json::json;
+
+fn cargo_run(package: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--package", package, "--"]).args(args);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KINOKO_")) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn the_quickstart_greets() {
+    let output = cargo_run("quickstart", &[]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Hello, Ada!\n");
+}
+
+#[test]
+fn the_shops_demo_places_an_order() {
+    let output = cargo_run("shop", &["demo"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8_lossy(&output.stdout);
+    for line in ["Order 1 placed for Ada:", "  2 × TEAPOT", "In stock: 8 teapots", "Refused: only 1 of LAST-ONE left"]
+    {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+/// A service that runs until it is dropped.
+struct Serving(Child);
+
+impl Serving {
+    /// Starts a program and waits until its log says that the service is there.
+    fn start(mut command: Command) -> Self {
+        let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut serving = Self(child);
+        let mut log = BufReader::new(serving.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(log.any(|line| line.contains("service started")), "it ended before it started");
+        // The pipe stays open and is read, so that the program can go on logging.
+        std::thread::spawn(move || log.for_each(drop));
+        serving
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[cfg_attr(not(python), ignore = "needs Python with Nameko: run ./test.sh")]
+fn a_python_script_is_greeted_by_the_quickstart() {
+    let mut command = cargo_run("quickstart", &["run"]);
+    let _serving = Serving::start({
+        command.env("KINOKO_AMQP_URI", amqp_uri());
+        command
+    });
+    let python = Python::new();
+    let call = |method: &str, args, kwargs| python.call("greeting_service", method, args, kwargs);
+    assert_eq!(call("hello", json!(["Ada"]), json!({})), json!({"result": "Hello, Ada!"}));
+    assert_eq!(call("hello", json!([]), json!({"name": "Zoë"})), json!({"result": "Hello, Zoë!"}));
+    let error = call("greet", json!([]), json!({}));
+    assert_eq!(error["error"]["class"], "MethodNotFound");
+    assert_eq!(error["error"]["text"], "greet");
+    for (args, kwargs, text) in [
+        (json!([]), json!({}), "missing argument `name`"),
+        (json!(["Ada", "Grace"]), json!({}), "takes 1 argument, got 2"),
+        (json!([]), json!({"nam": "Ada"}), "unknown argument `nam`: did you mean `name`?"),
+        (json!([7]), json!({}), "argument `name`: invalid type: integer `7`, expected a string"),
+    ] {
+        let error = call("hello", args, kwargs);
+        assert_eq!((&error["error"]["class"], &error["error"]["text"]), (&json!("IncorrectSignature"), &json!(text)));
+    }
+}
+
+#[test]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+fn the_shops_services_run_apart_over_the_broker() {
+    use contracts::{Line, OrdersClient};
+    let serve = |package| {
+        let mut command = cargo_run(package, &[]);
+        command.env("KINOKO_AMQP_URI", amqp_uri());
+        Serving::start(command)
+    };
+    let _apart = [serve("inventory"), serve("orders")];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = kinoko::Client::connect(&amqp_uri()).await.unwrap();
+        let order = client.service::<OrdersClient>().place("Ada".into(), vec![Line::new("CUP", 3)]).await.unwrap();
+        assert_eq!(order.lines, [Line::new("CUP", 3)]);
+        client.close().await;
+    });
+}

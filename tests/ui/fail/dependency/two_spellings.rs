@@ -1,0 +1,13 @@
+use kinoko::prelude::*;
+
+type Limit = Config<usize>;
+
+#[derive(Dependencies)]
+struct Orders {
+    #[dependency(key = "orders.lines")]
+    lines: Config<usize>,
+    #[dependency(key = "orders.size")]
+    size: Limit,
+}
+
+fn main() {}

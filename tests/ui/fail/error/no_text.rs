@@ -1,0 +1,8 @@
+use kinoko::prelude::*;
+
+#[derive(Debug, ServiceError)]
+enum StockError {
+    OutOfStock,
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[kinoko::main]
+async fn main() -> Result<(), String> {
+    Ok(())
+}
