@@ -166,7 +166,8 @@ where
                     Ok(waiting) => request.answer(waiting, path).await,
                     Err(failure) => Err(failure),
                 },
-                Ok(Prepared::Local(call)) => call.answer().await,
+                // Rare, so it takes no room in the future of every call.
+                Ok(Prepared::Local(call)) => Box::pin(call.answer()).await,
                 Err(failure) => Err(failure),
             };
             started.finish(answered)

@@ -16,7 +16,7 @@ use crate::{
     codec::Format,
     context::{Slot, WorkerContext},
     protocol::{Message, Name, Properties, Value, context_data, names},
-    transport::ConnectionState,
+    transport::{ConnectionState, Publishing},
 };
 
 /// Everything that a request is sent from, as often as it takes.
@@ -50,10 +50,11 @@ impl Request {
         }
         let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route);
         let message = self.message(path, &waiting.correlation_id, now)?;
-        let publish = async {
-            match self.rpc.opened() {
-                Some(requester) => requester.request(message).await,
-                None => self.rpc.requester().await?.request(message).await,
+        let publish = match self.rpc.opened() {
+            Some(requester) => requester.request(message),
+            None => {
+                let rpc = self.rpc.clone();
+                Publishing::Writing(Box::pin(async move { rpc.requester().await?.request(message).await }))
             }
         };
         tokio::select! {
