@@ -76,7 +76,7 @@ impl Request {
     }
 
     /// Waits for the reply. Inside a worker its slot is given back meanwhile.
-    pub(super) async fn answer(&self, waiting: Waiting, path: WirePath) -> Result<(Format, Bytes), Failure> {
+    pub(super) async fn answer(&self, waiting: &mut Waiting, path: WirePath) -> Result<(Format, Bytes), Failure> {
         let parked = self.context.as_ref().and_then(WorkerContext::slot).map(Slot::park);
         let answered = self.follow(waiting, path).await;
         if let Some(parked) = parked {
@@ -85,7 +85,7 @@ impl Request {
         answered
     }
 
-    async fn follow(&self, mut waiting: Waiting, mut path: WirePath) -> Result<(Format, Bytes), Failure> {
+    async fn follow(&self, waiting: &mut Waiting, mut path: WirePath) -> Result<(Format, Bytes), Failure> {
         loop {
             let verdict = match waiting.early.take() {
                 Some(verdict) => verdict,
@@ -101,7 +101,7 @@ impl Request {
                     self.route.prefer_nameko(now);
                     path = WirePath::Nameko;
                     // Rare, so it takes no room in the future of every call.
-                    waiting = Box::pin(self.send(path, now)).await?;
+                    *waiting = Box::pin(self.send(path, now)).await?;
                 }
                 (Verdict::Returned, WirePath::Nameko) => {
                     self.route.forget();

@@ -57,7 +57,10 @@ mod tests {
         };
         for (mut request, expected) in [
             (json!({"args": ["ada", "x"], "kwargs": {}}), json!({"args": ["ada", "***"], "kwargs": {}})),
-            (json!({"args": ["ada"], "kwargs": {"password": "x"}}), json!({"args": ["ada"], "kwargs": {"password": "***"}})),
+            (
+                json!({"args": ["ada"], "kwargs": {"password": "x"}}),
+                json!({"args": ["ada"], "kwargs": {"password": "***"}}),
+            ),
             (json!({"args": [], "kwargs": {}}), json!({"args": [], "kwargs": {}})),
             (json!(["no request"]), json!(["no request"])),
         ] {
