@@ -381,20 +381,14 @@ impl Slot {
         }
     }
 
-    /// Waits for something that another worker has to do, with the slot given back meanwhile.
-    pub(crate) async fn parked<F: Future>(&self, wait: F) -> F::Output {
-        let waiting = Parked::begin(self);
-        let output = wait.await;
-        if waiting.end() {
-            self.slots.acquire().await;
-            self.taken();
-        }
-        output
+    /// Gives the slot back for as long as the worker waits for something that another worker has to do.
+    pub(crate) fn park(&self) -> Parked<'_> {
+        Parked::begin(self)
     }
 }
 
-/// Counts a wait down again, also when it is dropped in the middle.
-struct Parked<'a>(Option<&'a Slot>);
+/// A wait of a worker whose slot is free meanwhile. Counted down again also when it is dropped in the middle.
+pub(crate) struct Parked<'a>(Option<&'a Slot>);
 
 impl<'a> Parked<'a> {
     fn begin(slot: &'a Slot) -> Self {
@@ -408,9 +402,15 @@ impl<'a> Parked<'a> {
         Self(Some(slot))
     }
 
-    /// Whether the worker needs a slot again.
-    fn end(mut self) -> bool {
-        self.count_down()
+    /// The wait is over: takes a slot again, where the worker had one.
+    ///
+    /// Not a combinator around the wait: its future would be kept twice, as the argument and as what is awaited.
+    pub(crate) async fn resume(mut self) {
+        let Some(slot) = self.0 else { return };
+        if self.count_down() {
+            slot.slots.acquire().await;
+            slot.taken();
+        }
     }
 
     fn count_down(&mut self) -> bool {

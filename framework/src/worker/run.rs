@@ -49,6 +49,8 @@ pub async fn run_worker<S: Dependencies>(
     body: impl Future<Output = Outcome>,
 ) -> Outcome {
     let cx = &call.context;
+    // Pinned first: moved into `work`, it would be kept twice more.
+    let body = pin!(body);
     let work = pin!(async {
         match service.worker_setup(cx).await {
             Ok(()) => body.await,
@@ -110,13 +112,13 @@ async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outc
     };
     let mut hooks = cx.take_hooks();
     let mut first_error = None;
-    let mut failed = None;
+    let mut failed: Option<Box<Fault>> = None;
     for hook in hooks.iter_mut().rev() {
         if let Err(error) = hook.result(outcome).await {
             // The hooks after a failed commit must not take the call for a success.
-            let fault = failed.insert(error.to_fault());
+            let fault = failed.insert(Box::new(error.to_fault()));
             first_error.get_or_insert(error);
-            outcome = WorkerOutcome::Failed(&*fault);
+            outcome = WorkerOutcome::Failed(fault);
         }
     }
     let result = service.worker_result(cx, outcome).await;
