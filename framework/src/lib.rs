@@ -24,8 +24,8 @@ pub use config::Settings;
 pub use container::{App, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
-    AuthToken, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext, UserId,
-    parse_duration,
+    AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,
+    UserId, parse_duration,
 };
 pub use error::{Error, ErrorKind, Result};
 #[doc = include_str!("docs/dependencies.md")]
@@ -54,7 +54,7 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language,
-        ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has,
+        Language, ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
     };
 }

@@ -8,7 +8,8 @@ use crate::{
 
 /// A value of the context data that callers pass along, injected by its type.
 ///
-/// `#[inject] language: Language` refuses a call without it; `#[inject] language: Option<Language>` takes what comes.
+/// `#[inject] tenant: Option<Tenant>` takes what comes; `#[inject] Context(tenant): Context<Tenant>` refuses a call without it.
+/// The built-in ones need no wrapper: `#[inject] language: Language`.
 ///
 /// # Examples
 ///
@@ -36,6 +37,11 @@ use crate::{
 ///     fn owner(&self, #[inject] tenant: Option<Tenant>) -> Option<String> {
 ///         tenant.map(|tenant| tenant.0)
 ///     }
+///
+///     #[rpc]
+///     fn delete(&self, #[inject] Context(tenant): Context<Tenant>) -> String {
+///         format!("all reports of {} are gone", tenant.0)
+///     }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
@@ -43,6 +49,7 @@ use crate::{
 /// let reports = app.client::<ReportsClient>();
 /// assert_eq!(reports.owner().context("tenant", "acme").await?.as_deref(), Some("acme"));
 /// assert_eq!(reports.owner().await?, None);
+/// assert!(reports.delete().await.is_err());
 /// # app.stop().await }
 /// ```
 pub trait ContextValue: Sized + Send {
@@ -69,6 +76,16 @@ impl<S: Sync, T: ContextValue> FromWorker<S> for Option<T> {
     }
 }
 
+macro_rules! injected {
+    ($name:ident) => {
+        impl<S: Sync> FromWorker<S> for $name {
+            fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
+                ready(required(cx))
+            }
+        }
+    };
+}
+
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident, $key:literal) => {
         $(#[$doc])*
@@ -85,6 +102,8 @@ macro_rules! text_value {
                 }
             }
         }
+
+        injected!($name);
     };
 }
 
@@ -108,6 +127,8 @@ impl ContextValue for AuthToken {
         value.as_str().map(|token| Self(token.to_owned()))
     }
 }
+
+injected!(AuthToken);
 
 impl std::fmt::Debug for AuthToken {
     /// Never the token: it would reach a log.

@@ -14,7 +14,7 @@ use std::future::{Future, ready};
 pub(crate) use self::setup::{ContainerScope, ProcessScope};
 pub use self::{
     config::{Config, ConfigOptions},
-    context_value::{AuthToken, ContextValue, Language, UserId},
+    context_value::{AuthToken, Context, ContextValue, Language, UserId},
     duration::parse_duration,
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
