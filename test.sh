@@ -21,7 +21,7 @@ usage() {
 usage: ./test.sh [--quick | --proof NAME | --help]
 
   (nothing)     all tests and doctests. Needs RabbitMQ and Python; gets them where it can
-  --quick       only the tests that need neither a broker nor Python; the others show as ignored
+  --quick       only the tests that need neither a broker nor Python nor many compilations; the others show as ignored
   --proof NAME  the proof of that name in full, instead of the tests
   --help        this text
 
@@ -269,7 +269,8 @@ run_tests() {
     local flags=(--workspace --no-fail-fast)
     # Whoever adds a dependency changes the lock file in passing; CI must not.
     [ -z "${CI:-}" ] || flags+=(--locked)
-    part tests cargo test "${flags[@]}" --all-targets
+    # Not --all-targets: that would run the benchmarks.
+    part tests cargo test "${flags[@]}" --lib --bins --tests --examples
     part doctests cargo test "${flags[@]}" --doc
     local passed
     passed=$(sum_of passed)
@@ -319,8 +320,9 @@ main() {
         run_tests
         ;;
     --quick)
-        say "quick: no broker and no Python; the tests that need them show as ignored"
+        say "quick: no broker, no Python, no compile fixtures; the tests that need them show as ignored"
         unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2
+        export KINOKO_TEST_QUICK=1
         run_tests
         ;;
     --proof)

@@ -1,4 +1,4 @@
-//! Tells the tests which brokers there are, so that a test without its broker shows as ignored.
+//! Tells the tests what there is, so that a test without its broker shows as ignored.
 
 use std::env;
 
@@ -7,6 +7,7 @@ fn main() {
         ("KINOKO_TEST_AMQP_URI", "broker"),
         ("KINOKO_TEST_RABBITMQ_SERVER", "private_broker"),
         ("KINOKO_TEST_PYTHON_NAMEKO2", "python"),
+        ("KINOKO_TEST_QUICK", "quick"),
     ] {
         println!("cargo::rerun-if-env-changed={variable}");
         println!("cargo::rustc-check-cfg=cfg({cfg})");

@@ -3,6 +3,7 @@
 //! `TRYBUILD=overwrite cargo test -p kinoko-tests --test ui` writes the expected texts anew.
 
 #[test]
+#[cfg_attr(quick, ignore = "compiles dozens of programs: run ./test.sh")]
 fn ui() {
     let fixtures = trybuild::TestCases::new();
     fixtures.pass("ui/pass/*.rs");

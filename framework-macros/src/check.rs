@@ -20,16 +20,11 @@ pub(crate) fn signature(sig: &Signature, diag: &mut Diag) {
     if let Some(word) = &sig.constness {
         diag.on(word, "an entrypoint runs in a worker, never in a constant: leave `const` out");
     }
-    match &sig.safety {
-        Safety::Unsafe(word) => diag.on(word, "an entrypoint cannot be unsafe: callers can promise nothing"),
-        Safety::Safe(word) => diag.on(word, "`safe` has no meaning here: leave it out"),
-        Safety::Default => {}
+    if let Safety::Unsafe(word) = &sig.safety {
+        diag.on(word, "an entrypoint cannot be unsafe: callers can promise nothing");
     }
     if let Some(abi) = &sig.abi {
         diag.on(abi, "an entrypoint is called by the framework: leave `extern` out");
-    }
-    if let Some(variadic) = &sig.variadic {
-        diag.on(variadic, "callers pass parameters by name: write `Vec<T>` instead of `...`");
     }
 }
 
@@ -119,9 +114,6 @@ pub(crate) fn service_head(head: &ItemImpl, diag: &mut Diag) -> Option<Ident> {
             "a service is one concrete type: the container could not choose; write the concrete type",
         );
     }
-    if let Some(word) = &head.unsafety {
-        diag.on(word, "a service block cannot be unsafe: leave `unsafe` out");
-    }
     let ident = match ungrouped(&head.self_ty) {
         Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
         _ => None,
@@ -152,9 +144,6 @@ pub(crate) fn contract_head(head: &ItemTrait, diag: &mut Diag) {
     }
     if let Some(word) = &head.unsafety {
         diag.on(word, "a contract cannot be unsafe: callers can promise nothing");
-    }
-    if let Some(word) = &head.modifiers.auto_token {
-        diag.on(word, "a contract is implemented by its service: leave `auto` out");
     }
 }
 

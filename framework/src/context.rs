@@ -345,6 +345,8 @@ pub(crate) struct Slot {
 struct Hold {
     held: bool,
     parked: bool,
+    /// A task that the worker spawned can outlive it; it takes no slot any more.
+    over: bool,
     /// Nested calls that are waited for at once.
     waits: usize,
 }
@@ -358,32 +360,35 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The container took a slot for this worker.
+    /// A slot was taken for this worker.
     pub(crate) fn taken(&self) {
-        self.hold().held = true;
+        let mut hold = self.hold();
+        if !hold.over {
+            hold.held = true;
+            return;
+        }
+        drop(hold);
+        self.slots.release();
     }
 
-    /// The worker is over.
+    /// The worker is over. Doing it twice changes nothing.
     pub(crate) fn release(&self) {
-        if std::mem::take(&mut self.hold().held) {
+        let mut hold = self.hold();
+        hold.over = true;
+        if std::mem::take(&mut hold.held) {
+            drop(hold);
             self.slots.release();
         }
     }
 
-    /// Waits for something that another worker has to do, with the slot given back meanwhile.
-    pub(crate) async fn parked<F: Future>(&self, wait: F) -> F::Output {
-        let waiting = Parked::begin(self);
-        let output = wait.await;
-        if waiting.end() {
-            self.slots.acquire().await;
-            self.taken();
-        }
-        output
+    /// Gives the slot back for as long as the worker waits for something that another worker has to do.
+    pub(crate) fn park(&self) -> Parked<'_> {
+        Parked::begin(self)
     }
 }
 
-/// Counts a wait down again, also when it is dropped in the middle.
-struct Parked<'a>(Option<&'a Slot>);
+/// A wait of a worker whose slot is free meanwhile. Counted down again also when it is dropped in the middle.
+pub(crate) struct Parked<'a>(Option<&'a Slot>);
 
 impl<'a> Parked<'a> {
     fn begin(slot: &'a Slot) -> Self {
@@ -397,9 +402,15 @@ impl<'a> Parked<'a> {
         Self(Some(slot))
     }
 
-    /// Whether the worker needs a slot again.
-    fn end(mut self) -> bool {
-        self.count_down()
+    /// The wait is over: takes a slot again, where the worker had one.
+    ///
+    /// Not a combinator around the wait: its future would be kept twice, as the argument and as what is awaited.
+    pub(crate) async fn resume(mut self) {
+        let Some(slot) = self.0 else { return };
+        if self.count_down() {
+            slot.slots.acquire().await;
+            slot.taken();
+        }
     }
 
     fn count_down(&mut self) -> bool {
@@ -409,9 +420,10 @@ impl<'a> Parked<'a> {
         if hold.waits > 0 || !std::mem::take(&mut hold.parked) {
             return false;
         }
+        let over = hold.over;
         drop(hold);
         slot.slots.unpark();
-        true
+        !over
     }
 }
 

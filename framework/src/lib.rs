@@ -24,11 +24,28 @@ pub use config::Settings;
 pub use container::{App, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
-    AuthToken, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext, UserId,
-    parse_duration,
+    AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,
+    UserId, parse_duration,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use kinoko_macros::{Dependencies, ServiceError, contract, main, rpc, service};
+#[doc = include_str!("docs/dependencies.md")]
+#[doc(inline)]
+pub use kinoko_macros::Dependencies;
+#[doc = include_str!("docs/service_error.md")]
+#[doc(inline)]
+pub use kinoko_macros::ServiceError;
+#[doc = include_str!("docs/contract.md")]
+#[doc(inline)]
+pub use kinoko_macros::contract;
+#[doc = include_str!("docs/main.md")]
+#[doc(inline)]
+pub use kinoko_macros::main;
+#[doc = include_str!("docs/rpc.md")]
+#[doc(inline)]
+pub use kinoko_macros::rpc;
+#[doc = include_str!("docs/service.md")]
+#[doc(inline)]
+pub use kinoko_macros::service;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.
@@ -37,7 +54,7 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, ContextValue, Dependencies, Dependency, FromWorker, Has, Language,
-        ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has,
+        Language, ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
     };
 }

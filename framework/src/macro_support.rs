@@ -19,7 +19,7 @@ pub use crate::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
         Service, ServiceDescriptor, Text, WorkerCall,
     },
-    worker::{answer, arguments, inject, refuse, run_service, run_worker, unexpected},
+    worker::{answer, arguments, inject, refuse, run_worker, unexpected},
 };
 
 use std::process::ExitCode;
@@ -34,6 +34,11 @@ pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOpti
 }
 
 /// What an `async fn main` may return.
+#[diagnostic::on_unimplemented(
+    message = "`main` cannot return a `{Self}`",
+    label = "neither nothing, nor an exit code, nor a `Result<(), E>`",
+    note = "write `-> kinoko::Result<()>`: every `std::error::Error` becomes one by `?`"
+)]
 pub trait MainResult {
     /// Prints the error, if it is one, and gives the exit code.
     fn exit(self) -> ExitCode;

@@ -65,6 +65,7 @@ impl Tasks {
     }
 
     /// Starts a task that is not waited for: it ends with what it holds weakly.
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
     pub(crate) fn spawn_detached(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(future);
     }

@@ -1,5 +1,7 @@
 //! kinoko's side: a service and its typed client, as a user writes them.
 
+use std::sync::Arc;
+
 use kinoko::{App, RunningApp, Settings, prelude::*};
 
 use crate::{
@@ -95,11 +97,13 @@ pub(crate) async fn echoes<E: kinoko::ServiceError>(
     payload: Payload,
     echo: impl Fn(Payload) -> Call<Payload, E> + Clone + Send + 'static,
 ) -> Result<Done, Failed> {
+    let payload = Arc::new(payload);
     load::run(run, clock, move || {
-        let (payload, sent) = (payload.clone(), echo(payload.clone()));
+        // Every client is given a value of its own to send.
+        let (payload, sent) = (payload.clone(), echo((*payload).clone()));
         async move {
             let echoed = sent.await.map_err(|error| format!("{error:?}"))?;
-            if echoed == payload { Ok(()) } else { Err("the echo differs".into()) }
+            if echoed == *payload { Ok(()) } else { Err("the echo differs".into()) }
         }
     })
     .await

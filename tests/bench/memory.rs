@@ -1,5 +1,7 @@
 //! In one process: kinoko's in-process broker, next to tokio's channels with the same codec.
 
+use std::sync::Arc;
+
 use kinoko::{App, RunningApp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,14 +46,15 @@ impl Channels {
 
     pub(crate) async fn load(&self, run: Load, payload: Payload) -> Result<Done, Failed> {
         let (codec, requests) = (self.codec, self.requests.clone());
+        let payload = Arc::new(payload);
         load::run(run, Clock::Seldom, move || {
-            let (requests, payload) = (requests.clone(), payload.clone());
+            let (requests, payload, sent) = (requests.clone(), payload.clone(), (*payload).clone());
             async move {
-                let body = codec.encode(&Request { args: [], kwargs: Arguments { payload: &payload } })?;
+                let body = codec.encode(&Request { args: [], kwargs: Arguments { payload: sent } })?;
                 let (sender, reply) = oneshot::channel();
                 requests.send((body, sender)).await?;
                 match codec.decode::<Reply<Payload>>(&reply.await?)?.result {
-                    Some(echoed) if echoed == payload => Ok(()),
+                    Some(echoed) if echoed == *payload => Ok(()),
                     _ => Err("the echo differs".into()),
                 }
             }

@@ -136,6 +136,78 @@ async fn connections_closed_by_the_broker_come_back() {
     soon("a close", echo.transport.close()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn headers_of_any_shape_are_read() {
+    use lapin::{
+        BasicProperties,
+        types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable},
+    };
+    let echo = Echo::start(&amqp_uri()).await;
+    let raw = Raw::connect(&amqp_uri()).await;
+    let mut deep = AMQPValue::LongString("core".into());
+    for _ in 0..500 {
+        deep = AMQPValue::FieldArray(FieldArray::from(vec![deep]));
+    }
+    let mut headers = FieldTable::default();
+    // Larger than the frames of the connection that publishes.
+    headers.insert("large".into(), AMQPValue::LongString("x".repeat(100_000).into()));
+    headers.insert("deep".into(), deep);
+    headers.insert("time".into(), AMQPValue::Timestamp(1_800_000_000));
+    headers.insert("bytes".into(), AMQPValue::ByteArray(ByteArray::from(b"\xffb".as_slice())));
+    headers.insert("text".into(), AMQPValue::LongString(b"\xfft".as_slice().into()));
+    headers.insert("decimal".into(), AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 150 }));
+    headers.insert("void".into(), AMQPValue::Void);
+    raw.publish(&echo.queue, b"yes", BasicProperties::default().with_headers(headers)).await;
+    let delivery = echo.deliveries.next().await;
+    let message = delivery.message();
+    assert_eq!(body(message), "yes");
+    let header = |key| message.properties.headers.get(key).cloned().expect("the header is there");
+    assert_eq!(header("large").as_str().map(str::len), Some(100_000));
+    assert_eq!(header("deep").to_string(), "[[[[[[[[]]]]]]]]");
+    assert_eq!((header("time"), header("decimal")), (1_800_000_000.into(), 1.5.into()));
+    assert_eq!((header("bytes"), header("text")), ("\u{fffd}b".into(), "\u{fffd}t".into()));
+    assert!(header("void").is_null());
+    delivery.ack();
+    assert_eq!(echo.losses(), (0, 0));
+    soon("a close", echo.transport.close()).await;
+    raw.delete_queue(&echo.queue).await;
+}
+
+/// Panics at its first delivery.
+struct Clumsy {
+    calls: AtomicUsize,
+    losses: AtomicUsize,
+}
+
+impl DeliverySink for Clumsy {
+    fn deliver(&self, delivery: Delivery) {
+        assert!(self.calls.fetch_add(1, Ordering::SeqCst) > 0, "a panic that the test wants");
+        delivery.ack();
+    }
+
+    fn lost(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn sink_that_panics_is_served_again() {
+    let echo = Echo::start(&amqp_uri()).await;
+    soon("a cancel", echo.consumer.cancel()).await;
+    let clumsy = Arc::new(Clumsy { calls: AtomicUsize::new(0), losses: AtomicUsize::new(0) });
+    let consuming = echo.transport.consume(echo.queue.clone(), 10, clumsy.clone());
+    let _consumer = soon("a consumer", consuming).await.unwrap();
+    for id in ["1", "2"] {
+        echo.request(id).await;
+    }
+    let served = || async { (clumsy.calls.load(Ordering::SeqCst) == 3).then_some(()) };
+    eventually(Duration::from_secs(10), "what the panic cost comes again", served).await;
+    assert_eq!(clumsy.losses.load(Ordering::SeqCst), 1);
+    soon("a close", echo.transport.close()).await;
+}
+
 /// Holds up the transport's thread at its first delivery, which no real sink may do.
 struct Dam {
     gate: Mutex<mpsc::Receiver<()>>,

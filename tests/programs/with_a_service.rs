@@ -3,9 +3,13 @@
 //! Prints a line when a worker starts and when one ends, so that the test knows where it is.
 #![allow(clippy::print_stdout, reason = "the test reads it")]
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use kinoko::prelude::*;
+use tokio::task::JoinHandle;
 
 #[derive(Dependencies)]
 struct Sleeper;
@@ -21,26 +25,38 @@ impl Sleeper {
     }
 }
 
-/// Calls the sleeper as soon as it is set up, so that there is a worker to stop.
+/// Calls the sleeper as soon as it is set up, so that there is a worker to stop; its own stop waits for the answer.
 #[derive(Clone)]
-struct AtStart(ServiceProxy);
+struct AtStart {
+    proxy: ServiceProxy,
+    call: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
 
 impl Dependency for AtStart {
     type Options = ();
     async fn setup(cx: &SetupContext, (): ()) -> kinoko::Result<Self> {
-        Ok(Self(cx.proxy()))
+        Ok(Self { proxy: cx.proxy(), call: Arc::default() })
     }
     async fn start(&self) -> kinoko::Result<()> {
         if let Ok(millis) = std::env::var("SLEEP_MILLIS") {
             let millis: u64 = millis.parse()?;
-            let proxy = self.0.clone();
-            tokio::spawn(async move {
+            let proxy = self.proxy.clone();
+            let call = tokio::spawn(async move {
                 // Until the queue is there.
                 while proxy.call("program_sleeper", "sleep").kwarg("millis", millis).await.is_err() {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 println!("answered");
             });
+            *self.call.lock().unwrap() = Some(call);
+        }
+        Ok(())
+    }
+    async fn stop(&self) -> kinoko::Result<()> {
+        let call = self.call.lock().unwrap().take();
+        if let Some(call) = call {
+            // Workers are over by now: what they answered is here, or never comes.
+            let _ = tokio::time::timeout(Duration::from_secs(1), call).await;
         }
         Ok(())
     }

@@ -157,3 +157,25 @@ async fn nested_calls_in_a_circle_do_not_stand_still_over_the_broker() {
         app.stop().await.unwrap();
     }
 }
+
+#[test]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+fn refused_credentials_and_virtual_hosts_end_a_program_with_3_and_say_which() {
+    let address = amqp_uri().rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    for (uri, expected) in [
+        (format!("amqp://guest:hunter2-canary@{address}/"), "password"),
+        (format!("{}/no-such-vhost", amqp_uri().trim_end_matches('/').trim_end_matches("/%2F")), "virtual host"),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_program-with-a-service"))
+            .env_clear()
+            .env("KINOKO_AMQP_URI", uri)
+            .env("KINOKO_LOG", "trace")
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        let last = error.lines().last().unwrap();
+        assert!(last.starts_with("error: ") && last.contains(expected), "{last}");
+        assert!(!error.contains("hunter2-canary"), "a password in the log at TRACE");
+    }
+}

@@ -44,7 +44,7 @@ async fn no_verdict_reaches_the_wrong_caller() {
             for call in (task..calls).step_by(TASKS) {
                 let id = call as u64;
                 // Tasks alternate out of step, so that both kinds are always in flight together.
-                if (call / TASKS + task) % 2 == 0 {
+                if (call / TASKS + task).is_multiple_of(2) {
                     match echo.echo(id).await {
                         Ok(reply) if reply == id => answered.fetch_add(1, Ordering::Relaxed),
                         other => {

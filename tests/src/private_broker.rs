@@ -118,6 +118,8 @@ impl PrivateBroker {
         let mut command = Command::new(program);
         command
             .current_dir(&self.base)
+            // Erlang keeps its cookie there, which node and rabbitmqctl share.
+            .env("HOME", &self.base)
             .env("RABBITMQ_NODENAME", &self.node)
             .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODE_PORT", self.port.to_string())

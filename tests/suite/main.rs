@@ -11,6 +11,7 @@ mod errors;
 mod hooks;
 mod inject;
 mod limits;
+mod logs;
 mod results;
 mod shutdown;
 mod starting;

@@ -85,11 +85,11 @@ pub(super) fn expand(method: &MethodModel, k: &TokenStream) -> TokenStream {
                 }
             }
 
-            fn set<D: #k::serde::Deserializer<'de>>(
+            fn set<__D: #k::serde::Deserializer<'de>>(
                 &mut self,
                 index: usize,
-                deserializer: D,
-            ) -> ::core::result::Result<(), D::Error> {
+                deserializer: __D,
+            ) -> ::core::result::Result<(), __D::Error> {
                 match index {
                     #(#set)*
                     _ => return #k::no_such_parameter(deserializer),
@@ -116,10 +116,10 @@ impl Slot<'_> {
         let read = match self.pass {
             Pass::Slice(item) => {
                 let item = copied(item);
-                quote_spanned!(span=> #k::read_list::<#item, D>(deserializer))
+                quote_spanned!(span=> #k::read_list::<#item, __D>(deserializer))
             }
             Pass::Text => quote_spanned!(span=> <#ty as #k::serde::Deserialize<'de>>::deserialize(deserializer)),
-            _ => quote_spanned!(span=> #k::read_argument::<#ty, D>(deserializer)),
+            _ => quote_spanned!(span=> #k::read_argument::<#ty, __D>(deserializer)),
         };
         quote!(#place => self.#field = ::core::option::Option::Some(#read?),)
     }

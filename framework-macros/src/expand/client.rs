@@ -101,8 +101,11 @@ fn client_method(method: &MethodModel, k: &TokenStream) -> TokenStream {
         #(#[doc = #plain_doc])*
         pub fn #ident(&self #(, #params)*) -> #returned {
             #item
-            let method = #k::ClientMethod { name: #wire_name, timeout: #timeout };
-            #k::ServiceClient::call::<#received, #err>(&self.0, method, &#value)
+            #k::ServiceClient::call::<#received, #err>(
+                &self.0,
+                #k::ClientMethod { name: #wire_name, timeout: #timeout },
+                &#value,
+            )
         }
     }
 }
@@ -126,7 +129,7 @@ fn kwargs(method: &MethodModel, k: &TokenStream) -> Kwargs {
         let (field, ty, name) = (arguments::field(*place), sent(param), param.wire_name());
         let span = at(param.ty.span());
         let k = moved(k, span);
-        quote_spanned!(span=> #k::write_argument::<S::SerializeMap, #ty>(&mut map, #name, self.#field)?;)
+        quote_spanned!(span=> #k::write_argument::<__S::SerializeMap, #ty>(&mut map, #name, self.#field)?;)
     });
     let values = arguments.iter().map(|(place, param)| {
         let (field, name) = (arguments::field(*place), copied(&param.ident));
@@ -138,20 +141,20 @@ fn kwargs(method: &MethodModel, k: &TokenStream) -> Kwargs {
     });
     Kwargs {
         item: quote! {
-            struct Kwargs<'a> {
+            struct __Kwargs<'a> {
                 #(#fields)*
                 a: ::core::marker::PhantomData<&'a ()>,
             }
 
-            impl #k::serde::Serialize for Kwargs<'_> {
-                fn serialize<S: #k::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
+            impl #k::serde::Serialize for __Kwargs<'_> {
+                fn serialize<__S: #k::serde::Serializer>(&self, serializer: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
                     let mut map = #k::serde::Serializer::serialize_map(serializer, ::core::option::Option::Some(#count))?;
                     #(#entries)*
                     #k::serde::ser::SerializeMap::end(map)
                 }
             }
         },
-        value: quote!(Kwargs { #(#values)* a: ::core::marker::PhantomData }),
+        value: quote!(__Kwargs { #(#values)* a: ::core::marker::PhantomData }),
     }
 }
 

@@ -62,13 +62,17 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
         parse_quote!('static),
     ]);
     block.head.colon_token.get_or_insert_default();
+    let cfgs = &model.cfgs;
     quote! {
         // A program that only calls the service uses the client and never the trait.
         #[allow(dead_code)]
         #block
+        #(#cfgs)*
         #value
+        #(#cfgs)*
         #client_item
 
+        #(#cfgs)*
         #[allow(deprecated, private_interfaces, clippy::all, clippy::pedantic)]
         const _: () = {
             #client_impls
@@ -101,8 +105,7 @@ fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream)
     } else {
         let target = Target {
             callee: quote!(<Self as #ident>),
-            hooks: quote!(D),
-            run: "run_worker",
+            hooks: quote!(__D),
             service: &service,
             dependencies: &dependencies,
             call: &call,
@@ -113,9 +116,9 @@ fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream)
     quote_spanned! {span=>
         #[doc(hidden)]
         #[allow(deprecated, unreachable_code, unused_variables, clippy::all, clippy::pedantic)]
-        fn __kinoko<D: #k::Dependencies>(
+        fn __kinoko<__D: #k::Dependencies>(
             self: ::std::sync::Arc<Self>,
-            #dependencies: ::std::sync::Arc<D>,
+            #dependencies: ::std::sync::Arc<__D>,
             #call: #k::WorkerCall,
         ) -> #k::BoxFuture<'static, #k::Outcome>
         where

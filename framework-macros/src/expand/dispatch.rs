@@ -19,8 +19,6 @@ pub(super) struct Target<'a> {
     pub(super) callee: TokenStream,
     /// The type whose hooks run and which `#[inject]` asks.
     pub(super) hooks: TokenStream,
-    /// The function that runs a worker of it.
-    pub(super) run: &'static str,
     /// A variable of type `Arc`: whose methods are called.
     pub(super) service: &'a Ident,
     /// A variable of type `Arc<hooks>`.
@@ -48,8 +46,7 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let k = &moved(k, span);
     let (index, cfgs) = (method.index, &method.cfgs);
     let arguments_struct = arguments::name(method);
-    let Target { callee, hooks, run, service, dependencies, call } = target;
-    let (hooks, run) = (moved(hooks, span), Ident::new(run, span));
+    let Target { callee, hooks, service, dependencies, call } = target;
     let args = Ident::new("args", hidden(method.span()));
     let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
     let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
@@ -60,6 +57,17 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let callee = moved(callee, span);
     let value = quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait);
     let answer = answer(method, &value, call, k);
+    let place = Place::of(hooks);
+    let (run, wait) = (moved(k, place.first), place.wait());
+    let passed = place.parens(quote_spanned! {span=>
+        &*#dependencies, &#call, async {
+            #(#injected)*
+            #(#decoded)*
+            #answer
+        }
+    });
+    // At the service's type, so that missing hooks are told once for all methods.
+    let run = quote_spanned!(place.first=> #run::run_worker::<#hooks>#passed #wait);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -67,11 +75,7 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,
             };
-            #k::#run::<#hooks>(&*#dependencies, &#call, async {
-                #(#injected)*
-                #(#decoded)*
-                #answer
-            }).await
+            #run
         }),
     }
 }

@@ -66,7 +66,7 @@ fn path(variant: &VariantModel) -> TokenStream {
 }
 
 fn local(place: usize) -> Ident {
-    format_ident!("field{place}")
+    format_ident!("__field{place}")
 }
 
 fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {

@@ -12,6 +12,8 @@ mod error;
 mod main;
 mod output;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

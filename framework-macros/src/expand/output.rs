@@ -27,7 +27,9 @@ impl Reply {
                 let received = written.as_ref().map_or_else(|| ok.clone(), owned);
                 Self { ok, received, err: quote_spanned!(span=> ::core::convert::Infallible) }
             }
-            Output::Result { ok, err, .. } => Self { ok: copied(ok), received: owned(ok), err: copied(err) },
+            Output::Result(result) => {
+                Self { ok: copied(&result.ok), received: owned(&result.ok), err: copied(&result.err) }
+            }
             Output::Unknown(written) => {
                 let parts = parts(written, k);
                 let ok = quote_spanned!(span=> <#parts>::Ok);
@@ -51,7 +53,7 @@ pub(super) fn split(method: &MethodModel, value: &TokenStream, k: &TokenStream) 
     let span = at(method.span());
     match &method.output {
         Output::Plain(_) => quote_spanned!(span=> ::core::result::Result::Ok(#value)),
-        Output::Result { .. } => value.clone(),
+        Output::Result(_) => value.clone(),
         Output::Unknown(written) => {
             let parts = parts(written, k);
             quote_spanned!(span=> <#parts>::split(#value))

@@ -48,9 +48,13 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
             }
         }
     });
+    let cfgs = &model.cfgs;
+    // Without a client there is nothing for its `cfg` to stand on.
+    let client_item = client_item.map(|item| quote!(#(#cfgs)* #item));
     quote! {
         #client_item
 
+        #(#cfgs)*
         #[allow(deprecated, private_interfaces, unreachable_code, clippy::all, clippy::pedantic)]
         const _: () = {
             #contract
@@ -99,7 +103,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             } else {
                 let infos = model.methods.iter().map(|method| {
                     let (cfgs, name, info) = (&method.cfgs, method.ident.to_string(), method_info(method, k));
-                    quote!(#(#cfgs)* INFO.served(#name, #info))
+                    quote!(#(#cfgs)* __INFO.served(#name, #info))
                 });
                 quote!(&[#(#infos),*])
             };
@@ -138,7 +142,6 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             let target = Target {
                 callee: quote!(<#self_ty>),
                 hooks: self_ty.clone(),
-                run: "run_service",
                 service: &service,
                 dependencies: &service,
                 call: &call,
@@ -177,9 +180,9 @@ fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> Token
         quote!(#(#cfgs)* #name)
     });
     let checks = model.methods.iter().map(|method| check_method(method, path, k));
-    let covered = quote_spanned!(span=> const _: () = INFO.assert_covered_by(&[#(#names),*]););
+    let covered = quote_spanned!(span=> const _: () = __INFO.assert_covered_by(&[#(#names),*]););
     quote! {
-        const INFO: #k::ContractInfo = #info;
+        const __INFO: #k::ContractInfo = #info;
         #covered
         #(#checks)*
     }
@@ -203,7 +206,7 @@ fn check_method(method: &MethodModel, path: &Path, k: &TokenStream) -> TokenStre
     let params_const = super::descriptor::params(method, k);
     quote_spanned! {span=>
         #(#cfgs)*
-        const _: () = INFO.assert_params(#name, #params_const);
+        const _: () = __INFO.assert_params(#name, #params_const);
 
         #(#cfgs)*
         #[allow(dead_code)]

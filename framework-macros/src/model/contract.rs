@@ -1,16 +1,20 @@
 //! A `#[contract]` trait.
 
+use syn::Attribute;
+
 use super::{MethodModel, Role};
 use crate::{
     args::ContractArgs,
     check,
     diag::Diag,
-    syntax::{Item, TraitBlock, doc_text, take_ours},
+    syntax::{Item, TraitBlock, cfgs, doc_text, take_ours},
 };
 
 pub(crate) struct ContractModel {
     pub(crate) args: ContractArgs,
     pub(crate) doc: String,
+    /// Of the whole trait.
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) methods: Vec<MethodModel>,
 }
 
@@ -41,6 +45,6 @@ impl ContractModel {
             diag.on(&block.head.ident, "a contract without methods cannot be called: add one");
         }
         check::methods(&mut methods, diag);
-        Self { args, doc: doc_text(&block.head.attrs), methods }
+        Self { args, doc: doc_text(&block.head.attrs), cfgs: cfgs(&block.head.attrs), methods }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     args::{Expected, RpcArgs},
     check,
     diag::{Diag, known},
-    syntax::{Method, cfgs, doc_text, docs, find_borrow, find_self},
+    syntax::{Method, cfgs, doc_text, docs, find_borrow, find_word},
 };
 
 /// Where a method stands.
@@ -126,7 +126,7 @@ fn mark_sensitive(params: &mut [ParamModel], names: &[Ident], diag: &mut Diag) {
 
 fn returned(output: &Output, diag: &mut Diag) {
     let Some(written) = output.written() else { return };
-    if let Some(span) = find_self(written.to_token_stream()) {
+    if let Some(span) = find_word("Self", written.to_token_stream()) {
         diag.at(span, "`Self` would mean the client in the client; write the type's name");
         return;
     }
@@ -148,7 +148,7 @@ fn returned(output: &Output, diag: &mut Diag) {
         None => find_borrow(written.to_token_stream()),
     };
     let err = match output {
-        Output::Result { err, .. } => find_borrow(err.to_token_stream()),
+        Output::Result(result) => find_borrow(result.err.to_token_stream()),
         _ => None,
     };
     for span in inner.into_iter().chain(err) {
@@ -164,7 +164,7 @@ fn expected_variants(expected: Expected, output: &Output, diag: &mut Diag) -> Ve
             diag.on(key, "`expected` names errors, and this method returns none: return a `Result`, or leave it out");
             return Vec::new();
         }
-        Output::Result { err, .. } => Some(ungrouped(err)),
+        Output::Result(result) => Some(ungrouped(&result.err)),
         Output::Unknown(_) => None,
     };
     let mut paths = Vec::new();

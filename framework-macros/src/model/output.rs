@@ -8,9 +8,16 @@ pub(crate) enum Output {
     /// Nothing, or a plain type of the standard library.
     Plain(Option<Type>),
     /// `Result<T, E>`
-    Result { whole: Type, ok: Type, err: Type },
+    Result(Box<ResultType>),
     /// A name that may be an alias of a `Result`: only the compiler knows.
     Unknown(Type),
+}
+
+/// A written result and what it consists of.
+pub(crate) struct ResultType {
+    whole: Type,
+    pub(crate) ok: Type,
+    pub(crate) err: Type,
 }
 
 /// Types that are no `Result`, by their last word.
@@ -58,7 +65,7 @@ impl Output {
                 if last.ident == "Result"
                     && let Some((ok, err)) = two_types(&last.arguments)
                 {
-                    return Self::Result { ok, err, whole };
+                    return Self::Result(Box::new(ResultType { ok, err, whole }));
                 }
                 let standard = path.segments.len() == 1
                     || path
@@ -79,7 +86,8 @@ impl Output {
     pub(crate) fn written(&self) -> Option<&Type> {
         match self {
             Self::Plain(written) => written.as_ref(),
-            Self::Result { whole, .. } | Self::Unknown(whole) => Some(whole),
+            Self::Result(result) => Some(&result.whole),
+            Self::Unknown(whole) => Some(whole),
         }
     }
 
@@ -87,7 +95,7 @@ impl Output {
     pub(crate) fn ok(&self) -> Option<&Type> {
         match self {
             Self::Plain(written) => written.as_ref(),
-            Self::Result { ok, .. } => Some(ok),
+            Self::Result(result) => Some(&result.ok),
             Self::Unknown(_) => None,
         }
     }
@@ -129,7 +137,7 @@ mod tests {
     fn spelling_tells_results_and_plain_types_from_names() {
         let read = |output: ReturnType| match Output::read(&output) {
             Output::Plain(_) => "plain",
-            Output::Result { .. } => "result",
+            Output::Result(_) => "result",
             Output::Unknown(_) => "unknown",
         };
         assert_eq!(read(ReturnType::Default), "plain");

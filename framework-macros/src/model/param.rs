@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext
 use super::{Role, output::ungrouped};
 use crate::{
     diag::Diag,
-    syntax::{find_borrow, find_self, take_ours},
+    syntax::{find_borrow, find_word, take_ours},
 };
 
 pub(crate) struct ParamModel {
@@ -24,7 +24,7 @@ pub(crate) enum ParamKind {
         pass: Pass,
         /// Written `Option<…>`: missing means `None`.
         optional: bool,
-        default: Option<Expr>,
+        default: Option<Box<Expr>>,
         sensitive: bool,
     },
 }
@@ -35,9 +35,9 @@ pub(crate) enum Pass {
     /// `&str`
     Text,
     /// `&[T]`
-    Slice(Type),
+    Slice(Box<Type>),
     /// `&T`
-    Reference(Type),
+    Reference(Box<Type>),
 }
 
 impl ParamModel {
@@ -65,7 +65,7 @@ impl ParamModel {
             diag.on(cfg, "a parameter cannot be there or not by `cfg`: callers would not know; put it on the method");
         }
         let ident = if inject.is_empty() { name(&param.pat, diag) } else { Some(local_name(param)) };
-        if let Some(span) = find_self(param.ty.to_token_stream()) {
+        if let Some(span) = find_word("Self", param.ty.to_token_stream()) {
             diag.at(span, "`Self` would mean the client in the client; write the type's name");
         }
         let kind = match inject.first() {
@@ -117,7 +117,14 @@ fn injected(inject: &Attribute, defaults: &[Attribute], role: Role, diag: &mut D
 
 fn argument(param: &PatType, defaults: &[Attribute], diag: &mut Diag) -> ParamKind {
     let default = defaults.first().and_then(|attr| match attr.parse_args::<Expr>() {
-        Ok(value) => Some(value),
+        Ok(value) => {
+            if let Some(span) = find_word("self", value.to_token_stream()) {
+                let text =
+                    "a default does not see the service: leave `self` out, or take an `Option` and decide in the body";
+                diag.at(span, text);
+            }
+            Some(Box::new(value))
+        }
         Err(_) => {
             diag.on(attr, "`#[default]` takes one value: `#[default(20)]`");
             None
@@ -145,8 +152,8 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
             }
             match ungrouped(&reference.elem) {
                 Type::Path(path) if path.path.is_ident("str") => Pass::Text,
-                Type::Slice(slice) => Pass::Slice((*slice.elem).clone()),
-                other => Pass::Reference(other.clone()),
+                Type::Slice(slice) => Pass::Slice(slice.elem.clone()),
+                other => Pass::Reference(Box::new(other.clone())),
             }
         }
         _ => Pass::Value,

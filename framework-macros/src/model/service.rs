@@ -1,14 +1,14 @@
 //! A `#[service]` block.
 
 use proc_macro2::Span;
-use syn::{FnArg, Ident, Path, Type, spanned::Spanned};
+use syn::{Attribute, FnArg, Ident, Path, Type, spanned::Spanned};
 
 use super::{MethodModel, Role, output::ungrouped};
 use crate::{
     args::ServiceArgs,
     check,
     diag::Diag,
-    syntax::{ImplBlock, doc_text, is_ours, take_ours},
+    syntax::{ImplBlock, cfgs, doc_text, is_ours, take_ours},
 };
 
 pub(crate) struct ServiceModel {
@@ -17,6 +17,8 @@ pub(crate) struct ServiceModel {
     pub(crate) ident: Ident,
     pub(crate) self_ty: Type,
     pub(crate) doc: String,
+    /// Of the whole block.
+    pub(crate) cfgs: Vec<Attribute>,
     /// The methods that are right.
     pub(crate) methods: Vec<MethodModel>,
 }
@@ -47,7 +49,14 @@ impl ServiceModel {
             diag.at(block.head.self_ty.span(), text);
         }
         let self_ty = ungrouped(&block.head.self_ty).clone();
-        Some(Self { args, ident: ident?, self_ty, doc: doc_text(&block.head.attrs), methods })
+        Some(Self {
+            args,
+            ident: ident?,
+            self_ty,
+            doc: doc_text(&block.head.attrs),
+            cfgs: cfgs(&block.head.attrs),
+            methods,
+        })
     }
 
     /// Whether the contract's trait is served as it is, with no method here.

@@ -12,7 +12,7 @@ use super::{
     local::Local,
     replies::Waiting,
     request::{Failure, Request},
-    route::WirePath,
+    route::{Route, WirePath},
     rpc::Target,
 };
 use crate::{
@@ -92,16 +92,18 @@ where
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let (client, method, timeout) = (self.client.clone(), self.method.clone(), self.effective_timeout());
-        let started = Started { client, method, timeout };
-        let state = match self.prepare().map_err(|failure| started.fail(failure))? {
-            Prepared::Remote(request, path) => {
-                let waiting = request.send(path).await.map_err(|failure| started.fail(failure))?;
-                State::Remote { request, path, waiting }
+        let timeout = self.effective_timeout();
+        let state = match self.prepare()? {
+            Prepared::Remote { request, path, now } => match request.send(path, now).await {
+                Ok(waiting) => State::Remote { request, path, waiting },
+                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+            },
+            Prepared::Local(call) => {
+                let (service, method, format) = (call.local.service, call.method.clone(), call.format.clone());
+                State::Local { service, method, format, task: crate::spawn(call.run()) }
             }
-            Prepared::Local(call) => State::Local { format: call.format.clone(), task: crate::spawn(call.run()) },
         };
-        Ok(PendingReply { started, state, answer: PhantomData })
+        Ok(PendingReply { timeout, state, answer: PhantomData })
     }
 
     fn effective_timeout(&self) -> Duration {
@@ -111,15 +113,16 @@ where
         })
     }
 
-    fn prepare(self) -> Result<Prepared, Failure> {
+    fn prepare(self) -> Result<Prepared, CallError<E>> {
         let now = Instant::now();
         let timeout = self.effective_timeout();
-        let body = self.body.map_err(|error| Failure::Encode(error.0))?;
+        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
+        let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         let context = WorkerContext::current();
         let own = now + timeout;
         let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
         if deadline <= now {
-            return Err(Failure::TimedOut { sent: false });
+            return Err(origin.fail(Failure::TimedOut { sent: false }));
         }
         Ok(match self.client.target {
             Target::Remote { rpc, route } => {
@@ -134,7 +137,7 @@ where
                     deadline,
                     context,
                 };
-                Prepared::Remote(request, path)
+                Prepared::Remote { request, path, now }
             }
             Target::Local(local) => Prepared::Local(LocalCall {
                 local,
@@ -158,18 +161,19 @@ where
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
+        // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            let started =
-                Started { client: self.client.clone(), method: self.method.clone(), timeout: self.effective_timeout() };
-            let answered = match self.prepare() {
-                Ok(Prepared::Remote(request, path)) => match request.send(path).await {
-                    Ok(waiting) => request.answer(waiting, path).await,
-                    Err(failure) => Err(failure),
-                },
-                Ok(Prepared::Local(call)) => call.answer().await,
-                Err(failure) => Err(failure),
+            let timeout = self.effective_timeout();
+            let (request, path, now) = match self.prepare()? {
+                Prepared::Remote { request, path, now } => (request, path, now),
+                Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
             };
-            started.finish(answered)
+            let mut waiting = match request.send(path, now).await {
+                Ok(waiting) => waiting,
+                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+            };
+            let answered = request.answer(&mut waiting, path).await;
+            Origin::of(&request, timeout).finish(answered)
         })
     }
 }
@@ -187,14 +191,14 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A request that is on its way; await it for the reply.
 #[must_use = "await it for the reply"]
 pub struct PendingReply<T, E> {
-    started: Started,
+    timeout: Duration,
     state: State,
     answer: PhantomData<fn() -> (T, E)>,
 }
 
 enum State {
     Remote { request: Request, path: WirePath, waiting: Waiting },
-    Local { format: Format, task: JoinHandle<Option<Bytes>> },
+    Local { service: &'static str, method: Name, format: Format, task: JoinHandle<Option<Bytes>> },
 }
 
 impl<T, E> IntoFuture for PendingReply<T, E>
@@ -207,59 +211,70 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let answered = match self.state {
-                State::Remote { request, path, waiting } => request.answer(waiting, path).await,
-                State::Local { format, task } => match task.await {
-                    Ok(Some(body)) => Ok((format, body)),
-                    _ => Err(Failure::TimedOut { sent: true }),
-                },
-            };
-            self.started.finish(answered)
+            let timeout = self.timeout;
+            match self.state {
+                State::Remote { request, path, mut waiting } => {
+                    let answered = request.answer(&mut waiting, path).await;
+                    Origin::of(&request, timeout).finish(answered)
+                }
+                State::Local { service, method, format, task } => {
+                    let body = task.await.ok().flatten();
+                    let answered = body.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
+                    Origin { service, method: &method, timeout, route: None }.finish(answered)
+                }
+            }
         })
     }
 }
 
 impl<T, E> fmt::Debug for PendingReply<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingReply").field("service", &self.started.client.service).finish_non_exhaustive()
+        let service = match &self.state {
+            State::Remote { request, .. } => &*request.route.service,
+            State::Local { service, .. } => service,
+        };
+        f.debug_struct("PendingReply").field("service", &service).finish_non_exhaustive()
     }
 }
 
 enum Prepared {
-    Remote(Request, WirePath),
+    Remote { request: Request, path: WirePath, now: Instant },
     Local(LocalCall),
 }
 
 /// What the texts of a call's errors need.
-struct Started {
-    client: ServiceClient,
-    method: Name,
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    service: &'a str,
+    method: &'a str,
     timeout: Duration,
+    route: Option<&'a Route>,
 }
 
-impl Started {
+impl<'a> Origin<'a> {
+    fn of(request: &'a Request, timeout: Duration) -> Self {
+        Self { service: &request.route.service, method: &request.method, timeout, route: Some(&request.route) }
+    }
+
     fn finish<T: DeserializeOwned, E: ServiceError>(
-        &self,
+        self,
         answered: Result<(Format, Bytes), Failure>,
     ) -> Result<T, CallError<E>> {
         let (format, body) = answered.map_err(|failure| self.fail(failure))?;
         match decode_reply::<T>(&format, &body) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(fault)) => Err(CallError::from_fault(fault, &self.client.service, &self.method)),
+            Ok(Err(fault)) => Err(CallError::from_fault(fault, self.service, self.method)),
             Err(error) => Err(CallError::BadReply(error.to_string())),
         }
     }
 
     #[cold]
-    fn fail<E>(&self, failure: Failure) -> CallError<E> {
-        let service = self.client.service.to_string();
+    fn fail<E>(self, failure: Failure) -> CallError<E> {
+        let service = self.service.to_owned();
         match failure {
             Failure::TimedOut { sent } => {
-                let no_instance = match &self.client.target {
-                    Target::Remote { route, .. } => route.no_instance(),
-                    Target::Local(_) => false,
-                };
-                let method = self.method.to_string();
+                let no_instance = self.route.is_some_and(Route::no_instance);
+                let method = self.method.to_owned();
                 CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
             }
             Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
@@ -294,8 +309,9 @@ impl LocalCall {
         self.local.call(self.method, self.format, self.body, properties, self.deadline).await
     }
 
-    async fn answer(self) -> Result<(Format, Bytes), Failure> {
-        let format = self.format.clone();
-        self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true })
+    async fn answer<T: DeserializeOwned, E: ServiceError>(self, timeout: Duration) -> Result<T, CallError<E>> {
+        let (service, method, format) = (self.local.service, self.method.clone(), self.format.clone());
+        let answered = self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
+        Origin { service, method: &method, timeout, route: None }.finish(answered)
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
@@ -20,13 +21,19 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// How a wait for a reply ended.
 pub(super) enum Verdict {
-    Reply(Message),
+    Reply(Answered),
     /// No queue took the request.
     Returned,
     /// The reply queue is gone.
     Lost,
     /// The deadline.
     TimedOut,
+}
+
+/// What a caller needs of a reply.
+pub(super) struct Answered {
+    pub(super) content_type: Option<Name>,
+    pub(super) body: Bytes,
 }
 
 /// The table of waiting calls. A correlation id is the place in the table and 96 random bits, so that a reply finds its
@@ -179,7 +186,10 @@ impl ReplySink for Replies {
         let waiter = reply.properties.correlation_id.as_deref().and_then(|id| self.take(id));
         match waiter {
             // A caller that went away meanwhile is no error.
-            Some(waiter) => drop(waiter.verdict.send(Verdict::Reply(reply))),
+            Some(waiter) => {
+                let Message { properties, body, .. } = reply;
+                drop(waiter.verdict.send(Verdict::Reply(Answered { content_type: properties.content_type, body })));
+            }
             None => tracing::debug!("dropped a reply that nobody waits for: it came late, or twice"),
         }
     }

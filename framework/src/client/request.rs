@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use super::{
     directory::suggest,
-    replies::{Verdict, Waiting},
+    replies::{Answered, Verdict, Waiting},
     route::{Route, WirePath},
     rpc::RpcClient,
 };
 use crate::{
     codec::Format,
-    context::WorkerContext,
+    context::{Slot, WorkerContext},
     protocol::{Message, Name, Properties, Value, context_data, names},
-    transport::ConnectionState,
+    transport::{ConnectionState, Publishing},
 };
 
 /// Everything that a request is sent from, as often as it takes.
@@ -44,17 +44,17 @@ pub(super) enum Failure {
 
 impl Request {
     /// Registers the call and publishes the request. Returns when it is written, or when there is a verdict before that.
-    pub(super) async fn send(&self, path: WirePath) -> Result<Waiting, Failure> {
-        let now = Instant::now();
+    pub(super) async fn send(&self, path: WirePath, now: Instant) -> Result<Waiting, Failure> {
         if self.deadline <= now {
             return Err(Failure::TimedOut { sent: false });
         }
         let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route);
         let message = self.message(path, &waiting.correlation_id, now)?;
-        let publish = async {
-            match self.rpc.opened() {
-                Some(requester) => requester.request(message).await,
-                None => self.rpc.requester().await?.request(message).await,
+        let publish = match self.rpc.opened() {
+            Some(requester) => requester.request(message),
+            None => {
+                let rpc = self.rpc.clone();
+                Publishing::Writing(Box::pin(async move { rpc.requester().await?.request(message).await }))
             }
         };
         tokio::select! {
@@ -76,14 +76,16 @@ impl Request {
     }
 
     /// Waits for the reply. Inside a worker its slot is given back meanwhile.
-    pub(super) async fn answer(&self, waiting: Waiting, path: WirePath) -> Result<(Format, Bytes), Failure> {
-        match self.context.as_ref().and_then(WorkerContext::slot) {
-            Some(slot) => slot.parked(self.follow(waiting, path)).await,
-            None => self.follow(waiting, path).await,
+    pub(super) async fn answer(&self, waiting: &mut Waiting, path: WirePath) -> Result<(Format, Bytes), Failure> {
+        let parked = self.context.as_ref().and_then(WorkerContext::slot).map(Slot::park);
+        let answered = self.follow(waiting, path).await;
+        if let Some(parked) = parked {
+            parked.resume().await;
         }
+        answered
     }
 
-    async fn follow(&self, mut waiting: Waiting, mut path: WirePath) -> Result<(Format, Bytes), Failure> {
+    async fn follow(&self, waiting: &mut Waiting, mut path: WirePath) -> Result<(Format, Bytes), Failure> {
         loop {
             let verdict = match waiting.early.take() {
                 Some(verdict) => verdict,
@@ -95,9 +97,11 @@ impl Request {
                 (Verdict::Lost, _) => return Err(Failure::Lost),
                 (Verdict::Returned, WirePath::Short) => {
                     // No kinoko instance: a Python service, or none at all.
-                    self.route.prefer_nameko(Instant::now());
+                    let now = Instant::now();
+                    self.route.prefer_nameko(now);
                     path = WirePath::Nameko;
-                    waiting = self.send(path).await?;
+                    // Rare, so it takes no room in the future of every call.
+                    *waiting = Box::pin(self.send(path, now)).await?;
                 }
                 (Verdict::Returned, WirePath::Nameko) => {
                     self.route.forget();
@@ -107,8 +111,8 @@ impl Request {
         }
     }
 
-    fn read(&self, reply: Message) -> Result<(Format, Bytes), Failure> {
-        let content_type = reply.properties.content_type.as_deref().unwrap_or("application/json");
+    fn read(&self, reply: Answered) -> Result<(Format, Bytes), Failure> {
+        let content_type = reply.content_type.as_deref().unwrap_or("application/json");
         match self.rpc.codecs.by_content_type(content_type) {
             Some(format) => Ok((format, reply.body)),
             None => Err(Failure::BadReply(format!(

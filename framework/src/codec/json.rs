@@ -1,12 +1,10 @@
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeSeed};
 
-use super::{DecodeError, EncodeError};
+use super::{DecodeError, EncodeError, buffer};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
-    let mut buffer = BytesMut::with_capacity(256).writer();
-    serde_json::to_writer(&mut buffer, value).map_err(|error| EncodeError(error.to_string()))?;
-    Ok(buffer.into_inner().freeze())
+    buffer::write(|buffer| serde_json::to_writer(buffer, value)).map_err(|error| EncodeError(error.to_string()))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(body: &'de [u8], seed: S) -> Result<S::Value, DecodeError> {

@@ -3,6 +3,7 @@
 //! MessagePack and JSON are built in and called statically; a [`Codec`] that an application registers goes through
 //! `erased_serde`, which costs about four times as much.
 
+mod buffer;
 mod custom;
 mod json;
 mod msgpack;

@@ -1,18 +1,17 @@
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use rmp_serde::decode::Error;
 use serde::{Deserialize, Serialize, de::DeserializeSeed, de::IgnoredAny};
 
-use super::{DecodeError, EncodeError};
+use super::{DecodeError, EncodeError, buffer};
 
 /// As deep as `serde_json` goes, so that what one codec takes the other takes too.
 const MAX_DEPTH: usize = 128;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
-    let mut buffer = BytesMut::with_capacity(256).writer();
-    value
-        .serialize(&mut rmp_serde::Serializer::new(&mut buffer).with_struct_map().with_human_readable())
-        .map_err(|error| EncodeError(error.to_string()))?;
-    Ok(buffer.into_inner().freeze())
+    buffer::write(|buffer| {
+        value.serialize(&mut rmp_serde::Serializer::new(buffer).with_struct_map().with_human_readable())
+    })
+    .map_err(|error| EncodeError(error.to_string()))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(body: &'de [u8], seed: S) -> Result<S::Value, DecodeError> {

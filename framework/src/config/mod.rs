@@ -35,7 +35,7 @@ use crate::{Error, ErrorKind, Result, dependency::parse_duration, protocol::Valu
 /// let settings = kinoko::Settings::from_yaml("orders:\n  max_lines: 7")?;
 /// assert_eq!(settings.get::<usize>("orders.max_lines")?, Some(7));
 /// assert_eq!(settings.get::<usize>("orders.min_lines")?, None);
-/// # kinoko::Result::Ok(())
+/// # Ok::<(), kinoko::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Settings {

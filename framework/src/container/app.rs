@@ -1,6 +1,6 @@
 //! A program of services: which ones, with what settings; and running them until a signal comes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use super::{
     Registration, RunningApp,
@@ -123,6 +123,14 @@ impl App {
     ///
     /// Dropped early, it leaves nothing running but dependencies that were started and not stopped.
     pub async fn start(self) -> Result<RunningApp> {
+        match self.start_unless(std::future::pending()).await? {
+            Some(app) => Ok(app),
+            None => unreachable!("nothing calls it off"),
+        }
+    }
+
+    /// Starts, or stops what was started already when `called_off` ends first: the broker may take its time to come.
+    async fn start_unless(self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
         let services = self.selected()?;
         let settings = Arc::new(self.settings.unwrap_or_default());
         let client_settings = ClientSettings::read(&settings)?;
@@ -143,8 +151,13 @@ impl App {
         }
         let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
-        match bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport).await {
-            Ok(()) => Ok(app),
+        let brought_up = tokio::select! {
+            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport) => result.map(|()| true),
+            () = called_off => Ok(false),
+        };
+        match brought_up {
+            Ok(true) => Ok(Some(app)),
+            Ok(false) => app.stop().await.map(|()| None),
             Err(error) => {
                 app.stop().await.ok();
                 Err(error)
@@ -166,14 +179,11 @@ impl App {
         };
         crate::log::install(&settings)?;
         let mut signals = Signals::listen()?;
-        let app = tokio::select! {
-            app = self.settings(settings).start() => app?,
-            // Waiting for the broker, for example.
-            signal = signals.next() => {
-                tracing::info!(signal = signal.name(), "stopped before the services had started");
-                return Ok(());
-            }
+        let called_off = async {
+            let signal = signals.next().await;
+            tracing::info!(signal = signal.name(), "stopping before the services have started");
         };
+        let Some(app) = self.settings(settings).start_unless(called_off).await? else { return Ok(()) };
         let signal = signals.next().await;
         tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
         tokio::select! {
@@ -240,6 +250,9 @@ async fn bring_up(
     for container in &app.containers {
         container.start_taking(transport).await?;
         tracing::info!(service = container.name(), broker = transport.address(), "service started");
+    }
+    if transport.address().starts_with("memory://") {
+        tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");
     }
     Ok(())
 }

@@ -79,8 +79,9 @@ impl Container {
     /// Takes nothing more, hands back what has not started, and waits for what runs, up to `grace`.
     /// Returns how many workers had to be dropped.
     pub(super) async fn drain(&self, grace: Duration) -> usize {
-        self.limits.stop();
+        // In this order: what is handed back while the consumers still run would come straight back.
         self.rpc.stop_taking().await;
+        self.limits.stop();
         if tokio::time::timeout(grace, self.tasks.join()).await.is_ok() {
             return 0;
         }

@@ -14,8 +14,10 @@ pub struct Registration {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) package: &'static str,
     pub(crate) module: &'static str,
-    pub(crate) setup: fn(SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>>,
+    pub(crate) setup: SetUp,
 }
+
+type SetUp = fn(SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>>;
 
 impl Registration {
     /// The registration of a service type.

@@ -8,7 +8,8 @@ use crate::{
 
 /// A value of the context data that callers pass along, injected by its type.
 ///
-/// `#[inject] language: Language` refuses a call without it; `#[inject] language: Option<Language>` takes what comes.
+/// `#[inject] tenant: Option<Tenant>` takes what comes; `#[inject] Context(tenant): Context<Tenant>` refuses a call without it.
+/// The built-in ones need no wrapper: `#[inject] language: Language`.
 ///
 /// # Examples
 ///
@@ -36,6 +37,11 @@ use crate::{
 ///     fn owner(&self, #[inject] tenant: Option<Tenant>) -> Option<String> {
 ///         tenant.map(|tenant| tenant.0)
 ///     }
+///
+///     #[rpc]
+///     fn delete(&self, #[inject] Context(tenant): Context<Tenant>) -> String {
+///         format!("all reports of {} are gone", tenant.0)
+///     }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
@@ -43,6 +49,7 @@ use crate::{
 /// let reports = app.client::<ReportsClient>();
 /// assert_eq!(reports.owner().context("tenant", "acme").await?.as_deref(), Some("acme"));
 /// assert_eq!(reports.owner().await?, None);
+/// assert!(reports.delete().await.is_err());
 /// # app.stop().await }
 /// ```
 pub trait ContextValue: Sized + Send {
@@ -53,20 +60,39 @@ pub trait ContextValue: Sized + Send {
     fn from_value(value: &Value) -> Option<Self>;
 }
 
-impl<S: Sync, T: ContextValue> FromWorker<S> for T {
+/// A value of the context data that must be there: a call without it is refused.
+///
+/// The wrapper is what lets the compiler say of another type that the *service* lacks a field: a blanket implementation over all
+/// [`ContextValue`]s would make it say that the type cannot be injected at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context<T>(pub T);
+
+impl<S: Sync, T: ContextValue> FromWorker<S> for Context<T> {
     fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
-        ready(
-            cx.get(T::KEY)
-                .and_then(T::from_value)
-                .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY))),
-        )
+        ready(required(cx).map(Self))
     }
+}
+
+fn required<T: ContextValue>(cx: &WorkerContext) -> Result<T, Fault> {
+    cx.get(T::KEY)
+        .and_then(T::from_value)
+        .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY)))
 }
 
 impl<S: Sync, T: ContextValue> FromWorker<S> for Option<T> {
     fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
         ready(Ok(cx.get(T::KEY).and_then(T::from_value)))
     }
+}
+
+macro_rules! injected {
+    ($name:ident) => {
+        impl<S: Sync> FromWorker<S> for $name {
+            fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
+                ready(required(cx))
+            }
+        }
+    };
 }
 
 macro_rules! text_value {
@@ -85,6 +111,8 @@ macro_rules! text_value {
                 }
             }
         }
+
+        injected!($name);
     };
 }
 
@@ -108,6 +136,8 @@ impl ContextValue for AuthToken {
         value.as_str().map(|token| Self(token.to_owned()))
     }
 }
+
+injected!(AuthToken);
 
 impl std::fmt::Debug for AuthToken {
     /// Never the token: it would reach a log.

@@ -14,7 +14,7 @@ use std::future::{Future, ready};
 pub(crate) use self::setup::{ContainerScope, ProcessScope};
 pub use self::{
     config::{Config, ConfigOptions},
-    context_value::{AuthToken, ContextValue, Language, UserId},
+    context_value::{AuthToken, Context, ContextValue, Language, UserId},
     duration::parse_duration,
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
@@ -147,25 +147,6 @@ pub trait Dependencies: Sized + Send + Sync + 'static {
 
     /// [`Dependency::worker_teardown`] of each field, in reverse order; all run, the first error is told.
     fn worker_teardown(&self, cx: &WorkerContext) -> impl Future<Output = Result<()>> + Send;
-}
-
-/// A fake in a test has nothing to provide.
-impl Dependencies for () {
-    async fn setup(_: &SetupContext) -> Result<Self> {
-        Ok(())
-    }
-
-    async fn worker_setup(&self, _: &WorkerContext) -> Result<()> {
-        Ok(())
-    }
-
-    async fn worker_result(&self, _: &WorkerContext, _: WorkerOutcome<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    async fn worker_teardown(&self, _: &WorkerContext) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// A service that has a field of this type. `#[derive(Dependencies)]` implements it for each type once.

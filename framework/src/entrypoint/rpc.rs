@@ -16,8 +16,10 @@ use crate::{
     protocol::{Fault, Message, Properties, context_data, encode_reply, names},
     service::{DynService, MethodInfo, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
-    transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
-    worker::{Limits, Workers, take},
+    transport::{
+        Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Publishing, Queue, Topology, Transport,
+    },
+    worker::{Limits, Workers, log, take},
 };
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
@@ -27,8 +29,11 @@ const SHORT_QUEUE_EXPIRES: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct RpcEntrypoint {
     shared: Arc<Shared>,
     nameko_wire: bool,
-    consumers: Mutex<Vec<(Arc<dyn Consumer>, Arc<Workers>)>>,
+    consumers: Mutex<Vec<RunningConsumer>>,
 }
+
+/// A consumer of one request queue, and the workers that its deliveries fired.
+type RunningConsumer = (Arc<dyn Consumer>, Arc<Workers>);
 
 struct Shared {
     service: Arc<dyn DynService>,
@@ -103,7 +108,7 @@ impl RpcEntrypoint {
         Ok(())
     }
 
-    fn consumers(&self) -> MutexGuard<'_, Vec<(Arc<dyn Consumer>, Arc<Workers>)>> {
+    fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -155,14 +160,14 @@ impl Shared {
         let content_type = properties.content_type.as_deref().unwrap_or_default();
         let Some(format) = self.codecs.by_content_type(content_type) else {
             let text = format!("no codec for content type `{content_type}`");
-            return answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text)).await;
+            return written(answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text))).await;
         };
         let name = match (&properties.kind, way) {
             (Some(kind), Way::Short) => &**kind,
             _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
         };
         let Some(method) = self.methods.get(name) else {
-            return answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name)).await;
+            return written(answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name))).await;
         };
 
         let context = WorkerContext::new(WorkerOrigin {
@@ -174,10 +179,17 @@ impl Shared {
             message: message.clone(),
         });
         let _running = workers.enter(context.clone());
-        let _method_slot = match self.take_slots(method, &context).await {
-            Ok(method_slot) => method_slot,
-            Err(reason) => return self.settle(Outcome::Cancelled(reason), &context, &format, answer, delivery).await,
+        let _method_slot = match self.free_slots(method, &context) {
+            Some(method_slot) => method_slot,
+            None => match Box::pin(self.take_slots(method, &context)).await {
+                Ok(method_slot) => method_slot,
+                Err(reason) => {
+                    let outcome = Outcome::Cancelled(reason);
+                    return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+                }
+            },
         };
+        log::arguments(method.info, &format, &message.body);
         let call = WorkerCall {
             index: method.info.index,
             body: message.body.clone(),
@@ -185,11 +197,30 @@ impl Shared {
             context: context.clone(),
         };
         let worker = context.clone().scope(self.service.clone().dispatch(call));
-        let outcome = match span(&context) {
+        let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
             None => worker.await,
         };
-        self.settle(outcome, &context, &format, answer, delivery).await;
+        // The method is over: whoever waits for its slot need not wait for the socket as well.
+        if let Some(slot) = context.slot() {
+            slot.release();
+        }
+        written(self.settle(outcome, &context, &format, answer, delivery)).await;
+    }
+
+    /// The slots, where they are free: nearly always, and then no room is needed for the wait.
+    fn free_slots<'a>(&self, method: &'a Method, context: &WorkerContext) -> Option<Option<MethodSlot<'a>>> {
+        let method_slot = match &method.slots {
+            Some(slots) => {
+                slots.try_acquire().ok()?.forget();
+                Some(MethodSlot(slots))
+            }
+            None => None,
+        };
+        self.limits.take_free().then(|| {
+            context.slot().expect("the container's workers have slots").taken();
+            method_slot
+        })
     }
 
     /// Waits for a place among the method's workers, then among the container's; a call can outlive its deadline or its
@@ -215,18 +246,19 @@ impl Shared {
         context.until_cancelled(taking).await?.ok_or(Cancelled::Stopping)
     }
 
-    async fn settle(
+    /// Answers, and ends the delivery.
+    fn settle(
         &self,
         outcome: Outcome,
         context: &WorkerContext,
         format: &Format,
         answer: Answer<'_>,
         delivery: Delivery,
-    ) {
+    ) -> Publishing {
         match outcome {
             Outcome::Reply(body) => {
                 tracing::debug!(service = context.service(), method = context.entrypoint(), "call answered");
-                answer.send(delivery, format, body).await;
+                answer.send(delivery, format, body)
             }
             Outcome::Fault { fault, expected } => {
                 let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
@@ -235,7 +267,7 @@ impl Shared {
                 } else {
                     tracing::error!(service, method, call_id, fault = %fault, "call failed");
                 }
-                answer.fault(delivery, format, &fault).await;
+                answer.fault(delivery, format, &fault)
             }
             Outcome::Cancelled(reason) => {
                 let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
@@ -245,19 +277,10 @@ impl Shared {
                     Cancelled::DeadlinePassed => delivery.ack(),
                     Cancelled::ConnectionLost | Cancelled::Stopping => delivery.requeue(),
                 }
+                Publishing::done(Ok(()))
             }
         }
     }
-}
-
-/// The span of one worker, where anybody listens: the user's own log lines inside it carry the call id.
-fn span(context: &WorkerContext) -> Option<tracing::Span> {
-    tracing::enabled!(target: "kinoko::worker", tracing::Level::INFO).then(|| {
-        tracing::info_span!(
-            target: "kinoko::worker", "worker",
-            service = context.service(), method = context.entrypoint(), call_id = context.call_id()
-        )
-    })
 }
 
 /// Gives a method's own slot back.
@@ -287,21 +310,25 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    async fn fault(self, delivery: Delivery, format: &Format, fault: &Fault) {
+    fn fault(self, delivery: Delivery, format: &Format, fault: &Fault) -> Publishing {
         match encode_reply::<()>(format, Err(fault)) {
-            Ok(body) => self.send(delivery, format, body).await,
+            Ok(body) => self.send(delivery, format, body),
             Err(error) => {
                 tracing::error!(%error, %fault, "a fault could not be encoded");
                 delivery.ack();
+                Publishing::done(Ok(()))
             }
         }
     }
 
-    async fn send(self, delivery: Delivery, format: &Format, body: bytes::Bytes) {
+    fn send(self, delivery: Delivery, format: &Format, body: bytes::Bytes) -> Publishing {
         // Nobody to tell: the work was done all the same.
         let request = &self.request.properties;
-        let Some(reply_to) = request.reply_to.clone() else { return delivery.ack() };
-        let reply = Message {
+        let Some(reply_to) = request.reply_to.clone() else {
+            delivery.ack();
+            return Publishing::done(Ok(()));
+        };
+        delivery.reply(Message {
             exchange: match self.way {
                 Way::Short => names::DEFAULT_EXCHANGE,
                 Way::Nameko => names::RPC_EXCHANGE,
@@ -314,9 +341,12 @@ impl Answer<'_> {
                 ..Properties::default()
             },
             body,
-        };
-        if let Err(error) = delivery.reply(reply).await {
-            tracing::warn!(error = error.chain(), "a reply could not be sent; its request goes to somebody else");
-        }
+        })
+    }
+}
+
+async fn written(reply: Publishing) {
+    if let Err(error) = reply.await {
+        tracing::warn!(error = error.chain(), "a reply could not be sent; its request goes to somebody else");
     }
 }

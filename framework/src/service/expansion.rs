@@ -160,13 +160,16 @@ pub trait Travels: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Travels for T {}
 
+/// The data of a fault.
+pub type Data<'a> = Option<&'a Map<String, Value>>;
+
 /// Both directions of one type: one value, so that a type that does not travel is told once.
 #[derive(Debug)]
 pub struct Travel<T> {
     /// To a JSON value, also where the message itself is MessagePack: only JSON has one form for each type.
     pub to_value: fn(&T) -> Value,
     /// From the data of a fault.
-    pub from_data: fn(Option<&Map<String, Value>>, &str) -> Option<T>,
+    pub from_data: fn(Data<'_>, &str) -> Option<T>,
 }
 
 /// See [`Travel`].

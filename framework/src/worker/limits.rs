@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::{context::Slots, transport::Consumer};
@@ -43,6 +43,11 @@ impl Limits {
 
     pub(crate) fn add_consumer(&self, consumer: Arc<dyn Consumer>) {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+    }
+
+    /// Takes a slot, if one is free.
+    pub(crate) fn take_free(&self) -> bool {
+        self.slots.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
     /// Takes a slot; `None` when the container stops first.

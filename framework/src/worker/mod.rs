@@ -1,10 +1,11 @@
 //! Workers: one execution of one method each. How one runs, how many may, and how they are ended.
 
 mod limits;
+pub(crate) mod log;
 mod run;
 mod running;
 
-pub use self::run::{answer, arguments, inject, refuse, run_service, run_worker, unexpected};
+pub use self::run::{answer, arguments, inject, refuse, run_worker, unexpected};
 pub(crate) use self::{
     limits::{Limits, take},
     running::Workers,

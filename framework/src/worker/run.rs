@@ -9,7 +9,7 @@ use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, FromWorker},
     protocol::{ArgError, Args, Fault, ServiceError, decode_args, encode_reply},
-    service::{Answer, Outcome, Service, WorkerCall},
+    service::{Answer, Outcome, WorkerCall},
 };
 
 /// Decodes a call's arguments, or says in the wire's words why they do not fit.
@@ -49,6 +49,8 @@ pub async fn run_worker<S: Dependencies>(
     body: impl Future<Output = Outcome>,
 ) -> Outcome {
     let cx = &call.context;
+    // Pinned first: moved into `work`, it would be kept twice more.
+    let body = pin!(body);
     let work = pin!(async {
         match service.worker_setup(cx).await {
             Ok(()) => body.await,
@@ -66,17 +68,6 @@ pub async fn run_worker<S: Dependencies>(
         Ok(Err(error)) => fail(outcome, error.to_fault()),
         Err(panic) => fail(outcome, Fault::panic(&*panic)),
     }
-}
-
-/// Runs one worker of a service.
-///
-/// The bound is `Service`, not `Dependencies`: a service that does not derive them is told once, where it implements `Service`.
-pub fn run_service<S: Service>(
-    service: &S,
-    call: &WorkerCall,
-    body: impl Future<Output = Outcome>,
-) -> impl Future<Output = Outcome> {
-    run_worker(service, call, body)
 }
 
 /// What a method's value becomes.
@@ -121,13 +112,13 @@ async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outc
     };
     let mut hooks = cx.take_hooks();
     let mut first_error = None;
-    let mut failed = None;
+    let mut failed: Option<Box<Fault>> = None;
     for hook in hooks.iter_mut().rev() {
         if let Err(error) = hook.result(outcome).await {
             // The hooks after a failed commit must not take the call for a success.
-            let fault = failed.insert(error.to_fault());
+            let fault = failed.insert(Box::new(error.to_fault()));
             first_error.get_or_insert(error);
-            outcome = WorkerOutcome::Failed(&*fault);
+            outcome = WorkerOutcome::Failed(fault);
         }
     }
     let result = service.worker_result(cx, outcome).await;

@@ -86,11 +86,12 @@ impl Client {
     }
 
     pub(crate) async fn load(self: Arc<Self>, run: Load, payload: Payload) -> Result<Done, Failed> {
+        let payload = Arc::new(payload);
         load::run(run, Clock::EveryCall, move || {
-            let (client, payload) = (self.clone(), payload.clone());
+            let (client, payload, sent) = (self.clone(), payload.clone(), (*payload).clone());
             async move {
-                let echoed = client.call(run.path, &payload).await?;
-                if echoed == payload { Ok(()) } else { Err("the echo differs".into()) }
+                let echoed = client.call(run.path, &sent).await?;
+                if echoed == *payload { Ok(()) } else { Err("the echo differs".into()) }
             }
         })
         .await

@@ -68,8 +68,25 @@ impl Workshop {
     }
 }
 
+#[derive(Dependencies)]
+struct Sometimes;
+
+#[service(name = "sometimes")]
+#[cfg(absent)]
+impl Sometimes {
+    #[rpc]
+    fn gone(&self, engine: NoSuchType) {}
+}
+
+#[contract(name = "sometimes")]
+#[cfg(absent)]
+trait Never {
+    fn gone(&self, engine: NoSuchType);
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> kinoko::Result<()> {
+    let _ = Sometimes;
     let methods = Parts::DESCRIPTOR.methods;
     let known: Vec<_> = methods.iter().map(|method| (method.index, method.name)).collect();
     assert_eq!(known, [(1, "first"), (3, "second")]);

@@ -36,6 +36,7 @@ impl Shop {
         (tag, limit)
     }
 
+    #[allow(clippy::too_many_arguments)]
     #[rpc]
     fn defaults(
         &self,
@@ -54,7 +55,7 @@ impl Shop {
     #[rpc(name = "login-now", sensitive(password), timeout = "1m 30s", max_workers = 2)]
     fn login(&self, mut user: String, r#type: u8, password: &str) -> String {
         user.push_str(password);
-        format!("{user}{type}", type = r#type)
+        format!("{user}{type}")
     }
 
     #[allow(dead_code)]

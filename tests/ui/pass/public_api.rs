@@ -1,5 +1,6 @@
 //! What a library that shares its contract exports is documented, and its lints are on.
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, clippy::all, clippy::pedantic)]
+#![allow(clippy::unused_async, clippy::unused_self, reason = "short methods")]
 #![deny(rust_2018_idioms, single_use_lifetimes, unused_qualifications, unused_lifetimes, let_underscore_drop)]
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,6 @@
 //! Every spelling of a return type is served and comes back.
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, clippy::all, clippy::pedantic)]
+#![allow(clippy::unused_async, clippy::unused_self, reason = "short methods")]
 
 use kinoko::prelude::*;
 
@@ -38,6 +39,11 @@ impl Stock {
         if fail { Err(StockError::NotFound("B-2".to_owned())) } else { Ok(vec![1, 2]) }
     }
 
+    #[rpc(expected(StockError))]
+    fn all_expected(&self) -> Result<u8, StockError> {
+        Ok(2)
+    }
+
     #[rpc]
     async fn internal(&self, fail: bool) -> kinoko::Result<u8> {
         if fail { Err(kinoko::Error::msg("disk full")) } else { Ok(1) }
@@ -66,6 +72,7 @@ async fn main() {
     assert!(matches!(stock.alias(true).await, Err(CallError::Service(StockError::NotFound(sku))) if sku == "B-2"));
     assert_eq!(stock.internal(false).await.unwrap(), 1);
     assert!(matches!(stock.internal(true).await, Err(CallError::Remote(fault)) if fault.value == "disk full"));
+    assert_eq!(stock.all_expected().await.unwrap(), 2);
     assert_eq!(stock.borrowed().await.unwrap(), "static");
     assert_eq!(stock.tuple().await.unwrap(), (1, None));
 }

@@ -1,24 +1,21 @@
 use std::{
+    io,
     net::Shutdown,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
 use lapin::{
-    AsyncTcpStream, Channel, Connection, ConnectionProperties, Event, options::BasicQosOptions, tcp::AMQPUriTcpExt,
-    types::ShortString,
+    AsyncTcpStream, Channel, Connection, ConnectionProperties, Event, options::BasicQosOptions, types::ShortString,
 };
 use socket2::{SockRef, Socket};
 use tokio::time;
 
 use super::{failure::ConnectFailure, uri::Address};
 
-/// For connecting and the handshake together: lapin waits for a silent peer for ever.
+/// For looking the host up, connecting and the handshake together: lapin waits for a silent peer for ever.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// For the TCP connection alone, which lapin's own thread waits for.
-const TCP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often a connection is asked for a sign of life. With [`PROBE_LIMIT`] a silent peer is noticed within 3 s; its heartbeats would take 12.
 const PROBE_EVERY: Duration = Duration::from_millis(750);
@@ -42,8 +39,20 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Connects, within limits. Also returns the connection's one stream of events.
+    /// Connects, within a limit. Also returns the connection's one stream of events.
     pub(super) async fn open(
+        address: &Address,
+        name: &str,
+        role: Role,
+        frame_max: Option<u32>,
+    ) -> Result<(Self, BoxStream<'static, Event>), ConnectFailure> {
+        let connecting = Self::connect(address, name, role, frame_max);
+        time::timeout(CONNECT_LIMIT, connecting)
+            .await
+            .unwrap_or_else(|_| Err(ConnectFailure::Unavailable(format!("no connection within {CONNECT_LIMIT:?}"))))
+    }
+
+    async fn connect(
         address: &Address,
         name: &str,
         role: Role,
@@ -51,8 +60,15 @@ impl Wire {
     ) -> Result<(Self, BoxStream<'static, Event>), ConnectFailure> {
         let runtime =
             lapin::runtime::default_runtime().map_err(|error| ConnectFailure::Unavailable(error.to_string()))?;
-        let socket = Hold::default();
-        let slot = socket.0.clone();
+        // Connected here: a wait on lapin's own thread could not be interrupted, and panics when this runtime ends meanwhile.
+        let addresses = tokio::net::lookup_host((&*address.host, address.port)).await?.collect::<Vec<_>>();
+        let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+        let socket = match &stream {
+            AsyncTcpStream::Plain(tcp) => Hold(Some(SockRef::from(tcp.get_ref()).try_clone()?)),
+            // Another crate may have turned on TLS in lapin.
+            #[allow(unreachable_patterns)]
+            _ => Hold(None),
+        };
         let suffix = match role {
             Role::Publishing => "publishing",
             Role::Consuming => "consuming",
@@ -61,34 +77,21 @@ impl Wire {
             .with_connection_name(format!("{name} ({suffix})").into())
             .with_client_property("product".into(), "kinoko".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        // lapin's own thread runs this closure, and stays there as long as it takes: so the limit must be within.
+        let stream = Mutex::new(Some(stream));
         let connecting = Connection::connector(
             address.to_lapin(frame_max),
             runtime,
-            async move |uri, runtime| {
-                let stream = time::timeout(TCP_LIMIT, uri.connect_async(&runtime))
-                    .await
-                    .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?;
-                if let AsyncTcpStream::Plain(tcp) = &stream {
-                    let duplicate = SockRef::from(tcp.get_ref()).try_clone()?;
-                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(duplicate);
-                }
-                Ok(stream)
+            async move |_, _| {
+                let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
             },
             properties,
         );
-        let handshake = async {
-            let connection = connecting.await?;
-            let events = connection.events_listener().boxed();
-            let probe = connection.create_channel().await?;
-            Ok::<_, lapin::Error>((connection, events, probe))
-        };
-        let outcome = time::timeout(CONNECT_LIMIT, handshake).await;
-        match outcome {
-            Ok(Ok((connection, events, probe))) => Ok((Self { role, connection, socket, probe }, events)),
-            Ok(Err(error)) => Err(ConnectFailure::from_lapin(&error, address)),
-            Err(_) => Err(ConnectFailure::Unavailable(format!("no answer to the handshake within {CONNECT_LIMIT:?}"))),
-        }
+        let refused = |error| ConnectFailure::from_lapin(&error, address);
+        let connection = connecting.await.map_err(refused)?;
+        let events = connection.events_listener().boxed();
+        let probe = connection.create_channel().await.map_err(refused)?;
+        Ok((Self { role, connection, socket, probe }, events))
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -149,12 +152,11 @@ impl Wire {
 
 /// A second handle of a connection's socket, which shuts it down with its own drop:
 /// lapin's thread would go on waiting for a peer that nobody waits for any more.
-#[derive(Default)]
-struct Hold(Arc<Mutex<Option<Socket>>>);
+struct Hold(Option<Socket>);
 
 impl Hold {
     fn shut_down(&self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(socket) = &self.0 {
             // It fails where the peer was first.
             let _ = socket.shutdown(Shutdown::Both);
         }

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     pin::pin,
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::{
     Channel,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
@@ -26,7 +27,7 @@ use tracing::{debug, warn};
 
 use super::{
     convert::{incoming, short},
-    failure::{ACCESS_REFUSED, Failure, NOT_FOUND},
+    failure::Failure,
     link::Link,
     ready::Ready,
     settle::ChannelSettler,
@@ -128,7 +129,8 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
         };
         let began = Instant::now();
         let mut running = Running::default();
-        let end = running.serve(&entry, &mut ready, &shared, &link).await;
+        let serving = AssertUnwindSafe(running.serve(&entry, &mut ready, &shared, &link)).catch_unwind();
+        let end = serving.await.unwrap_or_else(|_| End::Fault(Failure::Panicked));
         let started = running.started;
         drop(running);
         if link.is_over() || began.elapsed() > STABLE_AFTER {
@@ -146,7 +148,7 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
                 if started {
                     entry.sink.lost();
                     warn!(queue = &*entry.queue, %failure, "the broker ended a consumer, starting it again");
-                } else if ready.is_waiting() && is_final(&failure) {
+                } else if ready.is_waiting() && failure.is_final() {
                     return ready.tell(Err(failure.into()));
                 } else {
                     debug!(queue = &*entry.queue, %failure, "could not start a consumer, trying again");
@@ -167,11 +169,6 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
             debug!(queue = &*entry.queue, %failure, "could not declare a consumer's queue again");
         }
     }
-}
-
-/// Whether asking again cannot help the one who asked first: an unknown queue, a missing permission.
-fn is_final(failure: &Failure) -> bool {
-    matches!(failure, Failure::Invalid(_)) || matches!(failure.code(), Some(NOT_FOUND | ACCESS_REFUSED))
 }
 
 /// One incarnation: a channel, and on it one lapin consumer for each share of the prefetch.
@@ -202,7 +199,7 @@ impl Running {
         loop {
             let push = |delivery: lapin::message::Delivery| {
                 let tag = delivery.delivery_tag;
-                let (message, redelivered) = incoming(delivery);
+                let (message, redelivered) = incoming(delivery, &entry.queue);
                 entry.sink.deliver(Delivery::new(message, redelivered, tag, settler.clone()));
             };
             let batch = tokio::select! {

@@ -107,8 +107,8 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
     })
 }
 
-/// Converts a delivery. Takes the body without copying it.
-pub(super) fn incoming(delivery: Delivery) -> (Message, bool) {
+/// Converts a delivery. Takes the body without copying it; `queue` is the name that the routing key most often repeats.
+pub(super) fn incoming(delivery: Delivery, queue: &Name) -> (Message, bool) {
     let properties = &delivery.properties;
     let headers = match properties.headers() {
         Some(table) if !table.inner().is_empty() => headers(table),
@@ -129,7 +129,11 @@ pub(super) fn incoming(delivery: Delivery) -> (Message, bool) {
     };
     let message = Message {
         exchange: name(&delivery.exchange),
-        routing_key: name(&delivery.routing_key),
+        routing_key: if delivery.routing_key.as_str() == &**queue {
+            queue.clone()
+        } else {
+            name(&delivery.routing_key)
+        },
         properties,
         body: Bytes::from(delivery.data),
     };

@@ -22,6 +22,8 @@ pub(super) enum Failure {
     Broker { what: &'static str, error: lapin::Error },
     /// The broker ended a consumer: its queue was deleted, or its leader moved.
     Ended,
+    /// A sink did, on the transport's thread. The panic hook has told where.
+    Panicked,
     /// What was asked for cannot be sent at all.
     Invalid(Error),
 }
@@ -29,6 +31,20 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn is_lost(&self) -> bool {
         matches!(self, Self::Lost)
+    }
+
+    /// Whether asking again cannot help: an unknown queue, a missing permission.
+    /// A queue or consumer that belongs to a dead connection is free again after its heartbeats.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Invalid(_) => true,
+            Self::Broker { error, .. } => match reply(error) {
+                Some((ACCESS_REFUSED, text)) => !text.contains("in exclusive use"),
+                Some((code, _)) => code == NOT_FOUND,
+                None => false,
+            },
+            _ => false,
+        }
     }
 
     /// AMQP's reply code, where the broker gave one.
@@ -44,6 +60,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost => f.write_str("the connection was lost"),
+            Self::Panicked => f.write_str("the sink panicked"),
             Self::Ended => f.write_str("its queue was deleted or has moved"),
             Self::Late { what, limit } => write!(f, "the broker did not answer within {limit:?} (to {what})"),
             Self::Broker { what, error } => match reply(error) {
@@ -105,10 +122,16 @@ impl ConnectFailure {
             )),
             // Connection limits are 530 as well, and pass.
             Some((_, text)) => Self::Unavailable(text.to_owned()),
-            None => match error.kind() {
-                LapinKind::IOError(io) if io.kind() == io::ErrorKind::ConnectionRefused => Self::Absent(io.to_string()),
-                _ => Self::Unavailable(error.to_string()),
-            },
+            None => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for ConnectFailure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Absent(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
         }
     }
 }

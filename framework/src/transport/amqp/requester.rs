@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use super::{
     convert::{incoming, short},
-    failure::{ACCESS_REFUSED, Failure, closed},
+    failure::{Failure, closed},
     link::Link,
     pace::{Activity, Pace},
     ready::Ready,
@@ -162,7 +163,8 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
             }
         };
         let mut running = None;
-        let end = serve(&entry, &mut ready, &shared, &link, &mut running).await;
+        let serving = AssertUnwindSafe(serve(&entry, &mut ready, &shared, &link, &mut running)).catch_unwind();
+        let end = serving.await.unwrap_or_else(|_| End::Fault(Failure::Panicked));
         // Shut first: a request that finds the gate open after `lost` would wait for a reply that cannot come.
         entry.gate.send_replace(Gate::Shut);
         let started = running.is_some();
@@ -181,7 +183,7 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
             End::Fault(failure) if started => {
                 warn!(owner = entry.owner, %failure, "the broker ended a reply queue, opening another one");
             }
-            End::Fault(failure) if ready.is_waiting() && is_final(&failure) => {
+            End::Fault(failure) if ready.is_waiting() && failure.is_final() => {
                 return ready.tell(Err(failure.into()));
             }
             End::Fault(failure) => debug!(owner = entry.owner, %failure, "could not open a reply queue, trying again"),
@@ -198,14 +200,11 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
     }
 }
 
-fn is_final(failure: &Failure) -> bool {
-    matches!(failure, Failure::Invalid(_)) || failure.code() == Some(ACCESS_REFUSED)
-}
-
 /// One incarnation: the reply queue's consumer, and the channel that requests leave by.
 struct Running {
     replies: lapin::Consumer,
     replies_channel: Channel,
+    queue: Name,
     route: Arc<Route>,
 }
 
@@ -213,7 +212,7 @@ impl Running {
     async fn open(entry: &Entry, shared: &Shared, link: &Arc<Link>) -> Result<Self, Failure> {
         let queue: Name = format!("rpc.reply-{}-{}", entry.owner, Uuid::new_v4()).into();
         let reply_to = short("reply queue", &queue)?;
-        shared.registry.declare(link, &reply_topology(queue)).await?;
+        shared.registry.declare(link, &reply_topology(queue.clone())).await?;
         let replies_channel = link.consuming_channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consume =
@@ -221,7 +220,7 @@ impl Running {
         let replies = link.ask("consume a reply queue", consume).await?;
         let channel = link.publishing_channel().await?;
         let route = Arc::new(Route { link: link.clone(), channel, reply_to });
-        Ok(Self { replies, replies_channel, route })
+        Ok(Self { replies, replies_channel, queue, route })
     }
 
     fn is_healthy(&self) -> bool {
@@ -233,7 +232,7 @@ impl Running {
         let what = "go on consuming a reply queue";
         for count in 0..BATCH {
             match self.replies.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(delivery))) => sink.reply(incoming(delivery).0),
+                Poll::Ready(Some(Ok(delivery))) => sink.reply(incoming(delivery, &self.queue).0),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Failure::Broker { what, error })),
                 Poll::Ready(None) => return Poll::Ready(Err(Failure::Ended)),
                 Poll::Pending if count == 0 => return Poll::Pending,

@@ -155,7 +155,12 @@ impl Replies {
             let mut batch = std::mem::take(&mut *lock(&self.pending));
             while let Some(first) = batch.first() {
                 let channel = first.channel.clone();
-                let (same, others) = batch.into_iter().partition(|written| Arc::ptr_eq(&written.channel, &channel));
+                let is_same = |written: &Written| Arc::ptr_eq(&written.channel, &channel);
+                // Nearly always there is one channel only.
+                let (same, others) = match batch.iter().all(is_same) {
+                    true => (batch, Vec::new()),
+                    false => batch.into_iter().partition(is_same),
+                };
                 batch = others;
                 self.settle_batch(link, &channel, same).await;
             }

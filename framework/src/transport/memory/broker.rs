@@ -59,35 +59,34 @@ impl Broker {
     /// # Errors
     ///
     /// The message itself, where it leads to none.
-    // The message is what an unroutable publish is about; boxing it would cost every publish.
-    #[allow(clippy::result_large_err)]
-    pub(super) fn publish(&self, message: Message) -> std::result::Result<(), Message> {
+    pub(super) fn publish(&self, message: Message) -> std::result::Result<(), Arc<Message>> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         if message.exchange.is_empty() {
             let queue = state.queues.get(&message.routing_key).cloned();
             drop(state);
-            return match queue {
-                Some(queue) => self.push(&queue, message),
-                None => Err(message),
+            let Some(queue) = queue else { return Err(Arc::new(message)) };
+            // A reply has one owner all the way, which saves sharing it.
+            return match queue.replies() {
+                Some(sink) => {
+                    sink.reply(message);
+                    Ok(())
+                }
+                None => self.push(&queue, Arc::new(message)),
             };
         }
         let names = state.exchanges.get(&message.exchange).map(|exchange| exchange.route(&message.routing_key));
         let queues: Vec<_> =
             names.unwrap_or_default().iter().filter_map(|name| state.queues.get(name).cloned()).collect();
         drop(state);
-        let Some((last, others)) = queues.split_last() else { return Err(message) };
+        let message = Arc::new(message);
         let mut routed = false;
-        for queue in others {
-            routed |= self.push(queue, message.clone()).is_ok();
+        for queue in queues {
+            routed |= self.push(&queue, message.clone()).is_ok();
         }
-        match self.push(last, message) {
-            Err(_) if routed => Ok(()),
-            result => result,
-        }
+        if routed { Ok(()) } else { Err(message) }
     }
 
-    #[allow(clippy::result_large_err)]
-    fn push(&self, queue: &MemoryQueue, message: Message) -> std::result::Result<(), Message> {
+    fn push(&self, queue: &MemoryQueue, message: Arc<Message>) -> std::result::Result<(), Arc<Message>> {
         // Queues that had no consumer for too long go when somebody looks: no timer is needed to keep that promise.
         queue.push(message).inspect_err(|_| self.delete(queue.name()))
     }

@@ -1,6 +1,6 @@
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ use crate::{
 /// One queue: what waits, and who takes it.
 pub(super) struct MemoryQueue {
     pub(super) declared: Queue,
+    /// Beside the state, so that a reply takes no lock of its queue.
+    replies: OnceLock<Arc<dyn ReplySink>>,
     state: Mutex<State>,
 }
 
@@ -23,8 +25,6 @@ struct State {
     consumers: Vec<Arc<MemoryConsumer>>,
     /// Where the next delivery is offered first, so that consumers take turns.
     turn: usize,
-    /// The one consumer of a reply queue: takes everything and settles nothing.
-    replies: Option<Arc<dyn ReplySink>>,
     /// Since when nobody has consumed; for `expires`.
     idle_since: Option<Instant>,
     deleted: bool,
@@ -47,7 +47,7 @@ impl Waiting {
 impl MemoryQueue {
     pub(super) fn new(declared: Queue) -> Self {
         let state = State { idle_since: Some(Instant::now()), ..State::default() };
-        Self { declared, state: Mutex::new(state) }
+        Self { declared, replies: OnceLock::new(), state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,21 +58,21 @@ impl MemoryQueue {
         &self.declared.name
     }
 
+    /// The one consumer of a reply queue: takes everything and settles nothing.
+    pub(super) fn replies(&self) -> Option<&Arc<dyn ReplySink>> {
+        self.replies.get()
+    }
+
     /// Takes a message, or gives it back where the queue is gone or had no consumer for longer than it may.
-    // The message is what an unroutable publish is about; boxing it would cost every publish.
-    #[allow(clippy::result_large_err)]
-    pub(super) fn push(&self, message: Message) -> Result<(), Message> {
-        let mut state = self.state();
-        if let Some(sink) = &state.replies {
-            let sink = sink.clone();
-            drop(state);
-            sink.reply(message);
+    pub(super) fn push(&self, message: Arc<Message>) -> Result<(), Arc<Message>> {
+        if let Some(sink) = self.replies() {
+            sink.reply(Arc::unwrap_or_clone(message));
             return Ok(());
         }
+        let mut state = self.state();
         if state.deleted || self.expired(&state) {
             return Err(message);
         }
-        let message = Arc::new(message);
         // Straight to a consumer that has room, where nothing waits before it.
         if state.ready.is_empty()
             && let Some((consumer, tag)) = state.next_consumer(&message)
@@ -102,6 +102,9 @@ impl MemoryQueue {
     pub(super) fn dispatch(&self) {
         loop {
             let mut state = self.state();
+            if state.ready.is_empty() {
+                return;
+            }
             let now = Instant::now();
             while state.ready.front().is_some_and(|waiting| waiting.expires.is_some_and(|at| at <= now)) {
                 state.ready.pop_front();
@@ -126,9 +129,9 @@ impl MemoryQueue {
     }
 
     pub(super) fn set_replies(&self, sink: Arc<dyn ReplySink>) {
-        let mut state = self.state();
-        state.idle_since = None;
-        state.replies = Some(sink);
+        self.state().idle_since = None;
+        // Its name is its owner's alone, who consumes it once.
+        let _ = self.replies.set(sink);
     }
 
     /// Whether the queue goes with its last consumer.
@@ -152,14 +155,13 @@ impl MemoryQueue {
         state.deleted = true;
         state.ready.clear();
         state.consumers.clear();
-        state.replies = None;
     }
 
     pub(super) fn status(&self) -> QueueStatus {
         let mut state = self.state();
         let now = Instant::now();
         state.ready.retain(|waiting| waiting.expires.is_none_or(|at| at > now));
-        let consumers = state.consumers.len() + usize::from(state.replies.is_some());
+        let consumers = state.consumers.len() + usize::from(self.replies.get().is_some());
         QueueStatus { messages: count(state.ready.len()), consumers: count(consumers) }
     }
 }

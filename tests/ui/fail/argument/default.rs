@@ -18,6 +18,15 @@ impl Empty {
 }
 
 #[derive(Dependencies)]
+struct Limited;
+
+#[service(name = "limited")]
+impl Limited {
+    #[rpc]
+    fn of_the_service(&self, #[default(self.limit())] id: u64) {}
+}
+
+#[derive(Dependencies)]
 struct Orders;
 
 #[service(name = "orders")]

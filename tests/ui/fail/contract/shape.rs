@@ -54,6 +54,21 @@ trait Twice {
     fn get_again(&self);
 }
 
+#[contract(name = "bounded")]
+trait Bounded
+where
+    Self: Sized,
+{
+    fn get(&self);
+}
+
+#[contract(name = "marked")]
+trait Marked {
+    #[rpc]
+    #[rpc]
+    fn get(&self);
+}
+
 #[contract(name = "unsafe")]
 unsafe trait Unsafe {
     fn get(&self);

@@ -21,6 +21,9 @@ struct Unreadable {
     f: InventoryClient,
     #[dependency = "2s"]
     g: InventoryClient,
+    #[dependency(timeout = "2s")]
+    #[dependency(timeout = "3s")]
+    again: InventoryClient,
     #[dependency(timeout = "")]
     h: InventoryClient,
 }

@@ -45,6 +45,15 @@ impl Orders {
     #[rpc(sensitive(cx))]
     fn injected(&self, #[inject] cx: WorkerContext) {}
 
+    #[rpc(sensitive(self::password))]
+    fn path(&self, password: String) {}
+
+    #[rpc(sensitive(password))]
+    fn nothing_to_hide(&self) {}
+
+    #[rpc(timeout = "5s" max_workers = 3)]
+    fn no_comma(&self) {}
+
     #[rpc(sensitive = "password")]
     fn listed(&self, password: String) {}
 

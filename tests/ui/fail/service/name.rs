@@ -37,6 +37,24 @@ impl Empty {
 }
 
 #[derive(Dependencies)]
+struct Slashed;
+
+#[service(name = "shop/orders")]
+impl Slashed {
+    #[rpc]
+    fn a(&self) {}
+}
+
+#[derive(Dependencies)]
+struct Long;
+
+#[service(name = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz")]
+impl Long {
+    #[rpc]
+    fn a(&self) {}
+}
+
+#[derive(Dependencies)]
 struct Bare;
 
 #[service("orders")]
@@ -55,5 +73,11 @@ struct Both;
 
 #[service(name = "orders", contract = Inventory)]
 impl Both {}
+
+#[derive(Dependencies)]
+struct Turned;
+
+#[service(contract = Inventory, name = "orders")]
+impl Turned {}
 
 fn main() {}
