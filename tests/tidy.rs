@@ -1,5 +1,8 @@
 //! The rules of layout, as tests. The tables below state them; each failure says what to do instead.
 
+#[path = "tidy/documents.rs"]
+mod documents;
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,

@@ -1,4 +1,4 @@
-//! Each page of `docs/guide`: its Rust blocks compile, and run in memory unless they say `no_run`.
+//! Each page of `docs` with Rust blocks: they compile, and run in memory unless they say `no_run`.
 
 #[doc = include_str!("../../docs/guide/01-quickstart.md")]
 mod page_01_quickstart {}
@@ -26,3 +26,6 @@ mod page_08_running {}
 
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
+
+#[doc = include_str!("../../docs/reference/attributes.md")]
+mod attributes {}
