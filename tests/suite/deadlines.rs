@@ -95,13 +95,6 @@ impl Caller {
         let shorter = self.slow.remaining().timeout(Duration::from_secs(1)).await?;
         Ok((inherited, shorter))
     }
-
-    #[rpc]
-    async fn late(&self, #[inject] cx: WorkerContext) -> String {
-        // Longer than the caller waits: the call must not leave at all.
-        tokio::time::sleep(cx.remaining().unwrap_or_default()).await;
-        "unreachable".into()
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,18 +92,21 @@ where
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let timeout = self.effective_timeout();
-        let state = match self.prepare()? {
-            Prepared::Remote { request, path, now } => match request.send(path, now).await {
-                Ok(waiting) => State::Remote { request, path, waiting },
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
-            },
+        let (limit, state) = match self.prepare()? {
+            Prepared::Remote { request, path, now } => {
+                let limit = request.deadline - now;
+                match request.send(path, now).await {
+                    Ok(waiting) => (limit, State::Remote { request, path, waiting }),
+                    Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
+                }
+            }
             Prepared::Local(call) => {
+                let limit = call.deadline - Instant::now();
                 let (service, method, format) = (call.local.service, call.method.clone(), call.format.clone());
-                State::Local { service, method, format, task: crate::spawn(call.run()) }
+                (limit, State::Local { service, method, format, task: crate::spawn(call.run()) })
             }
         };
-        Ok(PendingReply { timeout, state, answer: PhantomData })
+        Ok(PendingReply { limit, state, answer: PhantomData })
     }
 
     fn effective_timeout(&self) -> Duration {
@@ -116,7 +119,7 @@ where
     fn prepare(self) -> Result<Prepared, CallError<E>> {
         let now = Instant::now();
         let timeout = self.effective_timeout();
-        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
+        let origin = Origin { service: &self.client.service, method: &self.method, limit: timeout, route: None };
         let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         let context = WorkerContext::current();
         let own = now + timeout;
@@ -163,17 +166,17 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            let timeout = self.effective_timeout();
             let (request, path, now) = match self.prepare()? {
                 Prepared::Remote { request, path, now } => (request, path, now),
-                Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
+                Prepared::Local(call) => return Box::pin(call.answer()).await,
             };
+            let limit = request.deadline - now;
             let mut waiting = match request.send(path, now).await {
                 Ok(waiting) => waiting,
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+                Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
             };
             let answered = request.answer(&mut waiting, path).await;
-            Origin::of(&request, timeout).finish(answered)
+            Origin::of(&request, limit).finish(answered)
         })
     }
 }
@@ -191,7 +194,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A request that is on its way; await it for the reply.
 #[must_use = "await it for the reply"]
 pub struct PendingReply<T, E> {
-    timeout: Duration,
+    limit: Duration,
     state: State,
     answer: PhantomData<fn() -> (T, E)>,
 }
@@ -211,16 +214,16 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let timeout = self.timeout;
+            let limit = self.limit;
             match self.state {
                 State::Remote { request, path, mut waiting } => {
                     let answered = request.answer(&mut waiting, path).await;
-                    Origin::of(&request, timeout).finish(answered)
+                    Origin::of(&request, limit).finish(answered)
                 }
                 State::Local { service, method, format, task } => {
                     let body = task.await.ok().flatten();
                     let answered = body.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-                    Origin { service, method: &method, timeout, route: None }.finish(answered)
+                    Origin { service, method: &method, limit, route: None }.finish(answered)
                 }
             }
         })
@@ -242,18 +245,18 @@ enum Prepared {
     Local(LocalCall),
 }
 
-/// What the texts of a call's errors need.
+/// What the texts of a call's errors need; `limit` is how long the call may take, its worker's own deadline considered.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     service: &'a str,
     method: &'a str,
-    timeout: Duration,
+    limit: Duration,
     route: Option<&'a Route>,
 }
 
 impl<'a> Origin<'a> {
-    fn of(request: &'a Request, timeout: Duration) -> Self {
-        Self { service: &request.route.service, method: &request.method, timeout, route: Some(&request.route) }
+    fn of(request: &'a Request, limit: Duration) -> Self {
+        Self { service: &request.route.service, method: &request.method, limit, route: Some(&request.route) }
     }
 
     fn finish<T: DeserializeOwned, E: ServiceError>(
@@ -275,7 +278,7 @@ impl<'a> Origin<'a> {
             Failure::TimedOut { sent } => {
                 let no_instance = self.route.is_some_and(Route::no_instance);
                 let method = self.method.to_owned();
-                CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
+                CallError::Timeout(Timeout { service, method, after: self.limit, no_instance, sent })
             }
             Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
             Failure::NotSent(text) => CallError::Unavailable(text),
@@ -309,9 +312,10 @@ impl LocalCall {
         self.local.call(self.method, self.format, self.body, properties, self.deadline).await
     }
 
-    async fn answer<T: DeserializeOwned, E: ServiceError>(self, timeout: Duration) -> Result<T, CallError<E>> {
+    async fn answer<T: DeserializeOwned, E: ServiceError>(self) -> Result<T, CallError<E>> {
+        let limit = self.deadline - Instant::now();
         let (service, method, format) = (self.local.service, self.method.clone(), self.format.clone());
         let answered = self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-        Origin { service, method: &method, timeout, route: None }.finish(answered)
+        Origin { service, method: &method, limit, route: None }.finish(answered)
     }
 }
