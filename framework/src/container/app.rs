@@ -28,6 +28,10 @@ use crate::{
 /// # Errors
 ///
 /// As [`App::run`]; [`ErrorKind::Usage`] where no service is linked.
+///
+/// # Cancel safety
+///
+/// As [`App::run`].
 pub async fn run() -> Result<()> {
     App::linked().run().await
 }
@@ -173,6 +177,10 @@ impl App {
     /// # Errors
     ///
     /// As [`start`](Self::start); also [`ErrorKind::Internal`] when workers had to be dropped at the end of the grace period.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the services end without order, as in a crash: requests that run go to another instance.
     pub async fn run(mut self) -> Result<()> {
         let settings = match self.settings.take() {
             Some(settings) => settings,
