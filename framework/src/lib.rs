@@ -86,6 +86,8 @@ mod task;
 pub mod transport;
 mod worker;
 
+/// For implementations of [`WorkerHook`] and other traits that are used as `dyn`.
+pub use async_trait::async_trait;
 pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::Settings;
 pub use container::{App, RunningApp, run};
@@ -122,7 +124,8 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has,
-        Language, ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, Fault, FromWorker, Has,
+        Language, PendingReply, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, WorkerContext,
+        WorkerHook, WorkerOutcome, contract, rpc, service,
     };
 }

@@ -28,6 +28,10 @@ use crate::{
 /// # Errors
 ///
 /// As [`App::run`]; [`ErrorKind::Usage`] where no service is linked.
+///
+/// # Cancel safety
+///
+/// As [`App::run`].
 pub async fn run() -> Result<()> {
     App::linked().run().await
 }
@@ -173,6 +177,10 @@ impl App {
     /// # Errors
     ///
     /// As [`start`](Self::start); also [`ErrorKind::Internal`] when workers had to be dropped at the end of the grace period.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the services end without order, as in a crash: requests that run go to another instance.
     pub async fn run(mut self) -> Result<()> {
         let settings = match self.settings.take() {
             Some(settings) => settings,
@@ -241,12 +249,8 @@ async fn bring_up(
     for container in &app.containers {
         container.start_dependencies().await?;
     }
-    if let ConnectionState::Connecting(reason) = &*transport.state().borrow() {
-        tracing::warn!(
-            broker = transport.address(),
-            reason,
-            "waiting for the broker; the services start when it is there"
-        );
+    if matches!(&*transport.state().borrow(), ConnectionState::Connecting(_)) {
+        tracing::info!(broker = transport.address(), "the services start when the broker is there");
     }
     for container in &app.containers {
         container.start_taking(transport).await?;

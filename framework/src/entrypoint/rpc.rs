@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     transport::{
         Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Publishing, Queue, Topology, Transport,
     },
-    worker::{Limits, Workers, log, take},
+    worker::{Limits, MethodSlots, Workers, log},
 };
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
@@ -46,8 +46,7 @@ struct Shared {
 
 struct Method {
     info: &'static MethodInfo,
-    /// The slots of a method with a limit of its own.
-    slots: Option<Semaphore>,
+    slots: Arc<MethodSlots>,
 }
 
 /// The way that a queue's requests came, and their replies go.
@@ -67,7 +66,7 @@ impl RpcEntrypoint {
     ) -> Self {
         let descriptor = service.descriptor();
         let methods = descriptor.methods.iter().map(|info| {
-            let slots = info.max_workers.map(Semaphore::new);
+            let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
         });
         let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
@@ -175,20 +174,14 @@ impl Shared {
             entrypoint: method.info.name,
             deadline: deadline(properties, method.info.timeout),
             redelivered: delivery.redelivered(),
-            slots: Some(self.limits.clone()),
+            slots: Some(method.slots.clone()),
             message: message.clone(),
         });
         let _running = workers.enter(context.clone());
-        let _method_slot = match self.free_slots(method, &context) {
-            Some(method_slot) => method_slot,
-            None => match Box::pin(self.take_slots(method, &context)).await {
-                Ok(method_slot) => method_slot,
-                Err(reason) => {
-                    let outcome = Outcome::Cancelled(reason);
-                    return written(self.settle(outcome, &context, &format, answer, delivery)).await;
-                }
-            },
-        };
+        if let Err(reason) = take_slots(method, &context).await {
+            let outcome = Outcome::Cancelled(reason);
+            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+        }
         log::arguments(method.info, &format, &message.body);
         let call = WorkerCall {
             index: method.info.index,
@@ -206,44 +199,6 @@ impl Shared {
             slot.release();
         }
         written(self.settle(outcome, &context, &format, answer, delivery)).await;
-    }
-
-    /// The slots, where they are free: nearly always, and then no room is needed for the wait.
-    fn free_slots<'a>(&self, method: &'a Method, context: &WorkerContext) -> Option<Option<MethodSlot<'a>>> {
-        let method_slot = match &method.slots {
-            Some(slots) => {
-                slots.try_acquire().ok()?.forget();
-                Some(MethodSlot(slots))
-            }
-            None => None,
-        };
-        self.limits.take_free().then(|| {
-            context.slot().expect("the container's workers have slots").taken();
-            method_slot
-        })
-    }
-
-    /// Waits for a place among the method's workers, then among the container's; a call can outlive its deadline or its
-    /// connection meanwhile, and then nobody wants it run.
-    async fn take_slots<'a>(
-        &self,
-        method: &'a Method,
-        context: &WorkerContext,
-    ) -> Result<Option<MethodSlot<'a>>, Cancelled> {
-        let slot = context.slot().expect("the container's workers have slots");
-        let taking = std::pin::pin!(async {
-            let method_slot = match &method.slots {
-                Some(slots) => {
-                    take(slots, self.limits.stopping()).await?;
-                    Some(MethodSlot(slots))
-                }
-                None => None,
-            };
-            self.limits.take().await?;
-            slot.taken();
-            Some(method_slot)
-        });
-        context.until_cancelled(taking).await?.ok_or(Cancelled::Stopping)
     }
 
     /// Answers, and ends the delivery.
@@ -283,13 +238,17 @@ impl Shared {
     }
 }
 
-/// Gives a method's own slot back.
-struct MethodSlot<'a>(&'a Semaphore);
-
-impl Drop for MethodSlot<'_> {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
+/// Waits for a place among the method's and the container's workers. A call can outlive its deadline or its connection
+/// meanwhile, and then nobody wants it run.
+async fn take_slots(method: &Method, context: &WorkerContext) -> Result<(), Cancelled> {
+    if !method.slots.take_free() {
+        // Rare, so it takes no room in the future of every call.
+        context.until_cancelled(Box::pin(method.slots.take())).await?.ok_or(Cancelled::Stopping)?;
     }
+    if let Some(slot) = context.slot() {
+        slot.taken();
+    }
+    Ok(())
 }
 
 /// Until when a call may run: what the caller's budget leaves, and no longer than the method may take.

@@ -7,7 +7,6 @@ use serde::{
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::Value;
 use crate::codec::{DecodeError, Format};
 
 /// One parameter of a method, as callers see it.
@@ -116,7 +115,7 @@ fn explain_value<'de, A: Args<'de>>(
     if param.sensitive {
         return format!("argument `{}`: wrong type", param.name);
     }
-    let value = format.decode::<Value>(body).ok().and_then(|mut request| {
+    let value = format.decode_value(body).ok().and_then(|mut request| {
         let value = match section {
             Section::Args => request.get_mut("args")?.get_mut(index)?,
             Section::Kwargs => request.get_mut("kwargs")?.get_mut(param.name)?,
