@@ -60,14 +60,23 @@ pub trait ContextValue: Sized + Send {
     fn from_value(value: &Value) -> Option<Self>;
 }
 
-impl<S: Sync, T: ContextValue> FromWorker<S> for T {
+/// A value of the context data that must be there: a call without it is refused.
+///
+/// The wrapper is what lets the compiler say of another type that the *service* lacks a field: a blanket implementation over all
+/// [`ContextValue`]s would make it say that the type cannot be injected at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context<T>(pub T);
+
+impl<S: Sync, T: ContextValue> FromWorker<S> for Context<T> {
     fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
-        ready(
-            cx.get(T::KEY)
-                .and_then(T::from_value)
-                .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY))),
-        )
+        ready(required(cx).map(Self))
     }
+}
+
+fn required<T: ContextValue>(cx: &WorkerContext) -> Result<T, Fault> {
+    cx.get(T::KEY)
+        .and_then(T::from_value)
+        .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY)))
 }
 
 impl<S: Sync, T: ContextValue> FromWorker<S> for Option<T> {
