@@ -9,7 +9,7 @@ use std::{
 
 /// Folders (or single files) of `framework/src`, lowest first. Code may use its own row and the rows above it, never a row below.
 const TIERS: &[&[&str]] = &[
-    &["error", "nearest", "protocol", "codec", "context"],
+    &["error", "protocol", "codec", "context"],
     &["transport", "layer"],
     &["client", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
     &["container"],

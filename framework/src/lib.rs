@@ -12,7 +12,6 @@ pub mod dependency;
 mod entrypoint;
 mod error;
 mod log;
-mod nearest;
 pub mod protocol;
 pub mod service;
 mod task;
@@ -25,7 +24,7 @@ pub use container::{App, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
     AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,
-    UserId, parse_duration,
+    UserId,
 };
 pub use error::{Error, ErrorKind, Result};
 #[doc = include_str!("docs/dependencies.md")]
@@ -46,6 +45,7 @@ pub use kinoko_macros::rpc;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.

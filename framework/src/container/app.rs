@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use kinoko_text::nearest;
+
 use super::{
     Registration, RunningApp,
     container::{Container, ContainerSettings},
@@ -13,7 +15,6 @@ use crate::{
     codec::{Codec, Codecs},
     config::Settings,
     dependency::ProcessScope,
-    nearest::nearest,
     service::Service,
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},

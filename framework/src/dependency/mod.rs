@@ -5,7 +5,6 @@
 
 mod config;
 mod context_value;
-mod duration;
 mod options;
 mod setup;
 
@@ -15,7 +14,6 @@ pub(crate) use self::setup::{ContainerScope, ProcessScope};
 pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, Context, ContextValue, Language, UserId},
-    duration::parse_duration,
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
 };

@@ -296,7 +296,7 @@ impl<'de, A: Args<'de>> Visitor<'de> for NamedSeed<'_, A> {
 fn unknown<'de, A: Args<'de>>(name: &str) -> String {
     // The name is the caller's text: bounded, so that an error cannot be made huge.
     let name: String = name.chars().take(64).collect();
-    match crate::nearest::nearest(&name, A::PARAMS.iter().map(|param| param.name)) {
+    match kinoko_text::nearest(&name, A::PARAMS.iter().map(|param| param.name)) {
         Some(known) => format!("unknown argument `{name}`: did you mean `{known}`?"),
         None => format!("unknown argument `{name}`"),
     }
