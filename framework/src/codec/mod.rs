@@ -128,15 +128,24 @@ impl Codecs {
 
     /// The codec of a content type. Parameters (`; charset=utf-8`) are ignored.
     pub fn by_content_type(&self, content_type: &str) -> Option<Format> {
+        if self.custom.is_empty()
+            && let Some(format) = built_in(content_type)
+        {
+            return Some(format);
+        }
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if let Some(format) = self.custom.iter().find(|format| format.content_type() == essence) {
-            return Some(format.clone());
+        match self.custom.iter().find(|format| format.content_type() == essence) {
+            Some(format) => Some(format.clone()),
+            None => built_in(essence),
         }
-        match essence {
-            "application/x-msgpack" => Some(Format::MessagePack),
-            "application/json" => Some(Format::Json),
-            _ => None,
-        }
+    }
+}
+
+fn built_in(content_type: &str) -> Option<Format> {
+    match content_type {
+        "application/x-msgpack" => Some(Format::MessagePack),
+        "application/json" => Some(Format::Json),
+        _ => None,
     }
 }
 

@@ -159,14 +159,16 @@ impl Shared {
         let content_type = properties.content_type.as_deref().unwrap_or_default();
         let Some(format) = self.codecs.by_content_type(content_type) else {
             let text = format!("no codec for content type `{content_type}`");
-            return written(answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text))).await;
+            let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
+            return written(reply).await;
         };
         let name = match (&properties.kind, way) {
             (Some(kind), Way::Short) => &**kind,
             _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
         };
         let Some(method) = self.methods.get(name) else {
-            return written(answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name))).await;
+            let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name));
+            return written(reply).await;
         };
 
         let context = WorkerContext::new(WorkerOrigin {

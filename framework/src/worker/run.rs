@@ -1,6 +1,10 @@
 //! One worker: hooks, the method, hooks again. Generic, so that generated code stays small.
 
-use std::{future::Future, panic::AssertUnwindSafe, pin::pin};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+};
 
 use futures_util::FutureExt;
 
@@ -43,14 +47,13 @@ pub async fn inject<S, T: FromWorker<S>>(service: &S, cx: &WorkerContext) -> Res
 /// Runs one worker whose arguments are decoded: setup hooks, the body (`#[inject]` parameters and the method), result hooks, teardown.
 ///
 /// The body is dropped when the worker is cancelled and caught when it panics; the hooks after it run in either case.
+/// It comes pinned: a future that is passed on by value is kept once more at each step.
 pub async fn run_worker<S: Dependencies>(
     service: &S,
     call: &WorkerCall,
-    body: impl Future<Output = Outcome>,
+    body: Pin<&mut impl Future<Output = Outcome>>,
 ) -> Outcome {
     let cx = &call.context;
-    // Pinned first: moved into `work`, it would be kept twice more.
-    let body = pin!(body);
     let work = pin!(async {
         match service.worker_setup(cx).await {
             Ok(()) => body.await,
