@@ -22,7 +22,7 @@ use crate::{
 ///
 /// The outcome to return: `IncorrectSignature` or `MalformedRequest`.
 pub fn arguments<'de, A: Args<'de>>(call: &'de WorkerCall) -> Result<A, Outcome> {
-    decode_args(&call.format, &call.body).map_err(|error| refuse(&error))
+    decode_args(&call.format, call.context.body()).map_err(|error| refuse(&error))
 }
 
 /// The outcome of a call whose arguments do not fit.
