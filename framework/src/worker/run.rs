@@ -1,6 +1,10 @@
 //! One worker: hooks, the method, hooks again. Generic, so that generated code stays small.
 
-use std::{future::Future, panic::AssertUnwindSafe, pin::pin};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+};
 
 use futures_util::FutureExt;
 
@@ -16,9 +20,13 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The outcome to return: `IncorrectSignature` or `MalformedRequest`.
+/// The outcome to return: `IncorrectSignature` or `MalformedRequest`, or a fault where a `Deserialize` panics: its request
+/// would go back to the queue, and panic again, for ever.
 pub fn arguments<'de, A: Args<'de>>(call: &'de WorkerCall) -> Result<A, Outcome> {
-    decode_args(&call.format, &call.body).map_err(|error| refuse(&error))
+    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, &call.body))) {
+        Ok(decoded) => decoded.map_err(|error| refuse(&error)),
+        Err(panic) => Err(unexpected(Fault::panic(&*panic))),
+    }
 }
 
 /// The outcome of a call whose arguments do not fit.
