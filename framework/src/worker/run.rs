@@ -58,23 +58,29 @@ pub async fn run_worker<S: Dependencies>(
 ) -> Outcome {
     let cx = &call.context;
     // Pinned first: moved into `work`, it would be kept twice more.
-    let body = pin!(body);
-    let work = pin!(async {
-        match service.worker_setup(cx).await {
-            Ok(()) => body.await,
-            Err(error) => unexpected(error.to_fault()),
+    let mut body = pin!(Some(body));
+    let outcome = {
+        let work = pin!(async {
+            match service.worker_setup(cx).await {
+                Ok(()) => body.as_mut().as_pin_mut().expect("nobody took it").await,
+                Err(error) => unexpected(error.to_fault()),
+            }
+        });
+        match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => unexpected(Fault::panic(&*panic)),
+            Err(reason) => Outcome::Cancelled(reason),
         }
-    });
-    let outcome = match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => unexpected(Fault::panic(&*panic)),
-        Err(reason) => Outcome::Cancelled(reason),
     };
-    let hooks = AssertUnwindSafe(finish(service, cx, &outcome));
-    match hooks.catch_unwind().await {
-        Ok(Ok(())) => outcome,
-        Ok(Err(error)) => fail(outcome, error.to_fault()),
+    // What a cancelled method holds, a lock perhaps, must not be held while the hooks run.
+    let dropped = catch_unwind(AssertUnwindSafe(|| body.set(None)));
+    let outcome = match dropped {
+        Ok(()) => outcome,
         Err(panic) => fail(outcome, Fault::panic(&*panic)),
+    };
+    match finish(service, cx, &outcome).await {
+        None => outcome,
+        Some(fault) => fail(outcome, *fault),
     }
 }
 
@@ -111,32 +117,41 @@ fn fail(outcome: Outcome, fault: Fault) -> Outcome {
     }
 }
 
-/// Result hooks, then teardown: of the injected parameters in reverse order, then of the service's fields. All of them run; the first error is told.
-async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Result<(), Error> {
+/// Result hooks, then teardown: of the injected parameters in reverse order, then of the service's fields. All of them run, whatever
+/// the others do; the first one's failure is told.
+async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Option<Box<Fault>> {
     let mut outcome = match outcome {
         Outcome::Reply(_) => WorkerOutcome::Ok,
         Outcome::Fault { fault, .. } => WorkerOutcome::Failed(fault),
         Outcome::Cancelled(reason) => WorkerOutcome::Cancelled(*reason),
     };
     let mut hooks = cx.take_hooks();
-    let mut first_error = None;
+    let mut first = None;
     let mut failed: Option<Box<Fault>> = None;
     for hook in hooks.iter_mut().rev() {
-        if let Err(error) = hook.result(outcome).await {
+        if let Some(fault) = failure(hook.result(outcome)).await {
+            first.get_or_insert_with(|| fault.clone());
             // The hooks after a failed commit must not take the call for a success.
-            let fault = failed.insert(Box::new(error.to_fault()));
-            first_error.get_or_insert(error);
-            outcome = WorkerOutcome::Failed(fault);
+            outcome = WorkerOutcome::Failed(failed.insert(fault));
         }
     }
-    let result = service.worker_result(cx, outcome).await;
-    first_error = first_error.or(result.err());
+    let result = failure(service.worker_result(cx, outcome)).await;
+    first = first.or(result);
     for hook in hooks.iter_mut().rev() {
-        first_error = first_error.or(hook.teardown().await.err());
+        let torn_down = failure(hook.teardown()).await;
+        first = first.or(torn_down);
     }
-    let torn_down = service.worker_teardown(cx).await;
-    match first_error.or(torn_down.err()) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    let torn_down = failure(service.worker_teardown(cx)).await;
+    first.or(torn_down)
+}
+
+/// How a hook failed: by its error, or by a panic, which must not keep the other hooks from running.
+///
+/// No `async fn`: its future would be kept twice, as the argument and as what is awaited.
+fn failure(hook: impl Future<Output = Result<(), Error>>) -> impl Future<Output = Option<Box<Fault>>> {
+    AssertUnwindSafe(hook).catch_unwind().map(|ended| match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(Box::new(error.to_fault())),
+        Err(panic) => Some(Box::new(Fault::panic(&*panic))),
+    })
 }
