@@ -179,3 +179,13 @@ async fn a_timeout_says_when_nobody_is_running() {
     );
     client.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_timeout_is_no_overflow() {
+    let settings = kinoko::Settings::from_yaml("parent_calls_tracked: 18446744073709551615").unwrap();
+    let app = App::new().settings(settings).service::<Slow>().service::<Caller>().start().await.unwrap();
+    let left = app.client::<SlowClient>().remaining().timeout(Duration::MAX).await.unwrap();
+    assert!(left.is_some_and(|left| left > 86_400_000), "{left:?}");
+    app.client::<CallerClient>().remaining().timeout(Duration::MAX).await.unwrap();
+    app.stop().await.unwrap();
+}

@@ -21,6 +21,9 @@ use crate::{
     protocol::{Name, ServiceError, Value, context_data, decode_reply},
 };
 
+/// No call waits longer: whoever writes `Duration::MAX` gets this, as there is no point in time beyond it to wait for.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A call of a method, not yet sent. Await it for the answer, or [`send`](Self::send) it and await the answer later.
 ///
 /// The time that it may take is the smallest of: [`timeout`](Self::timeout), the method's, the client's, the setting `rpc_timeout`
@@ -122,7 +125,7 @@ where
         let origin = Origin { service: &self.client.service, method: &self.method, limit: timeout, route: None };
         let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         let context = WorkerContext::current();
-        let own = now + timeout;
+        let own = now + timeout.min(LONGEST);
         let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
         if deadline <= now {
             return Err(origin.fail(Failure::TimedOut { sent: false }));

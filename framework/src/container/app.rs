@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use kinoko_text::nearest;
+use tokio::sync::Semaphore;
 
 use super::{
     Registration, RunningApp,
@@ -211,11 +212,23 @@ impl App {
         let mut seen = BTreeMap::new();
         for service in &self.services {
             if let Some(other) = seen.insert(service.descriptor.name, service) {
-                let text = format!("two services are called `{}`: {other:?} and {service:?}", service.descriptor.name);
+                let (name, one, two) = (service.descriptor.name, (other.type_name)(), (service.type_name)());
+                let text = if one == two {
+                    format!(
+                        "service `{name}` ({one}) was added twice; `App::linked()` and `kinoko::run()` have it already"
+                    )
+                } else {
+                    format!("two services are called `{name}`: {one} and {two}; give one of them another name")
+                };
                 return Err(Error::new(ErrorKind::Usage, text));
             }
         }
         let Some(only) = &self.only else { return Ok(self.services.clone()) };
+        if only.is_empty() {
+            let have: Vec<_> = seen.keys().copied().collect();
+            let text = format!("`only` names no service: name some of {}", have.join(", "));
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
         only.iter()
             .map(|name| {
                 seen.get(name.as_str()).map(|service| **service).ok_or_else(|| {
@@ -266,6 +279,10 @@ fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
         return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
+    }
+    if max_workers > Semaphore::MAX_PERMITS {
+        let text = format!("setting `max_workers`: {max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
+        return Err(Error::new(ErrorKind::Config, text));
     }
     let nameko_wire = match settings.get::<String>("wire")?.as_deref() {
         None | Some("kinoko") => false,

@@ -101,7 +101,7 @@ impl RpcEntrypoint {
             let workers = Workers::new(&self.shared.tasks);
             let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
             let consumer = transport.consume(queue, prefetch, sink).await?;
-            self.shared.limits.add_consumer(consumer.clone());
+            self.shared.limits.add_consumer(&consumer);
             self.consumers().push((consumer, workers));
         }
         Ok(())
@@ -261,7 +261,8 @@ fn deadline(properties: &Properties, limit: Option<Duration>) -> Option<Instant>
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return None,
     };
-    Some(Instant::now() + shorter)
+    // A limit beyond the end of time is none.
+    Instant::now().checked_add(shorter)
 }
 
 /// Where one call's reply goes.
