@@ -183,6 +183,11 @@ impl WorkerContext {
         self.0.cancellation.cancel(reason);
     }
 
+    /// The request's body, still encoded.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.0.message.body
+    }
+
     /// Runs a future until it ends or the worker is cancelled.
     pub(crate) fn until_cancelled<F: Future>(&self, future: F) -> UntilCancelled<'_, F> {
         UntilCancelled { cancellation: &self.0.cancellation, future }

@@ -185,12 +185,7 @@ impl Shared {
             return written(self.settle(outcome, &context, &format, answer, delivery)).await;
         }
         log::arguments(method.info, &format, &message.body);
-        let call = WorkerCall {
-            index: method.info.index,
-            body: message.body.clone(),
-            format: format.clone(),
-            context: context.clone(),
-        };
+        let call = WorkerCall { index: method.info.index, format: format.clone(), context: context.clone() };
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,

@@ -23,7 +23,7 @@ use crate::{
 /// The outcome to return: `IncorrectSignature` or `MalformedRequest`, or a fault where a `Deserialize` panics: its request
 /// would go back to the queue, and panic again, for ever.
 pub fn arguments<'de, A: Args<'de>>(call: &'de WorkerCall) -> Result<A, Outcome> {
-    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, &call.body))) {
+    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, call.context.body()))) {
         Ok(decoded) => decoded.map_err(|error| refuse(&error)),
         Err(panic) => Err(unexpected(Fault::panic(&*panic))),
     }
