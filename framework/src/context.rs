@@ -480,7 +480,11 @@ mod tests {
         let second = slot.park();
         one.release();
         assert!(resumed.now_or_never().is_some());
-        assert_eq!((one.0.available_permits(), one.1.load(Ordering::SeqCst)), (1, 1), "the second call waits without it");
+        assert_eq!(
+            (one.0.available_permits(), one.1.load(Ordering::SeqCst)),
+            (1, 1),
+            "the second call waits without it"
+        );
         assert!(second.resume().now_or_never().is_some());
         assert_eq!((one.0.available_permits(), one.1.load(Ordering::SeqCst)), (0, 0), "and the worker goes on with it");
         slot.release();

@@ -134,7 +134,10 @@ async fn two_services_of_one_name_are_refused() {
     let text = "two services are called `starting_twice`: suite::starting::One and suite::starting::Two; give one of them another name";
     assert_eq!(error.to_string(), text);
     let error = App::new().service::<One>().service::<One>().start().await.unwrap_err();
-    assert!(error.to_string().starts_with("service `starting_twice` (suite::starting::One) was added twice"), "{error}");
+    assert!(
+        error.to_string().starts_with("service `starting_twice` (suite::starting::One) was added twice"),
+        "{error}"
+    );
     let error = App::new().service::<One>().only([""; 0]).start().await.unwrap_err();
     assert_eq!(error.to_string(), "`only` names no service: name some of starting_twice");
     assert_eq!(error.kind(), ErrorKind::Usage);

@@ -190,10 +190,7 @@ impl App {
         tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
         tokio::select! {
             stopped = app.stop() => stopped,
-            signal = signals.next() => {
-                tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
-                std::process::exit(signal.exit_code())
-            }
+            never = leave(&mut signals) => never,
         }
     }
 
@@ -206,7 +203,9 @@ impl App {
             if let Some(other) = seen.insert(service.descriptor.name, service) {
                 let (name, one, two) = (service.descriptor.name, (other.type_name)(), (service.type_name)());
                 let text = if one == two {
-                    format!("service `{name}` ({one}) was added twice; `App::linked()` and `kinoko::run()` have it already")
+                    format!(
+                        "service `{name}` ({one}) was added twice; `App::linked()` and `kinoko::run()` have it already"
+                    )
                 } else {
                     format!("two services are called `{name}`: {one} and {two}; give one of them another name")
                 };
@@ -235,6 +234,13 @@ impl App {
             })
             .collect()
     }
+}
+
+/// Ends the process at the next signal: from inside the wait, since the end of the wait drops the app, which ends its calls.
+async fn leave(signals: &mut Signals) -> Result<()> {
+    let signal = signals.next().await;
+    tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
+    std::process::exit(signal.exit_code())
 }
 
 async fn bring_up(
