@@ -95,8 +95,8 @@ where
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let timeout = self.effective_timeout();
-        let state = match self.prepare()? {
+        let (prepared, timeout) = self.prepare()?;
+        let state = match prepared {
             Prepared::Remote { request, path, now } => match request.send(path, now).await {
                 Ok(waiting) => State::Remote { request, path, waiting },
                 Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
@@ -116,18 +116,19 @@ where
         })
     }
 
-    fn prepare(self) -> Result<Prepared, CallError<E>> {
+    /// What is to be done, and how long it may take.
+    fn prepare(self) -> Result<(Prepared, Duration), CallError<E>> {
         let now = Instant::now();
-        let timeout = self.effective_timeout();
+        let context = WorkerContext::current();
+        let left = context.as_ref().and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
+        let timeout = self.effective_timeout().min(left.unwrap_or(LONGEST)).min(LONGEST);
         let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
         let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
-        let context = WorkerContext::current();
-        let own = now + timeout.min(LONGEST);
-        let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
-        if deadline <= now {
+        if timeout.is_zero() {
             return Err(origin.fail(Failure::TimedOut { sent: false }));
         }
-        Ok(match self.client.target {
+        let deadline = now + timeout;
+        let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
                 let path = route.path(now);
                 let request = Request {
@@ -151,7 +152,8 @@ where
                 deadline,
                 context,
             }),
-        })
+        };
+        Ok((prepared, timeout))
     }
 }
 
@@ -166,8 +168,8 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            let timeout = self.effective_timeout();
-            let (request, path, now) = match self.prepare()? {
+            let (prepared, timeout) = self.prepare()?;
+            let (request, path, now) = match prepared {
                 Prepared::Remote { request, path, now } => (request, path, now),
                 Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
             };
@@ -276,7 +278,8 @@ impl<'a> Origin<'a> {
         let service = self.service.to_owned();
         match failure {
             Failure::TimedOut { sent } => {
-                let no_instance = self.route.is_some_and(Route::no_instance);
+                let began = Instant::now().checked_sub(self.timeout);
+                let no_instance = self.route.zip(began).is_some_and(|(route, began)| route.no_instance(began));
                 let method = self.method.to_owned();
                 CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
             }
