@@ -148,9 +148,7 @@ struct Reader;
 #[service(name = "arguments_reader")]
 impl Reader {
     #[rpc]
-    fn read(&self, unreadable: Unreadable) {
-        drop(unreadable);
-    }
+    fn read(&self, _unreadable: Unreadable) {}
 }
 
 #[tokio::test(start_paused = true)]

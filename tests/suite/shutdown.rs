@@ -1,6 +1,7 @@
 //! Stopping: what runs finishes, what has not started goes back, nothing is lost.
 
 use std::{
+    future::IntoFuture,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -159,4 +160,21 @@ async fn services_end_when_the_app_is_dropped() {
     assert!(error.to_string().ends_with("no instance of `shutdown_circle` is running"), "{error}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(TOKEN.with(Arc::strong_count), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_expires_when_it_would_have() {
+    let broker = format!("memory://{}", unique("shutdown"));
+    let client = Client::connect(&broker).await.unwrap();
+    let (first, _) = instance(&broker, "grace_period: 3s").await;
+    let worker = client.service::<WorkerClient>();
+    let late = tokio::spawn(worker.work().timeout(Duration::from_secs(5)).into_future());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    first.stop().await.unwrap_err();
+    late.await.unwrap().unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (second, second_state) = instance(&broker, "").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(second_state.started.load(Ordering::SeqCst), 0, "nobody waits for it any more");
+    second.stop().await.unwrap();
 }

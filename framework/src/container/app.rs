@@ -198,10 +198,7 @@ impl App {
         tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
         tokio::select! {
             stopped = app.stop() => stopped,
-            signal = signals.next() => {
-                tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
-                std::process::exit(signal.exit_code())
-            }
+            never = leave(&mut signals) => never,
         }
     }
 
@@ -245,6 +242,13 @@ impl App {
             })
             .collect()
     }
+}
+
+/// Ends the process at the next signal: from inside the wait, since the end of the wait drops the app, which ends its calls.
+async fn leave(signals: &mut Signals) -> Result<()> {
+    let signal = signals.next().await;
+    tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
+    std::process::exit(signal.exit_code())
 }
 
 async fn bring_up(
