@@ -131,3 +131,31 @@ async fn references_are_taken_and_escapes_in_json_do_no_harm() {
     assert_eq!(untyped, Ok(json!("né\n 3 2×A\"1")));
     app.stop().await.unwrap();
 }
+
+/// A type with a bug.
+#[derive(serde::Serialize)]
+struct Unreadable;
+
+impl<'de> serde::Deserialize<'de> for Unreadable {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("cannot be read")
+    }
+}
+
+#[derive(Dependencies)]
+struct Reader;
+
+#[service(name = "arguments_reader")]
+impl Reader {
+    #[rpc]
+    fn read(&self, _unreadable: Unreadable) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_arguments_are_read_is_that_calls_fault() {
+    let app = App::new().service::<Reader>().start().await.unwrap();
+    // It went back to its queue and panicked again, as fast as it could.
+    let error = app.client::<ReaderClient>().read(Unreadable).await.unwrap_err();
+    assert_eq!(error.to_string(), "Panic: cannot be read");
+    app.stop().await.unwrap();
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use kinoko::{Cancelled, Fault, WorkerHook, WorkerOutcome, prelude::*};
+use kinoko::{CallError, Cancelled, Fault, WorkerHook, WorkerOutcome, prelude::*};
 
 #[derive(Clone, Default)]
 struct Hooked(Arc<Mutex<Vec<String>>>);
@@ -149,11 +149,47 @@ async fn an_error_or_a_panic_in_a_hook_is_that_calls_fault() {
         let (answer, seen) = work("well", hook).await;
         assert_eq!(answer, format!("InternalError: {hook} failed"));
         assert_eq!(seen.last().map(String::as_str), Some(last), "teardown runs whatever happened: {seen:?}");
-        let (answer, _) = work("well", &format!("panic in {hook}")).await;
+        let (answer, seen) = work("well", &format!("panic in {hook}")).await;
         assert_eq!(answer, format!("Panic: {hook} panicked"));
+        assert_eq!(seen.last().map(String::as_str), Some(last), "a panic keeps no hook from running: {seen:?}");
     }
     let (answer, seen) = work("well", "setup").await;
     assert!(!seen.contains(&"work".to_owned()), "{answer} {seen:?}");
+}
+
+/// Needs what the method holds.
+struct Locked(Arc<tokio::sync::Mutex<()>>);
+
+#[async_trait]
+impl WorkerHook for Locked {
+    async fn result(&mut self, _: WorkerOutcome<'_>) -> kinoko::Result<()> {
+        drop(self.0.lock().await);
+        Ok(())
+    }
+}
+
+#[derive(Dependencies)]
+struct Locking;
+
+#[service(name = "hooks_locking")]
+impl Locking {
+    #[rpc]
+    async fn hang(&self, #[inject] cx: WorkerContext) {
+        let lock = Arc::new(tokio::sync::Mutex::new(()));
+        cx.attach(Locked(lock.clone()));
+        let _held = lock.lock().await;
+        std::future::pending::<()>().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_method_is_dropped_before_its_hooks_run() {
+    let app = App::new().service::<Locking>().start().await.unwrap();
+    let late = app.client::<LockingClient>().hang().timeout(Duration::from_secs(1)).await;
+    assert!(matches!(late, Err(CallError::Timeout(_))), "{late:?}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(app.running_workers(), 0, "its hook waited for what it held");
+    app.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Stopping: what runs finishes, what has not started goes back, nothing is lost.
 
 use std::{
+    future::IntoFuture,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -102,5 +103,78 @@ async fn what_outlives_the_grace_period_is_dropped_and_runs_elsewhere() {
     let (second, second_state) = instance(&broker, "").await;
     second_state.gate.add_permits(1);
     assert_eq!(pending.await.unwrap(), 1);
+    second.stop().await.unwrap();
+}
+
+/// Tells when the last service that has it is gone.
+#[derive(Clone)]
+struct Token(Arc<()>);
+
+thread_local! {
+    static TOKEN: Arc<()> = Arc::new(());
+}
+
+impl Dependency for Token {
+    type Options = ();
+    async fn setup(_: &SetupContext, (): ()) -> kinoko::Result<Self> {
+        Ok(Self(TOKEN.with(Clone::clone)))
+    }
+}
+
+/// Calls itself: its client holds the transport that holds the service.
+#[derive(Dependencies)]
+struct Circle {
+    token: Token,
+    circle: CircleClient,
+}
+
+#[service(name = "shutdown_circle")]
+impl Circle {
+    #[rpc]
+    async fn count(&self, left: u32) -> kinoko::Result<usize> {
+        match left.checked_sub(1) {
+            Some(left) => Ok(self.circle.count(left).await?),
+            None => Ok(Arc::strong_count(&self.token.0)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_service_leaves_nothing_behind() {
+    let app = App::new().service::<Circle>().start().await.unwrap();
+    app.client::<CircleClient>().count(3).await.unwrap();
+    app.stop().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(TOKEN.with(Arc::strong_count), 1, "the service and its dependencies are dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_end_when_the_app_is_dropped() {
+    let broker = format!("memory://{}", unique("shutdown"));
+    let client = Client::connect(&broker).await.unwrap();
+    let app = App::new().broker(&*broker).service::<Circle>().start().await.unwrap();
+    let circle = client.service::<CircleClient>();
+    circle.count(3).await.unwrap();
+    drop(app);
+    let error = circle.count(0).timeout(Duration::from_secs(3)).await.unwrap_err();
+    assert!(error.to_string().ends_with("no instance of `shutdown_circle` is running"), "{error}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(TOKEN.with(Arc::strong_count), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_expires_when_it_would_have() {
+    let broker = format!("memory://{}", unique("shutdown"));
+    let client = Client::connect(&broker).await.unwrap();
+    let (first, _) = instance(&broker, "grace_period: 3s").await;
+    let worker = client.service::<WorkerClient>();
+    let late = tokio::spawn(worker.work().timeout(Duration::from_secs(5)).into_future());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    first.stop().await.unwrap_err();
+    late.await.unwrap().unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (second, second_state) = instance(&broker, "").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(second_state.started.load(Ordering::SeqCst), 0, "nobody waits for it any more");
     second.stop().await.unwrap();
 }

@@ -45,6 +45,7 @@ fn an_absent_name_ends_with_2_and_says_what_there_is() {
 fn wrong_settings_end_with_2_and_name_the_variable() {
     for (name, value, expected) in [
         ("KINOKO_MAX_WORKERS", "many", "setting `max_workers` (from KINOKO_MAX_WORKERS): invalid type"),
+        ("KINOKO_MAX_WORKERS", "18446744073709551615", "setting `max_workers`: 18446744073709551615 is too many"),
         ("KINOKO_RPC_TIMEOUT", "5", "setting `rpc_timeout`: `5` is no duration: its unit is missing; write `2s`"),
         ("KINOKO_AMQP_URI", "carrier-pigeon://x", "no transport is called `carrier-pigeon`"),
         ("KINOKO_LOG", "kinoko=loud", "setting `log`: `kinoko=loud`"),
@@ -130,7 +131,16 @@ impl Two {
 async fn two_services_of_one_name_are_refused() {
     let error = App::new().service::<One>().service::<Two>().start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().starts_with("two services are called `starting_twice`"), "{error}");
+    let text = "two services are called `starting_twice`: suite::starting::One and suite::starting::Two; give one of them another name";
+    assert_eq!(error.to_string(), text);
+    let error = App::new().service::<One>().service::<One>().start().await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("service `starting_twice` (suite::starting::One) was added twice"),
+        "{error}"
+    );
+    let error = App::new().service::<One>().only([""; 0]).start().await.unwrap_err();
+    assert_eq!(error.to_string(), "`only` names no service: name some of starting_twice");
+    assert_eq!(error.kind(), ErrorKind::Usage);
     let error = App::new().start().await.unwrap_err();
     assert_eq!(error.to_string(), "this program has no service: add one, `App::new().service::<Orders>()`");
 }

@@ -149,7 +149,9 @@ impl Replies {
                 }
                 continue;
             }
-            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now) {
+            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now)
+                && route.want_look()
+            {
                 let _ = self.looks.send(route);
             }
             let due = waiter.due();

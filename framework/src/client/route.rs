@@ -1,7 +1,10 @@
 //! Which way requests for one service go: the short path between kinoko peers, or Nameko's.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,6 +40,8 @@ pub(crate) struct Route {
     pub(super) short_queue: Name,
     rpc_queue: Name,
     state: Mutex<State>,
+    /// A look was asked for and has not begun. While the broker is away each takes its time, and every call wants one.
+    look_wanted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +57,7 @@ impl Route {
             rpc_queue: names::rpc_queue(&service),
             service,
             state: Mutex::default(),
+            look_wanted: AtomicBool::new(false),
         }
     }
 
@@ -82,13 +88,19 @@ impl Route {
         self.state().nameko_until = None;
     }
 
-    /// Whether the broker said, not long ago, that nobody consumes the service's queues.
-    pub(super) fn no_instance(&self) -> bool {
-        matches!(self.state().looked, Some((_, false)))
+    /// Whether the broker said, since then, that nobody consumes the service's queues.
+    pub(super) fn no_instance(&self, since: Instant) -> bool {
+        matches!(self.state().looked, Some((at, false)) if at >= since)
+    }
+
+    /// Whether a look is to be asked for: none is under way.
+    pub(super) fn want_look(&self) -> bool {
+        !self.look_wanted.swap(true, Ordering::AcqRel)
     }
 
     /// Asks the broker whether anybody consumes the service's queues, unless it was asked just now.
     pub(super) async fn look(&self, transport: &dyn Transport) {
+        self.look_wanted.store(false, Ordering::Release);
         let now = Instant::now();
         if matches!(self.state().looked, Some((at, _)) if now < at + LOOK_FRESH) {
             return;

@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use super::Settings;
+use super::{Origin, Settings};
 use crate::protocol::Value;
 
 const PREFIX: &str = "KINOKO_";
@@ -22,7 +22,7 @@ impl Settings {
             }
             if let Some(key) = name.strip_prefix(PREFIX) {
                 let key = key.to_lowercase().replace("__", ".");
-                self.insert(&key, scalar(value), name);
+                self.insert(&key, scalar(value.clone()), Origin { name, text: Some(value) });
             }
         }
     }

@@ -42,7 +42,15 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 pub struct Settings {
     values: Map<String, Value>,
     /// Where each value that does not come from the file was set.
-    origins: BTreeMap<String, String>,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// Where a value was set.
+#[derive(Debug, Clone)]
+struct Origin {
+    name: String,
+    /// The variable's own text: `1.10` as a number is not the text that was written.
+    text: Option<String>,
 }
 
 impl Settings {
@@ -81,7 +89,7 @@ impl Settings {
 
     /// Sets a value over the file and the environment. Dots in the key step into maps.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
-        self.insert(key, value.into(), "the program".to_owned());
+        self.insert(key, value.into(), Origin { name: "the program".to_owned(), text: None });
     }
 
     /// The value of a key, if anybody set it. Dots step into maps.
@@ -96,18 +104,26 @@ impl Settings {
             Err(error) => error,
         };
         // A variable `7` was read as a number, but may be meant as a text.
-        if let Some(text) = self.origins.get(key).and_then(|_| scalar_text(value))
+        if let Some(text) = self.origins.get(key).and_then(|origin| origin.text.clone().or_else(|| scalar_text(value)))
             && let Ok(value) = T::deserialize(Value::String(text))
         {
             return Ok(Some(value));
         }
-        let origin = self.origins.get(key).map_or("the settings file", String::as_str);
+        let origin = self.origins.get(key).map_or("the settings file", |origin| &origin.name);
         Err(Error::new(ErrorKind::Config, format!("setting `{key}` (from {origin}): {refused}")))
     }
 
     /// A duration, written as `30s`, or the default.
     pub(crate) fn duration(&self, key: &str, default: std::time::Duration) -> Result<std::time::Duration> {
-        match self.get::<String>(key)? {
+        // A bare number is refused with what to write, as any other text is.
+        let text = match self.get::<Value>(key)? {
+            Some(value) => match scalar_text(&value) {
+                Some(text) => Some(text),
+                None => self.get::<String>(key)?,
+            },
+            None => None,
+        };
+        match text {
             Some(text) => {
                 parse_duration(&text).map_err(|text| Error::new(ErrorKind::Config, format!("setting `{key}`: {text}")))
             }
@@ -124,7 +140,7 @@ impl Settings {
         Some(value)
     }
 
-    fn insert(&mut self, key: &str, value: Value, origin: String) {
+    fn insert(&mut self, key: &str, value: Value, origin: Origin) {
         self.origins.insert(key.to_owned(), origin);
         let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
         let mut map = &mut self.values;
@@ -177,6 +193,22 @@ mod tests {
         assert_eq!(settings.get::<usize>("orders.max_lines").unwrap(), Some(1));
         assert_eq!(settings.get::<String>("orders.note").unwrap().as_deref(), Some("12"));
         assert_eq!(settings.get::<String>("config").unwrap(), None);
+        for text in ["1.10", "12345e6", "123456789012345678901234567890"] {
+            settings.apply_env([("KINOKO_VERSION".into(), text.into())]);
+            assert_eq!(settings.get::<String>("version").unwrap().as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_told_what_to_write() {
+        let settings = Settings::from_yaml("grace_period: 30").unwrap();
+        let error = settings.duration("grace_period", std::time::Duration::ZERO).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("setting `grace_period`: `30` is no duration: its unit is missing; write `2s`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use kinoko_text::nearest;
+use tokio::sync::Semaphore;
 
 use super::{
     Registration, RunningApp,
@@ -197,10 +198,7 @@ impl App {
         tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
         tokio::select! {
             stopped = app.stop() => stopped,
-            signal = signals.next() => {
-                tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
-                std::process::exit(signal.exit_code())
-            }
+            never = leave(&mut signals) => never,
         }
     }
 
@@ -211,11 +209,23 @@ impl App {
         let mut seen = BTreeMap::new();
         for service in &self.services {
             if let Some(other) = seen.insert(service.descriptor.name, service) {
-                let text = format!("two services are called `{}`: {other:?} and {service:?}", service.descriptor.name);
+                let (name, one, two) = (service.descriptor.name, (other.type_name)(), (service.type_name)());
+                let text = if one == two {
+                    format!(
+                        "service `{name}` ({one}) was added twice; `App::linked()` and `kinoko::run()` have it already"
+                    )
+                } else {
+                    format!("two services are called `{name}`: {one} and {two}; give one of them another name")
+                };
                 return Err(Error::new(ErrorKind::Usage, text));
             }
         }
         let Some(only) = &self.only else { return Ok(self.services.clone()) };
+        if only.is_empty() {
+            let have: Vec<_> = seen.keys().copied().collect();
+            let text = format!("`only` names no service: name some of {}", have.join(", "));
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
         only.iter()
             .map(|name| {
                 seen.get(name.as_str()).map(|service| **service).ok_or_else(|| {
@@ -232,6 +242,13 @@ impl App {
             })
             .collect()
     }
+}
+
+/// Ends the process at the next signal: from inside the wait, since the end of the wait drops the app, which ends its calls.
+async fn leave(signals: &mut Signals) -> Result<()> {
+    let signal = signals.next().await;
+    tracing::error!(signal = signal.name(), "second signal: leaving without waiting for workers");
+    std::process::exit(signal.exit_code())
 }
 
 async fn bring_up(
@@ -266,6 +283,10 @@ fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
         return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
+    }
+    if max_workers > Semaphore::MAX_PERMITS {
+        let text = format!("setting `max_workers`: {max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
+        return Err(Error::new(ErrorKind::Config, text));
     }
     let nameko_wire = match settings.get::<String>("wire")?.as_deref() {
         None | Some("kinoko") => false,

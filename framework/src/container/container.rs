@@ -95,6 +95,12 @@ impl Container {
         late
     }
 
+    /// Ends without order: starts nothing more and drops what runs.
+    pub(super) fn abandon(&self) {
+        self.limits.stop();
+        self.rpc.cancel_workers();
+    }
+
     /// Stops the dependencies.
     pub(super) async fn stop_dependencies(&self) {
         self.scope.registry.stop().await;

@@ -14,6 +14,8 @@ pub struct Registration {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) package: &'static str,
     pub(crate) module: &'static str,
+    /// The service's type, for messages.
+    pub(crate) type_name: fn() -> &'static str,
     pub(crate) setup: SetUp,
 }
 
@@ -22,7 +24,7 @@ type SetUp = fn(SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>>
 impl Registration {
     /// The registration of a service type.
     pub const fn of<S: Service>(package: &'static str, module: &'static str) -> Self {
-        Self { descriptor: S::DESCRIPTOR, package, module, setup: set_up::<S> }
+        Self { descriptor: S::DESCRIPTOR, package, module, type_name: std::any::type_name::<S>, setup: set_up::<S> }
     }
 }
 

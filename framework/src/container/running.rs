@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 
 use super::container::Container;
 use crate::{
@@ -82,6 +82,17 @@ impl RunningApp {
             return Err(Error::new(ErrorKind::Internal, text));
         }
         Ok(())
+    }
+}
+
+impl Drop for RunningApp {
+    fn drop(&mut self) {
+        // A service with a client holds the transport, which holds the service: it would go on without anybody. After a stop all this
+        // is done already; the first look at a close begins it, and what the broker has to say to it nobody waits for.
+        for container in &self.containers {
+            container.abandon();
+        }
+        let _ = self.transport.close().now_or_never();
     }
 }
 

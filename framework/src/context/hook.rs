@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::Cancelled;
 use crate::{Result, protocol::Fault};
 
-/// What happens around one worker's end, attached with [`WorkerContext::attach`].
+/// What happens around one worker's end, attached with [`WorkerContext::attach`](super::WorkerContext::attach).
 ///
 /// A hook that fails turns the call into a fault; it never ends the process.
 #[async_trait]

@@ -174,7 +174,7 @@ impl WorkerContext {
             properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
         }
         let mut stack = self.call_id_stack();
-        stack.drain(..stack.len().saturating_sub(parents_tracked + 1));
+        stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));
         context_data::write_stack(properties, stack, short_path);
     }
 

@@ -46,12 +46,17 @@ impl Slot {
     /// A slot was taken for this worker.
     pub(crate) fn taken(&self) {
         let mut hold = self.hold();
-        if !hold.over {
+        if hold.over {
+            drop(hold);
+            self.slots.release();
+        } else if hold.waits > 0 {
+            // Another of its nested calls began while this slot was waited for.
+            hold.parked = true;
+            drop(hold);
+            self.slots.park();
+        } else {
             hold.held = true;
-            return;
         }
-        drop(hold);
-        self.slots.release();
     }
 
     /// The worker is over. Doing it twice changes nothing.
@@ -113,5 +118,59 @@ impl<'a> Parked<'a> {
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
         self.count_down();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// One slot, and how many are parked.
+    struct One(Arc<Semaphore>, AtomicUsize);
+
+    impl Slots for One {
+        fn park(&self) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.add_permits(1);
+        }
+        fn unpark(&self) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+        fn acquire(&self) -> BoxFuture<'static, ()> {
+            let slots = self.0.clone();
+            Box::pin(async move { slots.acquire().await.unwrap().forget() })
+        }
+        fn release(&self) {
+            self.0.add_permits(1);
+        }
+    }
+
+    #[test]
+    fn a_slot_that_comes_while_another_nested_call_waits_is_given_back() {
+        let one = Arc::new(One(Arc::new(Semaphore::new(0)), AtomicUsize::new(0)));
+        let slot = Slot::new(one.clone());
+        slot.taken();
+        let first = slot.park();
+        // Somebody else runs meanwhile, so that the slot has to be waited for.
+        one.0.try_acquire().unwrap().forget();
+        let mut resumed = Box::pin(first.resume());
+        assert!(resumed.as_mut().now_or_never().is_none());
+        let second = slot.park();
+        one.release();
+        assert!(resumed.now_or_never().is_some());
+        assert_eq!(
+            (one.0.available_permits(), one.1.load(Ordering::SeqCst)),
+            (1, 1),
+            "the second call waits without it"
+        );
+        assert!(second.resume().now_or_never().is_some());
+        assert_eq!((one.0.available_permits(), one.1.load(Ordering::SeqCst)), (0, 0), "and the worker goes on with it");
+        slot.release();
+        assert_eq!(one.0.available_permits(), 1);
     }
 }

@@ -101,7 +101,7 @@ impl RpcEntrypoint {
             let workers = Workers::new(&self.shared.tasks);
             let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
             let consumer = transport.consume(queue, prefetch, sink).await?;
-            self.shared.limits.add_consumer(consumer.clone());
+            self.shared.limits.add_consumer(&consumer);
             self.consumers().push((consumer, workers));
         }
         Ok(())
@@ -171,10 +171,11 @@ impl Shared {
             return written(reply).await;
         };
 
+        let Deadline { at: deadline, of_method } = deadline(properties, method.info.timeout);
         let context = WorkerContext::new(WorkerOrigin {
             service: self.descriptor.name,
             entrypoint: method.info.name,
-            deadline: deadline(properties, method.info.timeout),
+            deadline,
             redelivered: delivery.redelivered(),
             slots: Some(method.slots.clone()),
             message: message.clone(),
@@ -195,6 +196,11 @@ impl Shared {
         if let Some(slot) = context.slot() {
             slot.release();
         }
+        let outcome = match outcome {
+            // The caller still waits, perhaps without an end: it is told.
+            Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(&context, method.info),
+            outcome => outcome,
+        };
         written(self.settle(outcome, &context, &format, answer, delivery)).await;
     }
 
@@ -248,15 +254,34 @@ async fn take_slots(method: &Method, context: &WorkerContext) -> Result<(), Canc
     Ok(())
 }
 
-/// Until when a call may run: what the caller's budget leaves, and no longer than the method may take.
-fn deadline(properties: &Properties, limit: Option<Duration>) -> Option<Instant> {
+/// Until when a call may run.
+struct Deadline {
+    at: Option<Instant>,
+    /// It is the method's own limit: the caller waits longer.
+    of_method: bool,
+}
+
+/// What the caller's budget leaves, and no longer than the method may take.
+fn deadline(properties: &Properties, limit: Option<Duration>) -> Deadline {
     let budget = context_data::remaining_budget(properties, context_data::unix_ms());
-    let shorter = match (budget, limit) {
-        (Some(budget), Some(limit)) => budget.min(limit),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => return None,
+    let of_method = limit.is_some_and(|limit| budget.is_none_or(|budget| limit < budget));
+    let shorter = if of_method { limit } else { budget };
+    // A limit beyond the end of time is none.
+    Deadline { at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)), of_method }
+}
+
+/// The outcome of a worker that took longer than its method may.
+#[cold]
+fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
+    let (service, name, limit) = (context.service(), method.name, method.timeout.unwrap_or_default());
+    let text = format!("`{service}.{name}` ran longer than the {limit:?} that it may");
+    let fault = Fault {
+        code: Some("TIMEOUT".into()),
+        http: Some(504),
+        grpc: Some("DEADLINE_EXCEEDED".into()),
+        ..Fault::internal("Timeout", text)
     };
-    Some(Instant::now() + shorter)
+    Outcome::Fault { fault: Box::new(fault), expected: false }
 }
 
 /// Where one call's reply goes.

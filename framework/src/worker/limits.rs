@@ -1,7 +1,7 @@
 //! How many workers run at once.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -21,7 +21,8 @@ pub(crate) struct Limits {
     parked: AtomicUsize,
     /// For how many parked workers the consumers already have room.
     grown: Mutex<usize>,
-    consumers: Mutex<Vec<Arc<dyn Consumer>>>,
+    /// Weak: a consumer holds its sink, which holds the service, which holds these.
+    consumers: Mutex<Vec<Weak<dyn Consumer>>>,
     stopping: CancellationToken,
 }
 
@@ -41,8 +42,13 @@ impl Limits {
         }
     }
 
-    pub(crate) fn add_consumer(&self, consumer: Arc<dyn Consumer>) {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+    pub(crate) fn add_consumer(&self, consumer: &Arc<dyn Consumer>) {
+        // Those that came first may have had workers that waited already.
+        let grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        if *grown > 0 {
+            consumer.grow(u16::try_from(*grown).unwrap_or(u16::MAX));
+        }
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(consumer));
     }
 
     /// What is not running yet is not started any more.
@@ -66,7 +72,8 @@ impl Limits {
         let extra = (*grown).max(GROWTH).max(parked - *grown).min(MAX_GROWN - *grown);
         *grown += extra;
         let extra = u16::try_from(extra).unwrap_or(u16::MAX);
-        for consumer in self.consumers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        for consumer in consumers.iter().filter_map(Weak::upgrade) {
             consumer.grow(extra);
         }
     }
@@ -134,5 +141,32 @@ impl Slots for MethodSlots {
             own.add_permits(1);
         }
         self.container.slots.add_permits(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Room(AtomicUsize);
+
+    #[async_trait::async_trait]
+    impl Consumer for Room {
+        fn grow(&self, extra: u16) {
+            self.0.fetch_add(extra.into(), Ordering::Relaxed);
+        }
+        async fn cancel(&self) {}
+    }
+
+    #[test]
+    fn a_consumer_that_comes_late_has_room_for_those_who_wait_already() {
+        let limits = Limits::new(1);
+        let (early, late) = (Arc::new(Room::default()), Arc::new(Room::default()));
+        limits.add_consumer(&(early.clone() as Arc<dyn Consumer>));
+        limits.park();
+        limits.add_consumer(&(late.clone() as Arc<dyn Consumer>));
+        let room = [early, late].map(|room| room.0.load(Ordering::Relaxed));
+        assert_eq!(room, [GROWTH, GROWTH]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
 };
 
@@ -20,9 +20,13 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The outcome to return: `IncorrectSignature` or `MalformedRequest`.
+/// The outcome to return: `IncorrectSignature` or `MalformedRequest`, or a fault where a `Deserialize` panics: its request
+/// would go back to the queue, and panic again, for ever.
 pub fn arguments<'de, A: Args<'de>>(call: &'de WorkerCall) -> Result<A, Outcome> {
-    decode_args(&call.format, call.context.body()).map_err(|error| refuse(&error))
+    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, call.context.body()))) {
+        Ok(decoded) => decoded.map_err(|error| refuse(&error)),
+        Err(panic) => Err(unexpected(Fault::panic(&*panic))),
+    }
 }
 
 /// The outcome of a call whose arguments do not fit.
@@ -47,29 +51,35 @@ pub async fn inject<S, T: FromWorker<S>>(service: &S, cx: &WorkerContext) -> Res
 /// Runs one worker whose arguments are decoded: setup hooks, the body (`#[inject]` parameters and the method), result hooks, teardown.
 ///
 /// The body is dropped when the worker is cancelled and caught when it panics; the hooks after it run in either case.
-/// It comes pinned: a future that is passed on by value is kept once more at each step.
+/// It comes pinned: a future that is passed on by value is kept once more at each step. And in an `Option`, so that it can be dropped here.
 pub async fn run_worker<S: Dependencies>(
     service: &S,
     call: &WorkerCall,
-    body: Pin<&mut impl Future<Output = Outcome>>,
+    mut body: Pin<&mut Option<impl Future<Output = Outcome>>>,
 ) -> Outcome {
     let cx = &call.context;
-    let work = pin!(async {
-        match service.worker_setup(cx).await {
-            Ok(()) => body.await,
-            Err(error) => unexpected(error.to_fault()),
+    let outcome = {
+        let work = pin!(async {
+            match service.worker_setup(cx).await {
+                Ok(()) => body.as_mut().as_pin_mut().expect("nobody took it").await,
+                Err(error) => unexpected(error.to_fault()),
+            }
+        });
+        match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => unexpected(Fault::panic(&*panic)),
+            Err(reason) => Outcome::Cancelled(reason),
         }
-    });
-    let outcome = match cx.until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => unexpected(Fault::panic(&*panic)),
-        Err(reason) => Outcome::Cancelled(reason),
     };
-    let hooks = AssertUnwindSafe(finish(service, cx, &outcome));
-    match hooks.catch_unwind().await {
-        Ok(Ok(())) => outcome,
-        Ok(Err(error)) => fail(outcome, error.to_fault()),
+    // What a cancelled method holds, a lock perhaps, must not be held while the hooks run.
+    let dropped = catch_unwind(AssertUnwindSafe(|| body.set(None)));
+    let outcome = match dropped {
+        Ok(()) => outcome,
         Err(panic) => fail(outcome, Fault::panic(&*panic)),
+    };
+    match finish(service, cx, &outcome).await {
+        None => outcome,
+        Some(fault) => fail(outcome, *fault),
     }
 }
 
@@ -106,32 +116,41 @@ fn fail(outcome: Outcome, fault: Fault) -> Outcome {
     }
 }
 
-/// Result hooks, then teardown: of the injected parameters in reverse order, then of the service's fields. All of them run; the first error is told.
-async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Result<(), Error> {
+/// Result hooks, then teardown: of the injected parameters in reverse order, then of the service's fields. All of them run, whatever
+/// the others do; the first one's failure is told.
+async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Option<Box<Fault>> {
     let mut outcome = match outcome {
         Outcome::Reply(_) => WorkerOutcome::Ok,
         Outcome::Fault { fault, .. } => WorkerOutcome::Failed(fault),
         Outcome::Cancelled(reason) => WorkerOutcome::Cancelled(*reason),
     };
     let mut hooks = cx.take_hooks();
-    let mut first_error = None;
+    let mut first = None;
     let mut failed: Option<Box<Fault>> = None;
     for hook in hooks.iter_mut().rev() {
-        if let Err(error) = hook.result(outcome).await {
+        if let Some(fault) = failure(hook.result(outcome)).await {
+            first.get_or_insert_with(|| fault.clone());
             // The hooks after a failed commit must not take the call for a success.
-            let fault = failed.insert(Box::new(error.to_fault()));
-            first_error.get_or_insert(error);
-            outcome = WorkerOutcome::Failed(fault);
+            outcome = WorkerOutcome::Failed(failed.insert(fault));
         }
     }
-    let result = service.worker_result(cx, outcome).await;
-    first_error = first_error.or(result.err());
+    let result = failure(service.worker_result(cx, outcome)).await;
+    first = first.or(result);
     for hook in hooks.iter_mut().rev() {
-        first_error = first_error.or(hook.teardown().await.err());
+        let torn_down = failure(hook.teardown()).await;
+        first = first.or(torn_down);
     }
-    let torn_down = service.worker_teardown(cx).await;
-    match first_error.or(torn_down.err()) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    let torn_down = failure(service.worker_teardown(cx)).await;
+    first.or(torn_down)
+}
+
+/// How a hook failed: by its error, or by a panic, which must not keep the other hooks from running.
+///
+/// No `async fn`: its future would be kept twice, as the argument and as what is awaited.
+fn failure(hook: impl Future<Output = Result<(), Error>>) -> impl Future<Output = Option<Box<Fault>>> {
+    AssertUnwindSafe(hook).catch_unwind().map(|ended| match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(Box::new(error.to_fault())),
+        Err(panic) => Some(Box::new(Fault::panic(&*panic))),
+    })
 }

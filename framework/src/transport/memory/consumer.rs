@@ -5,7 +5,10 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{broker::Broker, queue::Home};
+use super::{
+    broker::Broker,
+    queue::{Home, Waiting},
+};
 use crate::{
     protocol::Message,
     transport::{Consumer, Delivery, DeliverySink, Publishing, Settler},
@@ -21,7 +24,7 @@ pub(super) struct MemoryConsumer {
 
 /// What was delivered and has no verdict yet; a delivery's tag is its place.
 struct Unsettled {
-    places: Vec<Option<Arc<Message>>>,
+    places: Vec<Option<Waiting>>,
     free: Vec<u64>,
     /// How many more deliveries there may be.
     room: usize,
@@ -40,20 +43,20 @@ impl MemoryConsumer {
     }
 
     /// Takes a place for a message, if there is room: the tag of its delivery.
-    pub(super) fn admit(&self, message: &Arc<Message>) -> Option<u64> {
+    pub(super) fn admit(&self, waiting: &Waiting) -> Option<u64> {
         let mut unsettled = self.unsettled();
         if unsettled.cancelled || unsettled.room == 0 {
             return None;
         }
         unsettled.room -= 1;
-        let message = Some(message.clone());
+        let waiting = Some(waiting.clone());
         Some(match unsettled.free.pop() {
             Some(tag) => {
-                unsettled.places[usize::try_from(tag).expect("a place in memory")] = message;
+                unsettled.places[usize::try_from(tag).expect("a place in memory")] = waiting;
                 tag
             }
             None => {
-                unsettled.places.push(message);
+                unsettled.places.push(waiting);
                 unsettled.places.len() as u64 - 1
             }
         })
@@ -65,7 +68,7 @@ impl MemoryConsumer {
     }
 
     /// Ends a delivery. `None` where the connection was closed meanwhile: then its message belongs to somebody else.
-    fn settle(&self, tag: u64) -> Option<Arc<Message>> {
+    fn settle(&self, tag: u64) -> Option<Waiting> {
         let mut unsettled = self.unsettled();
         let message = unsettled.places.get_mut(usize::try_from(tag).ok()?)?.take()?;
         unsettled.free.push(tag);

@@ -30,7 +30,8 @@ struct State {
     deleted: bool,
 }
 
-/// A message in a queue.
+/// A message in a queue, or on its way from it: one that comes back expires when it would have.
+#[derive(Clone)]
 pub(super) struct Waiting {
     message: Arc<Message>,
     expires: Option<Instant>,
@@ -38,9 +39,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(message: Arc<Message>, redelivered: bool) -> Self {
-        let expires = message.properties.expiration.map(|expiration| Instant::now() + expiration);
-        Self { message, expires, redelivered }
+    fn new(message: Arc<Message>) -> Self {
+        let expires = message.properties.expiration.and_then(|after| Instant::now().checked_add(after));
+        Self { message, expires, redelivered: false }
+    }
+
+    fn expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at <= now)
     }
 }
 
@@ -73,15 +78,18 @@ impl MemoryQueue {
         if state.deleted || self.expired(&state) {
             return Err(message);
         }
+        let waiting = Waiting::new(message);
         // Straight to a consumer that has room, where nothing waits before it.
         if state.ready.is_empty()
-            && let Some((consumer, tag)) = state.next_consumer(&message)
+            && let Some((consumer, tag)) = state.next_consumer(&waiting)
         {
             drop(state);
-            consumer.deliver(tag, message, false);
+            consumer.deliver(tag, waiting.message, false);
             return Ok(());
         }
-        state.ready.push_back(Waiting::new(message, false));
+        // Where nobody consumes, nobody else would take away what has expired.
+        state.drop_expired();
+        state.ready.push_back(waiting);
         Ok(())
     }
 
@@ -93,8 +101,8 @@ impl MemoryQueue {
     }
 
     /// Puts a message back to the front.
-    pub(super) fn put_back(&self, message: Arc<Message>) {
-        self.state().ready.push_front(Waiting::new(message, true));
+    pub(super) fn put_back(&self, waiting: Waiting) {
+        self.state().ready.push_front(Waiting { redelivered: true, ..waiting });
         self.dispatch();
     }
 
@@ -105,12 +113,9 @@ impl MemoryQueue {
             if state.ready.is_empty() {
                 return;
             }
-            let now = Instant::now();
-            while state.ready.front().is_some_and(|waiting| waiting.expires.is_some_and(|at| at <= now)) {
-                state.ready.pop_front();
-            }
+            state.drop_expired();
             let Some(waiting) = state.ready.pop_front() else { return };
-            let Some((consumer, tag)) = state.next_consumer(&waiting.message) else {
+            let Some((consumer, tag)) = state.next_consumer(&waiting) else {
                 state.ready.push_front(waiting);
                 return;
             };
@@ -160,7 +165,7 @@ impl MemoryQueue {
     pub(super) fn status(&self) -> QueueStatus {
         let mut state = self.state();
         let now = Instant::now();
-        state.ready.retain(|waiting| waiting.expires.is_none_or(|at| at > now));
+        state.ready.retain(|waiting| !waiting.expired(now));
         let consumers = state.consumers.len() + usize::from(self.replies.get().is_some());
         QueueStatus { messages: count(state.ready.len()), consumers: count(consumers) }
     }
@@ -171,12 +176,22 @@ fn count(len: usize) -> u32 {
 }
 
 impl State {
+    /// Drops what has expired at the front, as RabbitMQ does.
+    fn drop_expired(&mut self) {
+        if !self.ready.is_empty() {
+            let now = Instant::now();
+            while self.ready.front().is_some_and(|waiting| waiting.expired(now)) {
+                self.ready.pop_front();
+            }
+        }
+    }
+
     /// The next consumer in turn that has room for a message, with the tag of the delivery.
-    fn next_consumer(&mut self, message: &Arc<Message>) -> Option<(Arc<MemoryConsumer>, u64)> {
+    fn next_consumer(&mut self, waiting: &Waiting) -> Option<(Arc<MemoryConsumer>, u64)> {
         let consumers = self.consumers.len();
         for step in 0..consumers {
             let place = (self.turn + step) % consumers;
-            if let Some(tag) = self.consumers[place].admit(message) {
+            if let Some(tag) = self.consumers[place].admit(waiting) {
                 self.turn = place + 1;
                 return Some((self.consumers[place].clone(), tag));
             }
