@@ -1,4 +1,72 @@
-//! kinoko: microservices the way Nameko made them pleasant in Python, in Rust.
+//! Microservices the way Nameko made them pleasant in Python, in Rust.
+//!
+//! A service is a struct, its methods are marked with what fires them, what it needs is injected, and the framework does the
+//! rest: messaging over RabbitMQ or in memory, typed clients, deadlines, errors, shutdown.
+//!
+//! ```
+//! use kinoko::prelude::*;
+//!
+//! #[derive(Dependencies)]
+//! struct Greeting {
+//!     #[dependency(key = "greeting.word", default = "Hello")]
+//!     word: Config<String>,
+//! }
+//!
+//! #[service(name = "greeting")]
+//! impl Greeting {
+//!     /// Greets somebody by name.
+//!     #[rpc]
+//!     async fn hello(&self, name: String) -> String {
+//!         format!("{}, {name}!", *self.word)
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+//! // No broker is named, so one runs in memory.
+//! let app = App::new().service::<Greeting>().start().await?;
+//! let greeting = app.client::<GreetingClient>();
+//! assert_eq!(greeting.hello("Ada".into()).await?, "Hello, Ada!");
+//! app.stop().await
+//! # }
+//! ```
+//!
+//! # A tour
+//!
+//! **Services.** [`#[service]`](macro@service) on an impl block makes its [`#[rpc]`](macro@rpc) methods callable, and writes a typed client.
+//! [`#[contract]`](macro@contract) on a trait does the same for both sides of a call that live in different crates.
+//!
+//! **Dependencies.** The fields of a service are built by the container: each is a [`Dependency`](trait@Dependency), and
+//! [`#[derive(Dependencies)]`](derive@Dependencies) wires them.
+//! There are typed clients, [`ServiceProxy`], settings ([`Config`]), and your own.
+//! `#[inject]` parameters are built for each call: [`WorkerContext`], context data such as [`Language`], your own [`FromWorker`].
+//! Hooks run around each worker, before its reply leaves.
+//!
+//! **Clients.** A [`Call`] is a value: await it, or [`send`](Call::send) it and await its [`PendingReply`] later.
+//! It has a deadline, which nested calls inherit, and ends with a value or a [`CallError`].
+//! [`ServiceProxy`] calls by name, [`Client`] works outside of any service.
+//!
+//! **Errors.** [`#[derive(ServiceError)]`](derive@ServiceError) lets an error travel and come back as the same variant.
+//! Everything else is an [`Error`] with a kind.
+//!
+//! **Programs.** [`run`](fn@run) runs the services of a one-file program, [`App`] those that it is told, until SIGTERM or SIGINT.
+//! [`Settings`] come from a file and the environment.
+//! [`#[kinoko::main]`](macro@main) makes the runtime and the exit code.
+//!
+//! **Transports.** [`transport`] has the traits and their promises: `memory://` in this process, `amqp://` over RabbitMQ.
+//! On the wire kinoko is Nameko: Python services are called and call, with no setting.
+//! [`codec`] has MessagePack and JSON, and takes others.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
+//!
+//! # Where to look next
+//!
+//! The repository's `docs/guide` begins with a quickstart and ends with running services; `docs/guide/from-nameko.md` is for
+//! Python teams. `docs/reference` lists settings, attributes, errors and the wire protocol; `docs/ARCHITECTURE.md` is the map.
+//! `examples/` holds a quickstart and a small shop.
 
 #[doc(hidden)]
 #[path = "macro_support.rs"]
@@ -12,20 +80,21 @@ pub mod dependency;
 mod entrypoint;
 mod error;
 mod log;
-mod nearest;
 pub mod protocol;
 pub mod service;
 mod task;
 pub mod transport;
 mod worker;
 
+/// For implementations of [`WorkerHook`] and other traits that are used as `dyn`.
+pub use async_trait::async_trait;
 pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::Settings;
 pub use container::{App, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
     AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,
-    UserId, parse_duration,
+    UserId,
 };
 pub use error::{Error, ErrorKind, Result};
 #[doc = include_str!("docs/dependencies.md")]
@@ -46,6 +115,7 @@ pub use kinoko_macros::rpc;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.
@@ -54,7 +124,8 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has,
-        Language, ServiceError, ServiceProxy, SetupContext, UserId, WorkerContext, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, Fault, FromWorker, Has,
+        Language, PendingReply, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, WorkerContext,
+        WorkerHook, WorkerOutcome, contract, rpc, service,
     };
 }

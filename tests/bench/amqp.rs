@@ -26,22 +26,28 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
             }
         );
         println!(
-            "| codec | bytes | in flight | plain/s | twin/s | kinoko/s | kinoko / twin | p50 µs twin | kinoko | p50 ratio | p99 µs twin | kinoko \
-             | CPU µs a call: client twin | + kinoko | server twin | + kinoko | broker twin | + kinoko | allocations: client twin | + kinoko | server twin | + kinoko |"
+            "| codec | bytes | in flight | plain/s | twin/s | kinoko/s | kinoko / twin | p50 µs: twin | kinoko | kinoko / twin | p99 µs: twin | kinoko |"
         );
-        println!("|{}", " --- |".repeat(22));
+        println!("|{}", " --- |".repeat(12));
+        let mut costs = Vec::new();
         for &codec in &options.codecs {
             let mut sides = sides(codec, &options.broker)?;
             for &bytes in &options.bytes {
                 for in_flight in [1, 64, 256] {
                     let load = Load { path, bytes, in_flight, until: measure::until(options) };
                     let [plain, twin, kinoko] = measure::rounds(&mut sides, load, options.rounds)?;
-                    row(codec, load, &plain, &twin, &kinoko);
+                    println!("{}", rates(codec, load, &plain, &twin, &kinoko));
+                    costs.push(cost(codec, load, &twin, &kinoko));
                     judge(goals, codec, load, &twin, &kinoko);
                 }
             }
         }
-        println!();
+        println!("\nWhat a call costs the twin, and how much more kinoko:\n");
+        println!(
+            "| codec | bytes | in flight | CPU µs: client | more | server | more | broker | more | allocations: client | more | server | more |"
+        );
+        println!("|{}", " --- |".repeat(13));
+        println!("{}\n", costs.join("\n"));
     }
     memory(options, goals)?;
     clean_up(&options.broker)
@@ -59,7 +65,7 @@ fn sides(codec: Codec, broker: &str) -> Result<[Side; 3], Failed> {
     ])
 }
 
-fn row(codec: Codec, load: Load, plain: &[Run], twin: &[Run], kinoko: &[Run]) {
+fn rates(codec: Codec, load: Load, plain: &[Run], twin: &[Run], kinoko: &[Run]) -> String {
     let Load { bytes, in_flight, .. } = load;
     let rate = |runs: &[Run]| Spread::of(runs, |run| run.done.per_second()).median;
     let ratio = Spread::of_ratios(kinoko, twin, |run| run.done.per_second());
@@ -71,21 +77,29 @@ fn row(codec: Codec, load: Load, plain: &[Run], twin: &[Run], kinoko: &[Run]) {
     } else {
         " | | | |".to_owned()
     };
-    let cost = |value: fn(&Run) -> f64| {
-        format!("{:.1} | {:+.1}", Spread::of(twin, value).median, Spread::of_differences(kinoko, twin, value).median)
-    };
-    println!(
-        "| {} | {bytes} | {in_flight} | {:.0} | {:.0} | {:.0} | {ratio} | {latencies} | {} | {} | {} | {} | {} |",
+    format!(
+        "| {} | {bytes} | {in_flight} | {:.0} | {:.0} | {:.0} | {ratio} | {latencies} |",
         codec.name(),
         rate(plain),
         rate(twin),
         rate(kinoko),
+    )
+}
+
+fn cost(codec: Codec, load: Load, twin: &[Run], kinoko: &[Run]) -> String {
+    let Load { bytes, in_flight, .. } = load;
+    let cost = |value: fn(&Run) -> f64| {
+        format!("{:.1} | {:+.1}", Spread::of(twin, value).median, Spread::of_differences(kinoko, twin, value).median)
+    };
+    format!(
+        "| {} | {bytes} | {in_flight} | {} | {} | {} | {} | {} |",
+        codec.name(),
         cost(|run| run.client.micros),
         cost(|run| run.server.micros),
         cost(|run| run.broker_micros),
         cost(|run| run.client.allocations),
         cost(|run| run.server.allocations),
-    );
+    )
 }
 
 fn p50_micros(run: &Run) -> f64 {

@@ -104,7 +104,7 @@ impl Client {
         let properties =
             BasicProperties::default().with_correlation_id(id.to_string().into()).with_reply_to(self.reply_to.clone());
         let options = BasicPublishOptions::default();
-        let _ = self.channel.basic_publish("".into(), QUEUE.into(), options, body, properties).await?;
+        drop(self.channel.basic_publish("".into(), QUEUE.into(), options, body, properties).await?);
         Ok(reply.await?)
     }
 }

@@ -94,7 +94,7 @@ fn the_shops_services_run_apart_over_the_broker() {
         command.env("KINOKO_AMQP_URI", amqp_uri());
         Serving::start(command)
     };
-    let _apart = [serve("inventory"), serve("orders")];
+    let _apart = [serve("inventory-service"), serve("orders-service")];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = kinoko::Client::connect(&amqp_uri()).await.unwrap();

@@ -1,5 +1,7 @@
-//! Fixtures that the conformance suite and the broker tests share.
+//! Fixtures that the conformance suite and the broker tests share; and the guide, whose examples run as this crate's doctests.
 
+#[cfg(doctest)]
+mod guide;
 mod log;
 mod private_broker;
 mod python;

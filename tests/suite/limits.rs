@@ -97,7 +97,8 @@ struct Pong {
 
 #[service(name = "limits_ping")]
 impl Ping {
-    #[rpc]
+    // A limit of the method's own is no trap either.
+    #[rpc(max_workers = 1)]
     async fn down(&self, depth: u32) -> kinoko::Result<u32> {
         if depth == 0 { Ok(0) } else { Ok(self.pong.down(depth - 1).await? + 1) }
     }

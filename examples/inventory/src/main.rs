@@ -1,6 +1,6 @@
-//! The inventory as a program of its own: `cargo run -p inventory`, over RabbitMQ where `KINOKO_AMQP_URI` names one.
+//! The inventory as a program of its own: `cargo run -p inventory-service`, over RabbitMQ where `KINOKO_AMQP_URI` names one.
 
-use inventory::InventoryService;
+use inventory_service::InventoryService;
 use kinoko::App;
 
 #[kinoko::main]

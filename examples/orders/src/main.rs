@@ -1,7 +1,7 @@
-//! The orders as a program of their own: `cargo run -p orders`, over RabbitMQ where `KINOKO_AMQP_URI` names one.
+//! The orders as a program of their own: `cargo run -p orders-service`, over RabbitMQ where `KINOKO_AMQP_URI` names one.
 
 use kinoko::App;
-use orders::OrdersService;
+use orders_service::OrdersService;
 
 #[kinoko::main]
 async fn main() -> kinoko::Result<()> {

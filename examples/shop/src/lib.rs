@@ -2,9 +2,9 @@
 
 pub mod demo;
 
-use inventory::InventoryService;
+use inventory_service::InventoryService;
 use kinoko::App;
-use orders::OrdersService;
+use orders_service::OrdersService;
 
 /// Every service of the shop.
 pub fn app() -> App {

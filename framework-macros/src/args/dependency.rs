@@ -1,6 +1,6 @@
 use syn::{Attribute, Expr, ExprLit, Ident, Lit};
 
-use super::{Entry, Value, duration, entries, inside};
+use super::{Entry, Value, entries, inside};
 use crate::diag::Diag;
 
 /// `#[dependency(…)]` on a field
@@ -44,7 +44,7 @@ impl DependencyArgs {
         };
         if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &value
             && DURATIONS.iter().any(|known| entry.key == known)
-            && let Err(why) = duration::parse(&text.value())
+            && let Err(why) = kinoko_text::parse_duration(&text.value())
         {
             diag.on(text, why);
         }

@@ -2,7 +2,6 @@
 
 mod contract;
 mod dependency;
-mod duration;
 mod fault;
 mod main;
 mod rpc;

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
 
-use super::{Entry, Value, duration};
+use super::{Entry, Value};
 use crate::diag::Diag;
 
 impl Entry {
@@ -73,7 +73,7 @@ impl Entry {
     /// `key = "2s"`
     pub(super) fn duration(&self, diag: &mut Diag) -> Option<std::time::Duration> {
         let text = self.text("5s", diag)?;
-        match duration::parse(&text.value()) {
+        match kinoko_text::parse_duration(&text.value()) {
             Ok(duration) => Some(duration),
             Err(why) => {
                 diag.on(&text, why);

@@ -60,11 +60,11 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let place = Place::of(hooks);
     let (run, wait) = (moved(k, place.first), place.wait());
     let passed = place.parens(quote_spanned! {span=>
-        &*#dependencies, &#call, async {
+        &*#dependencies, &#call, ::core::pin::pin!(::core::option::Option::Some(async {
             #(#injected)*
             #(#decoded)*
             #answer
-        }
+        }))
     });
     // At the service's type, so that missing hooks are told once for all methods.
     let run = quote_spanned!(place.first=> #run::run_worker::<#hooks>#passed #wait);

@@ -95,18 +95,21 @@ where
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let (prepared, timeout) = self.prepare()?;
-        let state = match prepared {
-            Prepared::Remote { request, path, now } => match request.send(path, now).await {
-                Ok(waiting) => State::Remote { request, path, waiting },
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
-            },
+        let (limit, state) = match self.prepare()? {
+            Prepared::Remote { request, path, now } => {
+                let limit = request.deadline - now;
+                match request.send(path, now).await {
+                    Ok(waiting) => (limit, State::Remote { request, path, waiting }),
+                    Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
+                }
+            }
             Prepared::Local(call) => {
+                let limit = call.deadline - Instant::now();
                 let (service, method, format) = (call.local.service, call.method.clone(), call.format.clone());
-                State::Local { service, method, format, task: crate::spawn(call.run()) }
+                (limit, State::Local { service, method, format, task: crate::spawn(call.run()) })
             }
         };
-        Ok(PendingReply { timeout, state, answer: PhantomData })
+        Ok(PendingReply { limit, state, answer: PhantomData })
     }
 
     fn effective_timeout(&self) -> Duration {
@@ -116,19 +119,18 @@ where
         })
     }
 
-    /// What is to be done, and how long it may take.
-    fn prepare(self) -> Result<(Prepared, Duration), CallError<E>> {
+    fn prepare(self) -> Result<Prepared, CallError<E>> {
         let now = Instant::now();
-        let context = WorkerContext::current();
-        let left = context.as_ref().and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
-        let timeout = self.effective_timeout().min(left.unwrap_or(LONGEST)).min(LONGEST);
-        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
+        let timeout = self.effective_timeout();
+        let origin = Origin { service: &self.client.service, method: &self.method, limit: timeout, route: None };
         let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
-        if timeout.is_zero() {
+        let context = WorkerContext::current();
+        let own = now + timeout.min(LONGEST);
+        let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
+        if deadline <= now {
             return Err(origin.fail(Failure::TimedOut { sent: false }));
         }
-        let deadline = now + timeout;
-        let prepared = match self.client.target {
+        Ok(match self.client.target {
             Target::Remote { rpc, route } => {
                 let path = route.path(now);
                 let request = Request {
@@ -152,8 +154,7 @@ where
                 deadline,
                 context,
             }),
-        };
-        Ok((prepared, timeout))
+        })
     }
 }
 
@@ -168,17 +169,17 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            let (prepared, timeout) = self.prepare()?;
-            let (request, path, now) = match prepared {
+            let (request, path, now) = match self.prepare()? {
                 Prepared::Remote { request, path, now } => (request, path, now),
-                Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
+                Prepared::Local(call) => return Box::pin(call.answer()).await,
             };
+            let limit = request.deadline - now;
             let mut waiting = match request.send(path, now).await {
                 Ok(waiting) => waiting,
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+                Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
             };
             let answered = request.answer(&mut waiting, path).await;
-            Origin::of(&request, timeout).finish(answered)
+            Origin::of(&request, limit).finish(answered)
         })
     }
 }
@@ -196,7 +197,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A request that is on its way; await it for the reply.
 #[must_use = "await it for the reply"]
 pub struct PendingReply<T, E> {
-    timeout: Duration,
+    limit: Duration,
     state: State,
     answer: PhantomData<fn() -> (T, E)>,
 }
@@ -216,16 +217,16 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let timeout = self.timeout;
+            let limit = self.limit;
             match self.state {
                 State::Remote { request, path, mut waiting } => {
                     let answered = request.answer(&mut waiting, path).await;
-                    Origin::of(&request, timeout).finish(answered)
+                    Origin::of(&request, limit).finish(answered)
                 }
                 State::Local { service, method, format, task } => {
                     let body = task.await.ok().flatten();
                     let answered = body.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-                    Origin { service, method: &method, timeout, route: None }.finish(answered)
+                    Origin { service, method: &method, limit, route: None }.finish(answered)
                 }
             }
         })
@@ -247,18 +248,18 @@ enum Prepared {
     Local(LocalCall),
 }
 
-/// What the texts of a call's errors need.
+/// What the texts of a call's errors need; `limit` is how long the call may take, its worker's own deadline considered.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     service: &'a str,
     method: &'a str,
-    timeout: Duration,
+    limit: Duration,
     route: Option<&'a Route>,
 }
 
 impl<'a> Origin<'a> {
-    fn of(request: &'a Request, timeout: Duration) -> Self {
-        Self { service: &request.route.service, method: &request.method, timeout, route: Some(&request.route) }
+    fn of(request: &'a Request, limit: Duration) -> Self {
+        Self { service: &request.route.service, method: &request.method, limit, route: Some(&request.route) }
     }
 
     fn finish<T: DeserializeOwned, E: ServiceError>(
@@ -278,10 +279,10 @@ impl<'a> Origin<'a> {
         let service = self.service.to_owned();
         match failure {
             Failure::TimedOut { sent } => {
-                let began = Instant::now().checked_sub(self.timeout);
+                let began = Instant::now().checked_sub(self.limit);
                 let no_instance = self.route.zip(began).is_some_and(|(route, began)| route.no_instance(began));
                 let method = self.method.to_owned();
-                CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
+                CallError::Timeout(Timeout { service, method, after: self.limit, no_instance, sent })
             }
             Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
             Failure::NotSent(text) => CallError::Unavailable(text),
@@ -315,9 +316,10 @@ impl LocalCall {
         self.local.call(self.method, self.format, self.body, properties, self.deadline).await
     }
 
-    async fn answer<T: DeserializeOwned, E: ServiceError>(self, timeout: Duration) -> Result<T, CallError<E>> {
+    async fn answer<T: DeserializeOwned, E: ServiceError>(self) -> Result<T, CallError<E>> {
+        let limit = self.deadline - Instant::now();
         let (service, method, format) = (self.local.service, self.method.clone(), self.format.clone());
         let answered = self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-        Origin { service, method: &method, timeout, route: None }.finish(answered)
+        Origin { service, method: &method, limit, route: None }.finish(answered)
     }
 }

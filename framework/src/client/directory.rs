@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{nearest::nearest, protocol::Name};
+use kinoko_text::nearest;
+
+use crate::protocol::Name;
 
 /// Names for "did you mean", kept by the clients of one program.
 #[derive(Debug, Default)]

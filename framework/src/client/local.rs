@@ -36,11 +36,11 @@ impl Local {
         let context = WorkerContext::new(WorkerOrigin {
             service: self.service,
             entrypoint: info.name,
-            message: Arc::new(Message { properties, ..Message::default() }),
+            message: Arc::new(Message { properties, body, ..Message::default() }),
             deadline: Some(deadline),
             ..WorkerOrigin::default()
         });
-        let call = WorkerCall { index: info.index, body, format: format.clone(), context: context.clone() };
+        let call = WorkerCall { index: info.index, format: format.clone(), context: context.clone() };
         let mut worker = std::pin::pin!(context.clone().scope((self.dispatch)(call)));
         let outcome = tokio::select! {
             outcome = &mut worker => outcome,

@@ -143,6 +143,10 @@ impl UntypedCall {
     /// # Errors
     ///
     /// When it could not be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<Value, Infallible>, CallError<Infallible>> {
         self.returning().send().await
     }

@@ -179,7 +179,10 @@ impl Waiter {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.replies.take_place(self.place, self.secret);
+        // A verdict that arrived had taken the place with it.
+        if !self.verdict.is_terminated() {
+            self.replies.take_place(self.place, self.secret);
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{
     directory::suggest,
@@ -151,7 +150,7 @@ impl Request {
             // On the short path the service forms the same id from the correlation id, which saves the bytes.
             None if short_path => {}
             None => {
-                let id = format!("{}.{}", self.rpc.standalone_id, Uuid::new_v4());
+                let id = context_data::standalone_call_id(&self.rpc.standalone_id);
                 context_data::write_stack(&mut properties, vec![id], false);
             }
         }

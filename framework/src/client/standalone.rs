@@ -37,15 +37,23 @@ impl Client {
     /// # Errors
     ///
     /// As [`transport::connect`](crate::transport::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, nothing stays connected.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(url, &Settings::default()).await
     }
 
-    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`.
+    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`, `parent_calls_tracked`.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect), and for settings of the wrong type.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect`](Self::connect).
     pub async fn connect_with(url: &str, settings: &Settings) -> Result<Self> {
         let settings = ClientSettings::read(settings)?;
         let transport = connect(url, TransportOptions { connection_name: "kinoko client".to_owned() }).await?;
@@ -70,6 +78,10 @@ impl Client {
     }
 
     /// Closes the connection; calls that still wait fail.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the connection closes all the same.
     pub async fn close(&self) {
         self.transport.close().await;
     }

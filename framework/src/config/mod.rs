@@ -4,10 +4,11 @@ mod env;
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
+use kinoko_text::parse_duration;
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
-use crate::{Error, ErrorKind, Result, dependency::parse_duration, protocol::Value};
+use crate::{Error, ErrorKind, Result, protocol::Value};
 
 /// What a program was told: one file, then `KINOKO_…` variables over it, then what the program itself [`set`](Self::set).
 ///

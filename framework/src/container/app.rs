@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use kinoko_text::nearest;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -15,7 +16,6 @@ use crate::{
     codec::{Codec, Codecs},
     config::Settings,
     dependency::ProcessScope,
-    nearest::nearest,
     service::Service,
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -29,6 +29,10 @@ use crate::{
 /// # Errors
 ///
 /// As [`App::run`]; [`ErrorKind::Usage`] where no service is linked.
+///
+/// # Cancel safety
+///
+/// As [`App::run`].
 pub async fn run() -> Result<()> {
     App::linked().run().await
 }
@@ -174,6 +178,10 @@ impl App {
     /// # Errors
     ///
     /// As [`start`](Self::start); also [`ErrorKind::Internal`] when workers had to be dropped at the end of the grace period.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the services end without order, as in a crash: requests that run go to another instance.
     pub async fn run(mut self) -> Result<()> {
         let settings = match self.settings.take() {
             Some(settings) => settings,
@@ -258,12 +266,8 @@ async fn bring_up(
     for container in &app.containers {
         container.start_dependencies().await?;
     }
-    if let ConnectionState::Connecting(reason) = &*transport.state().borrow() {
-        tracing::warn!(
-            broker = transport.address(),
-            reason,
-            "waiting for the broker; the services start when it is there"
-        );
+    if matches!(&*transport.state().borrow(), ConnectionState::Connecting(_)) {
+        tracing::info!(broker = transport.address(), "the services start when the broker is there");
     }
     for container in &app.containers {
         container.start_taking(transport).await?;

@@ -61,6 +61,10 @@ impl RunningApp {
     /// # Errors
     ///
     /// [`ErrorKind::Internal`] when the grace period was over first and workers had to be dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, what is left ends without order, as in a crash.
     pub async fn stop(self) -> Result<()> {
         // All at once: services that call each other finish each other's work.
         let late: usize =

@@ -5,7 +5,6 @@
 
 mod config;
 mod context_value;
-mod duration;
 mod options;
 mod setup;
 
@@ -15,7 +14,6 @@ pub(crate) use self::setup::{ContainerScope, ProcessScope};
 pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, Context, ContextValue, Language, UserId},
-    duration::parse_duration,
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
 };
@@ -89,14 +87,26 @@ pub trait Dependency: Clone + Send + Sync + 'static {
     const SCOPE: Scope = Scope::Container;
 
     /// Builds it. May [`require`](SetupContext::require) other dependencies.
+    ///
+    /// # Errors
+    ///
+    /// End the start of the program; the text gets the field's name. An [`ErrorKind::Internal`](crate::ErrorKind::Internal) becomes `Setup`.
     fn setup(cx: &SetupContext, options: Self::Options) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Starts what it runs, when all dependencies are set up and before the first worker.
+    /// Starts what it runs, when all dependencies of the program are set up and before the first worker.
+    ///
+    /// # Errors
+    ///
+    /// End the start of the program; what was set up before is stopped.
     fn start(&self) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }
 
     /// Stops what it runs, when the last worker is over.
+    ///
+    /// # Errors
+    ///
+    /// Are logged, and do not keep the other dependencies from being stopped.
     fn stop(&self) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::parse_duration;
+use kinoko_text::parse_duration;
+
 use crate::{Error, ErrorKind, Result};
 
 /// A value that can be written for an option of type `T`.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     transport::{
         Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Publishing, Queue, Topology, Transport,
     },
-    worker::{Limits, Workers, log, take},
+    worker::{Limits, MethodSlots, Workers, log},
 };
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
@@ -46,8 +46,7 @@ struct Shared {
 
 struct Method {
     info: &'static MethodInfo,
-    /// The slots of a method with a limit of its own.
-    slots: Option<Semaphore>,
+    slots: Arc<MethodSlots>,
 }
 
 /// The way that a queue's requests came, and their replies go.
@@ -67,7 +66,7 @@ impl RpcEntrypoint {
     ) -> Self {
         let descriptor = service.descriptor();
         let methods = descriptor.methods.iter().map(|info| {
-            let slots = info.max_workers.map(Semaphore::new);
+            let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
         });
         let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
@@ -160,14 +159,16 @@ impl Shared {
         let content_type = properties.content_type.as_deref().unwrap_or_default();
         let Some(format) = self.codecs.by_content_type(content_type) else {
             let text = format!("no codec for content type `{content_type}`");
-            return written(answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text))).await;
+            let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
+            return written(reply).await;
         };
         let name = match (&properties.kind, way) {
             (Some(kind), Way::Short) => &**kind,
             _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
         };
         let Some(method) = self.methods.get(name) else {
-            return written(answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name))).await;
+            let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name));
+            return written(reply).await;
         };
 
         let Deadline { at: deadline, of_method } = deadline(properties, method.info.timeout);
@@ -176,27 +177,16 @@ impl Shared {
             entrypoint: method.info.name,
             deadline,
             redelivered: delivery.redelivered(),
-            slots: Some(self.limits.clone()),
+            slots: Some(method.slots.clone()),
             message: message.clone(),
         });
         let _running = workers.enter(context.clone());
-        let _method_slot = match self.free_slots(method, &context) {
-            Some(method_slot) => method_slot,
-            None => match Box::pin(self.take_slots(method, &context)).await {
-                Ok(method_slot) => method_slot,
-                Err(reason) => {
-                    let outcome = Outcome::Cancelled(reason);
-                    return written(self.settle(outcome, &context, &format, answer, delivery)).await;
-                }
-            },
-        };
+        if let Err(reason) = take_slots(method, &context).await {
+            let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
+            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+        }
         log::arguments(method.info, &format, &message.body);
-        let call = WorkerCall {
-            index: method.info.index,
-            body: message.body.clone(),
-            format: format.clone(),
-            context: context.clone(),
-        };
+        let call = WorkerCall { index: method.info.index, format: format.clone(), context: context.clone() };
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -206,50 +196,8 @@ impl Shared {
         if let Some(slot) = context.slot() {
             slot.release();
         }
-        let outcome = match outcome {
-            // The caller still waits, perhaps without an end: it is told.
-            Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(&context, method.info),
-            outcome => outcome,
-        };
+        let outcome = tell(outcome, of_method, &context, method.info);
         written(self.settle(outcome, &context, &format, answer, delivery)).await;
-    }
-
-    /// The slots, where they are free: nearly always, and then no room is needed for the wait.
-    fn free_slots<'a>(&self, method: &'a Method, context: &WorkerContext) -> Option<Option<MethodSlot<'a>>> {
-        let method_slot = match &method.slots {
-            Some(slots) => {
-                slots.try_acquire().ok()?.forget();
-                Some(MethodSlot(slots))
-            }
-            None => None,
-        };
-        self.limits.take_free().then(|| {
-            context.slot().expect("the container's workers have slots").taken();
-            method_slot
-        })
-    }
-
-    /// Waits for a place among the method's workers, then among the container's; a call can outlive its deadline or its
-    /// connection meanwhile, and then nobody wants it run.
-    async fn take_slots<'a>(
-        &self,
-        method: &'a Method,
-        context: &WorkerContext,
-    ) -> Result<Option<MethodSlot<'a>>, Cancelled> {
-        let slot = context.slot().expect("the container's workers have slots");
-        let taking = std::pin::pin!(async {
-            let method_slot = match &method.slots {
-                Some(slots) => {
-                    take(slots, self.limits.stopping()).await?;
-                    Some(MethodSlot(slots))
-                }
-                None => None,
-            };
-            self.limits.take().await?;
-            slot.taken();
-            Some(method_slot)
-        });
-        context.until_cancelled(taking).await?.ok_or(Cancelled::Stopping)
     }
 
     /// Answers, and ends the delivery.
@@ -289,13 +237,17 @@ impl Shared {
     }
 }
 
-/// Gives a method's own slot back.
-struct MethodSlot<'a>(&'a Semaphore);
-
-impl Drop for MethodSlot<'_> {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
+/// Waits for a place among the method's and the container's workers. A call can outlive its deadline or its connection
+/// meanwhile, and then nobody wants it run.
+async fn take_slots(method: &Method, context: &WorkerContext) -> Result<(), Cancelled> {
+    if !method.slots.take_free() {
+        // Rare, so it takes no room in the future of every call.
+        context.until_cancelled(Box::pin(method.slots.take())).await?.ok_or(Cancelled::Stopping)?;
     }
+    if let Some(slot) = context.slot() {
+        slot.taken();
+    }
+    Ok(())
 }
 
 /// Until when a call may run.
@@ -314,16 +266,22 @@ fn deadline(properties: &Properties, limit: Option<Duration>) -> Deadline {
     Deadline { at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)), of_method }
 }
 
-/// The outcome of a worker that took longer than its method may.
+/// Of a method's own limit its caller is told: it still waits, perhaps without an end.
+fn tell(outcome: Outcome, of_method: bool, context: &WorkerContext, method: &MethodInfo) -> Outcome {
+    match outcome {
+        Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(context, method),
+        outcome => outcome,
+    }
+}
+
 #[cold]
 fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
     let (service, name, limit) = (context.service(), method.name, method.timeout.unwrap_or_default());
-    let text = format!("`{service}.{name}` ran longer than the {limit:?} that it may");
     let fault = Fault {
         code: Some("TIMEOUT".into()),
         http: Some(504),
         grpc: Some("DEADLINE_EXCEEDED".into()),
-        ..Fault::internal("Timeout", text)
+        ..Fault::internal("Timeout", format!("`{service}.{name}` took longer than the {limit:?} that it may"))
     };
     Outcome::Fault { fault: Box::new(fault), expected: false }
 }

@@ -7,7 +7,6 @@ use serde::{
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::Value;
 use crate::codec::{DecodeError, Format};
 
 /// One parameter of a method, as callers see it.
@@ -116,7 +115,7 @@ fn explain_value<'de, A: Args<'de>>(
     if param.sensitive {
         return format!("argument `{}`: wrong type", param.name);
     }
-    let value = format.decode::<Value>(body).ok().and_then(|mut request| {
+    let value = format.decode_value(body).ok().and_then(|mut request| {
         let value = match section {
             Section::Args => request.get_mut("args")?.get_mut(index)?,
             Section::Kwargs => request.get_mut("kwargs")?.get_mut(param.name)?,
@@ -296,7 +295,7 @@ impl<'de, A: Args<'de>> Visitor<'de> for NamedSeed<'_, A> {
 fn unknown<'de, A: Args<'de>>(name: &str) -> String {
     // The name is the caller's text: bounded, so that an error cannot be made huge.
     let name: String = name.chars().take(64).collect();
-    match crate::nearest::nearest(&name, A::PARAMS.iter().map(|param| param.name)) {
+    match kinoko_text::nearest(&name, A::PARAMS.iter().map(|param| param.name)) {
         Some(known) => format!("unknown argument `{name}`: did you mean `{known}`?"),
         None => format!("unknown argument `{name}`"),
     }

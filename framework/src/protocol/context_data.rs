@@ -22,6 +22,12 @@ pub(crate) fn call_id(service: &str, method: &str) -> String {
     [service, ".", method, ".", uuid].concat()
 }
 
+/// The id of a call made outside any worker, after what starts all ids of one client.
+pub(crate) fn standalone_call_id(client: &str) -> String {
+    let mut buffer = Uuid::encode_buffer();
+    [client, ".", Uuid::new_v4().hyphenated().encode_lower(&mut buffer)].concat()
+}
+
 /// The call ids that led here, oldest first; empty where the caller sent none.
 pub(crate) fn read_stack(properties: &Properties) -> Vec<String> {
     if let Some(stack) = &properties.app_id

@@ -55,9 +55,9 @@ pub struct FaultMeta {
     pub exc_path: &'static str,
     /// The stable code.
     pub code: &'static str,
-    /// The HTTP status. Unset: 400.
+    /// The HTTP status.
     pub http: Option<u16>,
-    /// The gRPC code. Unset: by the HTTP status.
+    /// The gRPC code.
     pub grpc: Option<&'static str>,
     /// Whether the call may be repeated.
     pub retry: Option<bool>,

@@ -20,7 +20,8 @@ pub(crate) fn rpc_binding(service: &str) -> Name {
 
 /// The routing key of one method on Nameko's path.
 pub(crate) fn rpc_routing_key(service: &str, method: &str) -> Name {
-    format!("{service}.{method}").into()
+    // Of its own size from the start, unlike `format!`: it is made for each call.
+    [service, ".", method].concat().into()
 }
 
 /// The queue of the short path, which only kinoko instances consume and only kinoko clients publish to.

@@ -55,14 +55,12 @@ pub struct MethodInfo {
     pub max_workers: Option<usize>,
 }
 
-/// A call that reached its service, not yet decoded.
+/// A call that reached its service, not yet decoded: its body is in the context's message.
 #[derive(Debug, Clone)]
 pub struct WorkerCall {
     /// The [`MethodInfo::index`].
     pub index: usize,
-    /// The request's body.
-    pub body: Bytes,
-    /// How it is encoded, and the reply will be.
+    /// How its body is encoded, and the reply will be.
     pub format: Format,
     /// The worker's context.
     pub context: WorkerContext,

@@ -47,6 +47,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// A queue or exchange that exists with other arguments is adopted as it is, with one warning that names the difference.
     ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where the broker accepts neither credentials nor permission,
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) after a close.
+    ///
     /// # Cancel safety
     ///
     /// Dropped early, the topology stays registered and is declared with the next connection.
@@ -55,13 +60,33 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Pushes the messages of a declared queue into `sink`, at most `prefetch` of them unsettled. Returns when the broker has the consumer.
     ///
     /// A consumer that the broker ends (its queue was deleted, its channel closed) is declared and started again.
+    ///
+    /// # Errors
+    ///
+    /// As [`declare`](Self::declare), and for a queue that nobody declared.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, nothing is consumed; a delivery that came meanwhile goes back.
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>>;
 
     /// Opens the calling side of RPC: a reply queue named `rpc.reply-{owner}-{uuid}`, with a new name for every connection,
     /// reachable by that name through the default exchange and through the RPC exchange alike.
+    ///
+    /// # Errors
+    ///
+    /// As [`declare`](Self::declare).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, no reply queue is left.
     async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>>;
 
-    /// Asks the broker about a queue; `None` where there is no such queue.
+    /// Asks the broker about a queue; `None` where there is no such queue. Safe to drop.
+    ///
+    /// # Errors
+    ///
+    /// As [`declare`](Self::declare).
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>>;
 
     /// The state of the connection, for readiness and for messages to people.
@@ -70,7 +95,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Where it is connected to, without credentials, for messages to people.
     fn address(&self) -> String;
 
-    /// Flushes replies and acknowledgements, then closes. What is unsettled goes back to its queue.
+    /// Flushes replies and acknowledgements, then closes. What is unsettled goes back to its queue. A second call does nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it goes on by itself.
     async fn close(&self);
 }
 
@@ -119,6 +148,10 @@ pub trait Consumer: fmt::Debug + Send + Sync {
     fn grow(&self, extra: u16);
 
     /// Stops taking messages; what was delivered can still be settled. When it returns, nothing more reaches the sink.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it goes on by itself.
     async fn cancel(&self);
 }
 

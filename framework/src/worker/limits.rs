@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{context::Slots, transport::Consumer};
@@ -51,23 +51,15 @@ impl Limits {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(consumer));
     }
 
-    /// Takes a slot, if one is free.
-    pub(crate) fn take_free(&self) -> bool {
-        self.slots.try_acquire().map(SemaphorePermit::forget).is_ok()
-    }
-
-    /// Takes a slot; `None` when the container stops first.
-    pub(crate) async fn take(&self) -> Option<()> {
-        take(&self.slots, &self.stopping).await
-    }
-
     /// What is not running yet is not started any more.
     pub(crate) fn stop(&self) {
         self.stopping.cancel();
     }
 
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.stopping
+    /// A worker waits for a nested call.
+    fn park(&self) {
+        let parked = self.parked.fetch_add(1, Ordering::AcqRel) + 1;
+        self.grow(parked);
     }
 
     /// Makes the consumers' room follow the number of parked workers.
@@ -87,21 +79,57 @@ impl Limits {
     }
 }
 
-impl Slots for Limits {
+/// The slots that a worker of one method takes: one of the container's and, where the method has a limit of its own, one of those.
+pub(crate) struct MethodSlots {
+    container: Arc<Limits>,
+    own: Option<Arc<Semaphore>>,
+}
+
+impl MethodSlots {
+    pub(crate) fn new(container: Arc<Limits>, max_workers: Option<usize>) -> Self {
+        Self { container, own: max_workers.map(|workers| Arc::new(Semaphore::new(workers))) }
+    }
+
+    /// Takes what a worker needs, if it is free.
+    pub(crate) fn take_free(&self) -> bool {
+        let Ok(own) = self.own.as_deref().map(Semaphore::try_acquire).transpose() else { return false };
+        let Ok(slot) = self.container.slots.try_acquire() else { return false };
+        for permit in own.into_iter().chain([slot]) {
+            permit.forget();
+        }
+        true
+    }
+
+    /// Takes what a worker needs; `None` when the container stops first.
+    pub(crate) async fn take(&self) -> Option<()> {
+        tokio::select! {
+            biased;
+            () = self.container.stopping.cancelled() => None,
+            () = self.acquire() => Some(()),
+        }
+    }
+}
+
+impl Slots for MethodSlots {
     fn park(&self) {
-        let parked = self.parked.fetch_add(1, Ordering::AcqRel) + 1;
-        self.slots.add_permits(1);
-        self.grow(parked);
+        self.release();
+        self.container.park();
     }
 
     fn unpark(&self) {
-        self.parked.fetch_sub(1, Ordering::AcqRel);
+        self.container.parked.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn acquire(&self) -> BoxFuture<'static, ()> {
-        let slots = self.slots.clone();
+        let (own, slots) = (self.own.clone(), self.container.slots.clone());
         async move {
-            if let Ok(permit) = slots.acquire().await {
+            // Permits give themselves back when this is dropped between the two.
+            let own = match own {
+                Some(own) => own.acquire_owned().await.ok(),
+                None => None,
+            };
+            let slot = slots.acquire_owned().await.ok();
+            for permit in [own, slot].into_iter().flatten() {
                 permit.forget();
             }
         }
@@ -109,20 +137,10 @@ impl Slots for Limits {
     }
 
     fn release(&self) {
-        self.slots.add_permits(1);
-    }
-}
-
-/// Takes a permit for good; `None` when the container stops first.
-pub(crate) async fn take(slots: &Semaphore, stopping: &CancellationToken) -> Option<()> {
-    if let Ok(permit) = slots.try_acquire() {
-        permit.forget();
-        return Some(());
-    }
-    tokio::select! {
-        biased;
-        () = stopping.cancelled() => None,
-        permit = slots.acquire() => permit.ok().map(|permit| permit.forget()),
+        if let Some(own) = &self.own {
+            own.add_permits(1);
+        }
+        self.container.slots.add_permits(1);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn span(context: &WorkerContext) -> Option<tracing::Span> {
 pub(crate) fn arguments(method: &MethodInfo, format: &Format, body: &[u8]) {
     if tracing::enabled!(target: "kinoko::worker", tracing::Level::TRACE) {
         // What does not decode is refused in a moment, with its own line.
-        let Ok(mut request) = format.decode::<Value>(body) else { return };
+        let Ok(mut request) = format.decode_value(body) else { return };
         redact(method, &mut request);
         tracing::trace!(target: "kinoko::worker", method = method.name, %request, "arguments");
     }

@@ -7,6 +7,6 @@ mod running;
 
 pub use self::run::{answer, arguments, inject, refuse, run_worker, unexpected};
 pub(crate) use self::{
-    limits::{Limits, take},
+    limits::{Limits, MethodSlots},
     running::Workers,
 };

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
 };
 
 use futures_util::FutureExt;
@@ -23,7 +23,7 @@ use crate::{
 /// The outcome to return: `IncorrectSignature` or `MalformedRequest`, or a fault where a `Deserialize` panics: its request
 /// would go back to the queue, and panic again, for ever.
 pub fn arguments<'de, A: Args<'de>>(call: &'de WorkerCall) -> Result<A, Outcome> {
-    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, &call.body))) {
+    match catch_unwind(AssertUnwindSafe(|| decode_args(&call.format, call.context.body()))) {
         Ok(decoded) => decoded.map_err(|error| refuse(&error)),
         Err(panic) => Err(unexpected(Fault::panic(&*panic))),
     }
@@ -51,14 +51,13 @@ pub async fn inject<S, T: FromWorker<S>>(service: &S, cx: &WorkerContext) -> Res
 /// Runs one worker whose arguments are decoded: setup hooks, the body (`#[inject]` parameters and the method), result hooks, teardown.
 ///
 /// The body is dropped when the worker is cancelled and caught when it panics; the hooks after it run in either case.
+/// It comes pinned: a future that is passed on by value is kept once more at each step. And in an `Option`, so that it can be dropped here.
 pub async fn run_worker<S: Dependencies>(
     service: &S,
     call: &WorkerCall,
-    body: impl Future<Output = Outcome>,
+    mut body: Pin<&mut Option<impl Future<Output = Outcome>>>,
 ) -> Outcome {
     let cx = &call.context;
-    // Pinned first: moved into `work`, it would be kept twice more.
-    let mut body = pin!(Some(body));
     let outcome = {
         let work = pin!(async {
             match service.worker_setup(cx).await {

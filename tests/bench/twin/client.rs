@@ -124,7 +124,7 @@ impl Client {
         };
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let answer = time::timeout(TIMEOUT, async {
-            let _ = self.requests.basic_publish(exchange, key, options, &body, properties).await?;
+            drop(self.requests.basic_publish(exchange, key, options, &body, properties).await?);
             Ok::<_, Failed>((&mut waiting.answer).await?)
         });
         match answer.await?? {

@@ -109,7 +109,7 @@ impl Shared {
                 Path::Nameko => RPC_EXCHANGE.into(),
             };
             let options = BasicPublishOptions::default();
-            let _ = self.replies.basic_publish(exchange, reply_to.clone(), options, &body, reply).await?;
+            drop(self.replies.basic_publish(exchange, reply_to.clone(), options, &body, reply).await?);
         }
         let written = Written { requests, tag: delivery.delivery_tag };
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);

@@ -155,6 +155,7 @@ fn name(text: &ShortString) -> Name {
         "utf-8" => Name::from_static("utf-8"),
         "binary" => Name::from_static("binary"),
         "nameko-rpc" => Name::from_static("nameko-rpc"),
+        "nameko.call_id_stack" => Name::from_static("nameko.call_id_stack"),
         other => Arc::<str>::from(other).into(),
     }
 }
@@ -216,11 +217,7 @@ fn number_to_amqp(number: &Number) -> AMQPValue {
 }
 
 fn headers(table: &FieldTable) -> Headers {
-    table
-        .inner()
-        .iter()
-        .filter_map(|(key, value)| Some((Name::from(Arc::<str>::from(key.as_str())), to_json(value, 1)?)))
-        .collect()
+    table.inner().iter().filter_map(|(key, value)| Some((name(key), to_json(value, 1)?))).collect()
 }
 
 fn to_json(value: &AMQPValue, depth: usize) -> Option<Value> {

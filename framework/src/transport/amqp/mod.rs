@@ -92,6 +92,12 @@ impl AmqpTransport {
         Ok(transport)
     }
 
+    /// Where deliveries and replies are taken from lapin and handed over: the runtime of who asked for them, whose tasks they wake.
+    /// From the transport's own thread each of them would cost a wake of another thread, a system call.
+    fn callers_runtime(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+
     /// Runs on the transport's own thread, so that time limits need no runtime of the caller's.
     async fn run<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         self.shared.tasks.spawn_on(future, &self.runtime).await.map_err(|_| closed())?
@@ -134,7 +140,7 @@ impl Transport for AmqpTransport {
         let (ready, outcome) = Ready::new();
         let entry = consumer::Entry::new(queue, prefetch, sink);
         let given_up = entry.cancel_token().clone().drop_guard();
-        self.shared.tasks.spawn_on(consumer::run(entry.clone(), ready, self.shared.clone()), &self.runtime);
+        self.shared.tasks.spawn_on(consumer::run(entry.clone(), ready, self.shared.clone()), &self.callers_runtime());
         outcome.await.map_err(|_| closed())??;
         given_up.disarm();
         Ok(Arc::new(AmqpConsumer(entry)))
@@ -144,7 +150,7 @@ impl Transport for AmqpTransport {
         let (ready, outcome) = Ready::new();
         let entry = requester::Entry::new(owner, sink);
         let given_up = entry.dropped_token().clone().drop_guard();
-        self.shared.tasks.spawn_on(requester::run(entry.clone(), ready, self.shared.clone()), &self.runtime);
+        self.shared.tasks.spawn_on(requester::run(entry.clone(), ready, self.shared.clone()), &self.callers_runtime());
         outcome.await.map_err(|_| closed())??;
         given_up.disarm();
         Ok(Arc::new(AmqpRequester(entry)))

@@ -1,11 +1,9 @@
-//! "Did you mean": the nearest known word, by edit distance.
-
-/// The candidate nearest to `word`, if one is near enough to be a slip.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// "Did you mean": the candidate nearest to `word` by edit distance, if one is near enough to be a slip.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
+        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
@@ -43,6 +41,7 @@ mod tests {
         let known = ["orders", "inventory", "payments"];
         assert_eq!(nearest("ordres", known), Some("orders"));
         assert_eq!(nearest("inventroy", known), Some("inventory"));
+        assert_eq!(nearest("Payment", known), Some("payments"));
         assert_eq!(nearest("billing", known), None);
     }
 }

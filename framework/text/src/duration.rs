@@ -1,12 +1,22 @@
-//! `"2s"`, `"150ms"`, `"1m 30s"`.
-
 use std::time::Duration;
 
 const UNITS: [(&str, f64); 7] =
     [("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
-/// Reads numbers, each with its unit: what `kinoko::parse_duration` reads, told while compiling.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a duration as people write it: `2s`, `150ms`, `1m 30s`, `1.5h`. Units: `ns us ms s m h d`.
+///
+/// # Errors
+///
+/// A text that says what is wrong, and what to write.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(kinoko_text::parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+/// assert!(kinoko_text::parse_duration("2 parsecs").is_err());
+/// ```
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = |why: &str| {
         format!("`{text}` is no duration{why}; write `2s`, `150ms` or `1m 30s` (units: ns, us, ms, s, m, h, d)")
     };
@@ -40,16 +50,16 @@ mod tests {
 
     #[test]
     fn sums_numbers_with_units() {
-        assert_eq!(parse("150ms"), Ok(Duration::from_millis(150)));
-        assert_eq!(parse("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse("0.5h"), Ok(Duration::from_secs(1_800)));
+        assert_eq!(parse_duration("150ms"), Ok(Duration::from_millis(150)));
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("0.5h"), Ok(Duration::from_secs(1_800)));
     }
 
     #[test]
     fn refuses_everything_else() {
         for text in ["", "5", "2 parsecs", "s", "-1s", "1..2s", "99999999999999999d", "1s,2s"] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse_duration(text).is_err(), "{text}");
         }
-        assert!(parse("2 parsecs").unwrap_err().contains("unknown unit `parsecs`"));
+        assert!(parse_duration("2 parsecs").unwrap_err().contains("unknown unit `parsecs`"));
     }
 }

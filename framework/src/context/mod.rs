@@ -1,0 +1,210 @@
+//! The context of one worker: who called, until when, with what; and the task-local that hands it to the clients used inside.
+//!
+//! No I/O.
+
+mod cancellation;
+mod hook;
+mod slot;
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use self::cancellation::{Cancellation, UntilCancelled};
+pub(crate) use self::slot::{Slot, Slots};
+pub use self::{
+    cancellation::Cancelled,
+    hook::{WorkerHook, WorkerOutcome},
+};
+use crate::protocol::{Message, Properties, Value, context_data};
+
+tokio::task_local! {
+    static CURRENT: WorkerContext;
+}
+
+/// The context of one worker: one execution of one method.
+///
+/// Inject it (`#[inject] cx: WorkerContext`), or ask for it anywhere below the method with [`WorkerContext::current`].
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct WorkerContext(Arc<Inner>);
+
+struct Inner {
+    service: &'static str,
+    entrypoint: &'static str,
+    message: Arc<Message>,
+    redelivered: bool,
+    deadline: Option<Instant>,
+    call_id: OnceLock<String>,
+    cancellation: Cancellation,
+    slot: Option<Slot>,
+    hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
+}
+
+/// Everything that makes a [`WorkerContext`].
+#[derive(Default)]
+pub(crate) struct WorkerOrigin {
+    pub(crate) service: &'static str,
+    pub(crate) entrypoint: &'static str,
+    pub(crate) message: Arc<Message>,
+    pub(crate) redelivered: bool,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) slots: Option<Arc<dyn Slots>>,
+}
+
+impl WorkerContext {
+    pub(crate) fn new(origin: WorkerOrigin) -> Self {
+        Self(Arc::new(Inner {
+            service: origin.service,
+            entrypoint: origin.entrypoint,
+            message: origin.message,
+            redelivered: origin.redelivered,
+            deadline: origin.deadline,
+            call_id: OnceLock::new(),
+            cancellation: Cancellation::default(),
+            slot: origin.slots.map(Slot::new),
+            hooks: Mutex::default(),
+        }))
+    }
+
+    /// The context of the worker that this code runs in, if it runs in one.
+    ///
+    /// A task spawned inside a worker has it only when it was spawned with [`kinoko::spawn`](crate::spawn).
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Runs a future as part of this worker.
+    pub(crate) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
+
+    /// The service that the worker belongs to.
+    pub fn service(&self) -> &'static str {
+        self.0.service
+    }
+
+    /// The method, by the name that callers use.
+    pub fn entrypoint(&self) -> &'static str {
+        self.0.entrypoint
+    }
+
+    /// This call's id: `{service}.{method}.{uuid}`, as Nameko forms it.
+    pub fn call_id(&self) -> &str {
+        self.0.call_id.get_or_init(|| context_data::call_id(self.0.service, self.0.entrypoint))
+    }
+
+    /// The ids of the calls that led here, oldest first, this one last.
+    pub fn call_id_stack(&self) -> Vec<String> {
+        let mut stack = self.parent_call_ids();
+        stack.push(self.call_id().to_owned());
+        stack
+    }
+
+    /// The ids of the calls that led here, oldest first, without this one. Empty where the caller sent none.
+    pub fn parent_call_ids(&self) -> Vec<String> {
+        let stack = context_data::read_stack(&self.0.message.properties);
+        match &self.0.message.properties.correlation_id {
+            // A call from outside any worker, on the short path: its id is formed here rather than sent.
+            Some(id) if stack.is_empty() && self.0.message.properties.kind.is_some() => {
+                vec![format!("standalone_rpc_client.{id}")]
+            }
+            _ => stack,
+        }
+    }
+
+    /// The first call of the chain, as far as it was tracked.
+    pub fn origin_call_id(&self) -> Option<String> {
+        self.parent_call_ids().into_iter().next()
+    }
+
+    /// The call that made this one.
+    pub fn immediate_parent_call_id(&self) -> Option<String> {
+        self.parent_call_ids().pop()
+    }
+
+    /// When the caller stops waiting. `None`: it waits without a limit, as Python callers do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// What is left until the deadline.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Context data under a key, such as `language`: the header `nameko.language`. It passes on along nested calls.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.data().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// All context data, without the call-id stack.
+    pub fn data(&self) -> impl Iterator<Item = (&str, &Value)> {
+        context_data::context_data(&self.0.message.properties.headers)
+    }
+
+    /// A header of the delivery, by its whole name. Headers that do not start with `nameko.` stay with the delivery.
+    pub fn header(&self, name: &str) -> Option<&Value> {
+        self.0.message.properties.headers.get(name)
+    }
+
+    /// Whether the delivery may have been given to a worker before.
+    pub fn redelivered(&self) -> bool {
+        self.0.redelivered
+    }
+
+    /// Adds a hook that runs when the method is over: how an `#[inject]` parameter such as a transaction learns the outcome.
+    /// Hooks run in reverse order.
+    pub fn attach(&self, hook: impl WorkerHook) {
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
+    }
+
+    pub(crate) fn take_hooks(&self) -> Vec<Box<dyn WorkerHook>> {
+        std::mem::take(&mut *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes what a nested call takes along: the context data, and the call-id stack with this worker on top.
+    pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
+        for (key, value) in self.data() {
+            properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
+        }
+        let mut stack = self.call_id_stack();
+        stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));
+        context_data::write_stack(properties, stack, short_path);
+    }
+
+    /// Ends the method at its next await: its future is dropped, hooks run.
+    pub(crate) fn cancel(&self, reason: Cancelled) {
+        self.0.cancellation.cancel(reason);
+    }
+
+    /// The request's body, still encoded.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.0.message.body
+    }
+
+    /// Runs a future until it ends or the worker is cancelled.
+    pub(crate) fn until_cancelled<F: Future>(&self, future: F) -> UntilCancelled<'_, F> {
+        UntilCancelled { cancellation: &self.0.cancellation, future }
+    }
+
+    /// The worker's slot among those of its container, if it takes one.
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        self.0.slot.as_ref()
+    }
+}
+
+impl fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerContext")
+            .field("service", &self.0.service)
+            .field("entrypoint", &self.0.entrypoint)
+            .field("call_id", &self.call_id())
+            .finish_non_exhaustive()
+    }
+}

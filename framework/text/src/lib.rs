@@ -1,0 +1,7 @@
+//! What kinoko reads and says while it runs, and its macros while they expand, alike: durations, and "did you mean".
+
+mod duration;
+mod nearest;
+
+pub use duration::parse_duration;
+pub use nearest::nearest;

@@ -1,0 +1,31 @@
+//! Each page of `docs` with Rust blocks: they compile, and run in memory unless they say `no_run`.
+
+#[doc = include_str!("../../docs/guide/01-quickstart.md")]
+mod page_01_quickstart {}
+
+#[doc = include_str!("../../docs/guide/02-services.md")]
+mod page_02_services {}
+
+#[doc = include_str!("../../docs/guide/03-dependencies.md")]
+mod page_03_dependencies {}
+
+#[doc = include_str!("../../docs/guide/04-clients.md")]
+mod page_04_clients {}
+
+#[doc = include_str!("../../docs/guide/05-errors.md")]
+mod page_05_errors {}
+
+#[doc = include_str!("../../docs/guide/06-configuration.md")]
+mod page_06_configuration {}
+
+#[doc = include_str!("../../docs/guide/07-testing.md")]
+mod page_07_testing {}
+
+#[doc = include_str!("../../docs/guide/08-running.md")]
+mod page_08_running {}
+
+#[doc = include_str!("../../docs/guide/from-nameko.md")]
+mod from_nameko {}
+
+#[doc = include_str!("../../docs/reference/attributes.md")]
+mod attributes {}

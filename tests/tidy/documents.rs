@@ -1,0 +1,147 @@
+//! The documents say what is there: links lead somewhere, the first code is the quickstart's, every setting is listed.
+
+use std::collections::BTreeSet;
+
+use super::{File, check, files, root, rust_files};
+
+#[test]
+fn the_readme_begins_with_the_quickstart() {
+    let readme = read("README.md");
+    let block = readme.split_once("```rust\n").and_then(|(_, rest)| rest.split_once("```")).map(|(block, _)| block);
+    let program = read("examples/quickstart/src/main.rs");
+    let head = program.lines().take_while(|line| line.is_empty() || line.starts_with("//!") || line.starts_with("#!["));
+    let program: Vec<_> = program.lines().skip(head.count()).collect();
+    let block: Vec<_> = block.expect("README.md has a Rust block").lines().collect();
+    assert_eq!(block, program, "README.md's first Rust block is examples/quickstart/src/main.rs below its first lines");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    check("Correct the link, or write the page", |problems| {
+        for file in files().filter(|file| file.extension() == "md" && !file.path.starts_with("framework/src/docs/")) {
+            for link in links(&file.text) {
+                let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+                let target = match path {
+                    "" => file.path.clone(),
+                    _ => beside(&file.path, path),
+                };
+                if !root().join(&target).exists() {
+                    problems.push(format!("{}: {link}: no {target}", file.path));
+                } else if !heading.is_empty() && !headings(&read(&target)).any(|known| known == heading) {
+                    problems.push(format!("{}: {link}: no such heading", file.path));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn every_page_with_rust_code_runs_as_a_doctest() {
+    let included = read("tests/src/guide.rs");
+    check("Include it in tests/src/guide.rs", |problems| {
+        let pages = files().filter(|file| file.path.starts_with("docs/") && file.text.contains("```rust"));
+        problems.extend(
+            pages
+                .map(|page| page.path)
+                // Its one block shows a piece of an attribute.
+                .filter(|path| path != "docs/contributing.md" && !included.contains(&format!("\"../../{path}\""))),
+        );
+    });
+}
+
+#[test]
+fn every_setting_is_documented_and_every_documented_one_is_read() {
+    let read_in_code: BTreeSet<String> = rust_files()
+        .filter(|file| file.path.starts_with("framework/src/"))
+        .flat_map(|file| settings_read(&file))
+        .collect();
+    assert!(read_in_code.contains("amqp_uri") && read_in_code.contains("rpc_codec"), "{read_in_code:?}");
+    for path in ["docs/reference/settings.md", "framework/src/config/mod.rs"] {
+        let documented = settings_listed(&read(path));
+        assert_eq!(documented, read_in_code, "left: the table in {path}; right: the keys that framework/src reads");
+    }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The targets of `[text](target)` outside of code, without those that leave the repository.
+fn links(text: &str) -> Vec<&str> {
+    let mut in_code = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_code = !in_code;
+        }
+        if in_code {
+            continue;
+        }
+        for (at, _) in line.match_indices("](") {
+            let target = line[at + 2..].split(')').next().unwrap_or_default();
+            if !target.contains("://") {
+                found.push(target);
+            }
+        }
+    }
+    found
+}
+
+/// A path relative to the folder of a file, as one relative to the repository.
+fn beside(file: &str, relative: &str) -> String {
+    let mut parts: Vec<_> = file.split('/').collect();
+    parts.pop();
+    for part in relative.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+/// The anchors of a page's headings, as GitHub forms them.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .collect::<String>()
+            .replace(' ', "-")
+    })
+}
+
+/// The keys that a file asks settings for.
+fn settings_read(file: &File) -> Vec<String> {
+    let code: String = file.code().into_iter().map(|(_, line)| line).collect();
+    let code: String = code.split_whitespace().collect();
+    let mut keys = Vec::new();
+    for call in ["settings.get", "settings.duration", "format_setting(settings,"] {
+        for (at, _) in code.match_indices(call) {
+            let rest = &code[at + call.len()..];
+            // `.get::<String>("key")`, `.get("key")`, `.duration("key", …)`, `format_setting(settings, "key", …)`
+            let argument = match rest.strip_prefix("::<") {
+                Some(typed) => typed.split_once(">(").map_or("", |(_, argument)| argument),
+                None => rest.strip_prefix('(').unwrap_or(rest),
+            };
+            if let Some(key) = argument.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                keys.push(key.to_owned());
+            }
+        }
+    }
+    keys
+}
+
+/// The keys in the first column of the table that begins with `| key |`.
+fn settings_listed(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .map(|line| line.trim_start_matches("///").trim())
+        .skip_while(|line| !line.starts_with("| key |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('`').nth(1))
+        .map(str::to_owned)
+        .collect()
+}
