@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -20,6 +20,7 @@ struct Seen {
     finished: AtomicU32,
     dropped: AtomicU32,
     gate: Notify,
+    error: OnceLock<String>,
 }
 
 impl Dependency for Probe {
@@ -57,6 +58,11 @@ impl Slow {
         std::future::pending::<()>().await;
     }
 
+    #[rpc(max_workers = 1, timeout = "3s")]
+    async fn limited_one_at_a_time(&self) {
+        self.probe.0.gate.notified().await;
+    }
+
     #[rpc]
     fn remaining(&self, #[inject] cx: WorkerContext) -> Option<u64> {
         cx.remaining().map(|left| u64::try_from(left.as_millis()).unwrap())
@@ -76,6 +82,11 @@ impl Slow {
     }
 
     #[rpc]
+    fn error(&self) -> Option<String> {
+        self.probe.0.error.get().cloned()
+    }
+
+    #[rpc]
     fn open(&self) {
         self.probe.0.gate.notify_one();
     }
@@ -85,6 +96,7 @@ impl Slow {
 struct Caller {
     #[dependency(timeout = "20s")]
     slow: SlowClient,
+    probe: Probe,
 }
 
 #[service(name = "deadlines_caller")]
@@ -94,6 +106,18 @@ impl Caller {
         let inherited = self.slow.remaining().await?;
         let shorter = self.slow.remaining().timeout(Duration::from_secs(1)).await?;
         Ok((inherited, shorter))
+    }
+
+    #[rpc]
+    async fn wait(&self) -> String {
+        // The worker is dropped at its deadline; this task of it is not.
+        let slow = self.slow.clone();
+        let probe = self.probe.clone();
+        kinoko::spawn(async move {
+            let error = slow.never().await.unwrap_err();
+            probe.0.error.set(error.to_string()).unwrap();
+        });
+        std::future::pending().await
     }
 }
 
@@ -196,5 +220,29 @@ async fn an_endless_timeout_is_no_overflow() {
     let left = app.client::<SlowClient>().remaining().timeout(Duration::MAX).await.unwrap();
     assert!(left.is_some_and(|left| left > 86_400_000), "{left:?}");
     app.client::<CallerClient>().remaining().timeout(Duration::MAX).await.unwrap();
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_tells_how_long_the_call_had() {
+    let app = App::new().service::<Slow>().service::<Caller>().start().await.unwrap();
+    app.client::<CallerClient>().wait().timeout(Duration::from_secs(2)).await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let error = app.client::<SlowClient>().error().await.unwrap().unwrap();
+    // Not the 20 s of the client: less was left.
+    let told = error.strip_prefix("`deadlines_slow.never` did not answer within ");
+    assert!(told.is_some_and(|told| told == "2s" || told.starts_with("1.9")), "{error}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_for_a_place_longer_than_its_method_may_run_is_told() {
+    let app = App::new().service::<Slow>().start().await.unwrap();
+    let call = || app.proxy().call("deadlines_slow", "limited_one_at_a_time").send();
+    let (first, second) = (call().await.unwrap(), call().await.unwrap());
+    for pending in [first, second] {
+        let error = pending.await.unwrap_err();
+        assert!(error.to_string().ends_with("took longer than the 3s that it may"), "{error}");
+    }
     app.stop().await.unwrap();
 }

@@ -95,21 +95,18 @@ where
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let (limit, state) = match self.prepare()? {
-            Prepared::Remote { request, path, now } => {
-                let limit = request.deadline - now;
-                match request.send(path, now).await {
-                    Ok(waiting) => (limit, State::Remote { request, path, waiting }),
-                    Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
-                }
-            }
+        let (prepared, timeout) = self.prepare()?;
+        let state = match prepared {
+            Prepared::Remote { request, path, now } => match request.send(path, now).await {
+                Ok(waiting) => State::Remote { request, path, waiting },
+                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+            },
             Prepared::Local(call) => {
-                let limit = call.deadline - Instant::now();
                 let (service, method, format) = (call.local.service, call.method.clone(), call.format.clone());
-                (limit, State::Local { service, method, format, task: crate::spawn(call.run()) })
+                State::Local { service, method, format, task: crate::spawn(call.run()) }
             }
         };
-        Ok(PendingReply { limit, state, answer: PhantomData })
+        Ok(PendingReply { timeout, state, answer: PhantomData })
     }
 
     fn effective_timeout(&self) -> Duration {
@@ -119,18 +116,19 @@ where
         })
     }
 
-    fn prepare(self) -> Result<Prepared, CallError<E>> {
+    /// What is to be done, and how long it may take.
+    fn prepare(self) -> Result<(Prepared, Duration), CallError<E>> {
         let now = Instant::now();
-        let timeout = self.effective_timeout();
-        let origin = Origin { service: &self.client.service, method: &self.method, limit: timeout, route: None };
-        let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         let context = WorkerContext::current();
-        let own = now + timeout.min(LONGEST);
-        let deadline = context.as_ref().and_then(WorkerContext::deadline).map_or(own, |outer| outer.min(own));
-        if deadline <= now {
+        let left = context.as_ref().and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
+        let timeout = self.effective_timeout().min(left.unwrap_or(LONGEST)).min(LONGEST);
+        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
+        let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
+        if timeout.is_zero() {
             return Err(origin.fail(Failure::TimedOut { sent: false }));
         }
-        Ok(match self.client.target {
+        let deadline = now + timeout;
+        let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
                 let path = route.path(now);
                 let request = Request {
@@ -154,7 +152,8 @@ where
                 deadline,
                 context,
             }),
-        })
+        };
+        Ok((prepared, timeout))
     }
 }
 
@@ -169,17 +168,17 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            let (request, path, now) = match self.prepare()? {
+            let (prepared, timeout) = self.prepare()?;
+            let (request, path, now) = match prepared {
                 Prepared::Remote { request, path, now } => (request, path, now),
-                Prepared::Local(call) => return Box::pin(call.answer()).await,
+                Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
             };
-            let limit = request.deadline - now;
             let mut waiting = match request.send(path, now).await {
                 Ok(waiting) => waiting,
-                Err(failure) => return Err(Origin::of(&request, limit).fail(failure)),
+                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
             };
             let answered = request.answer(&mut waiting, path).await;
-            Origin::of(&request, limit).finish(answered)
+            Origin::of(&request, timeout).finish(answered)
         })
     }
 }
@@ -197,7 +196,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A request that is on its way; await it for the reply.
 #[must_use = "await it for the reply"]
 pub struct PendingReply<T, E> {
-    limit: Duration,
+    timeout: Duration,
     state: State,
     answer: PhantomData<fn() -> (T, E)>,
 }
@@ -217,16 +216,16 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let limit = self.limit;
+            let timeout = self.timeout;
             match self.state {
                 State::Remote { request, path, mut waiting } => {
                     let answered = request.answer(&mut waiting, path).await;
-                    Origin::of(&request, limit).finish(answered)
+                    Origin::of(&request, timeout).finish(answered)
                 }
                 State::Local { service, method, format, task } => {
                     let body = task.await.ok().flatten();
                     let answered = body.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-                    Origin { service, method: &method, limit, route: None }.finish(answered)
+                    Origin { service, method: &method, timeout, route: None }.finish(answered)
                 }
             }
         })
@@ -248,18 +247,18 @@ enum Prepared {
     Local(LocalCall),
 }
 
-/// What the texts of a call's errors need; `limit` is how long the call may take, its worker's own deadline considered.
+/// What the texts of a call's errors need.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     service: &'a str,
     method: &'a str,
-    limit: Duration,
+    timeout: Duration,
     route: Option<&'a Route>,
 }
 
 impl<'a> Origin<'a> {
-    fn of(request: &'a Request, limit: Duration) -> Self {
-        Self { service: &request.route.service, method: &request.method, limit, route: Some(&request.route) }
+    fn of(request: &'a Request, timeout: Duration) -> Self {
+        Self { service: &request.route.service, method: &request.method, timeout, route: Some(&request.route) }
     }
 
     fn finish<T: DeserializeOwned, E: ServiceError>(
@@ -279,10 +278,10 @@ impl<'a> Origin<'a> {
         let service = self.service.to_owned();
         match failure {
             Failure::TimedOut { sent } => {
-                let began = Instant::now().checked_sub(self.limit);
+                let began = Instant::now().checked_sub(self.timeout);
                 let no_instance = self.route.zip(began).is_some_and(|(route, began)| route.no_instance(began));
                 let method = self.method.to_owned();
-                CallError::Timeout(Timeout { service, method, after: self.limit, no_instance, sent })
+                CallError::Timeout(Timeout { service, method, after: self.timeout, no_instance, sent })
             }
             Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
             Failure::NotSent(text) => CallError::Unavailable(text),
@@ -316,10 +315,9 @@ impl LocalCall {
         self.local.call(self.method, self.format, self.body, properties, self.deadline).await
     }
 
-    async fn answer<T: DeserializeOwned, E: ServiceError>(self) -> Result<T, CallError<E>> {
-        let limit = self.deadline - Instant::now();
+    async fn answer<T: DeserializeOwned, E: ServiceError>(self, timeout: Duration) -> Result<T, CallError<E>> {
         let (service, method, format) = (self.local.service, self.method.clone(), self.format.clone());
         let answered = self.run().await.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-        Origin { service, method: &method, limit, route: None }.finish(answered)
+        Origin { service, method: &method, timeout, route: None }.finish(answered)
     }
 }
