@@ -58,6 +58,11 @@ impl Slow {
         std::future::pending::<()>().await;
     }
 
+    #[rpc(max_workers = 1, timeout = "3s")]
+    async fn limited_one_at_a_time(&self) {
+        self.probe.0.gate.notified().await;
+    }
+
     #[rpc]
     fn remaining(&self, #[inject] cx: WorkerContext) -> Option<u64> {
         cx.remaining().map(|left| u64::try_from(left.as_millis()).unwrap())
@@ -157,7 +162,7 @@ async fn a_methods_timeout_is_the_clients_default_and_the_workers_limit() {
     assert_eq!(app.running_workers(), 0);
     // And its caller, who would have waited longer, is told; a Python one would have waited for ever.
     let error = pending.await.unwrap_err();
-    assert_eq!(error.to_string(), "Timeout: `deadlines_slow.limited` ran longer than the 3s that it may");
+    assert_eq!(error.to_string(), "Timeout: `deadlines_slow.limited` took longer than the 3s that it may");
     assert!(error.may_have_run());
     app.stop().await.unwrap();
 }
@@ -227,5 +232,17 @@ async fn a_timeout_tells_how_long_the_call_had() {
     // Not the 20 s of the client: less was left.
     let told = error.strip_prefix("`deadlines_slow.never` did not answer within ");
     assert!(told.is_some_and(|told| told == "2s" || told.starts_with("1.9")), "{error}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_for_a_place_longer_than_its_method_may_run_is_told() {
+    let app = App::new().service::<Slow>().start().await.unwrap();
+    let call = || app.proxy().call("deadlines_slow", "limited_one_at_a_time").send();
+    let (first, second) = (call().await.unwrap(), call().await.unwrap());
+    for pending in [first, second] {
+        let error = pending.await.unwrap_err();
+        assert!(error.to_string().ends_with("took longer than the 3s that it may"), "{error}");
+    }
     app.stop().await.unwrap();
 }

@@ -182,7 +182,7 @@ impl Shared {
         });
         let _running = workers.enter(context.clone());
         if let Err(reason) = take_slots(method, &context).await {
-            let outcome = Outcome::Cancelled(reason);
+            let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
             return written(self.settle(outcome, &context, &format, answer, delivery)).await;
         }
         log::arguments(method.info, &format, &message.body);
@@ -196,11 +196,7 @@ impl Shared {
         if let Some(slot) = context.slot() {
             slot.release();
         }
-        let outcome = match outcome {
-            // The caller still waits, perhaps without an end: it is told.
-            Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(&context, method.info),
-            outcome => outcome,
-        };
+        let outcome = tell(outcome, of_method, &context, method.info);
         written(self.settle(outcome, &context, &format, answer, delivery)).await;
     }
 
@@ -270,16 +266,22 @@ fn deadline(properties: &Properties, limit: Option<Duration>) -> Deadline {
     Deadline { at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)), of_method }
 }
 
-/// The outcome of a worker that took longer than its method may.
+/// Of a method's own limit its caller is told: it still waits, perhaps without an end.
+fn tell(outcome: Outcome, of_method: bool, context: &WorkerContext, method: &MethodInfo) -> Outcome {
+    match outcome {
+        Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(context, method),
+        outcome => outcome,
+    }
+}
+
 #[cold]
 fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
     let (service, name, limit) = (context.service(), method.name, method.timeout.unwrap_or_default());
-    let text = format!("`{service}.{name}` ran longer than the {limit:?} that it may");
     let fault = Fault {
         code: Some("TIMEOUT".into()),
         http: Some(504),
         grpc: Some("DEADLINE_EXCEEDED".into()),
-        ..Fault::internal("Timeout", text)
+        ..Fault::internal("Timeout", format!("`{service}.{name}` took longer than the {limit:?} that it may"))
     };
     Outcome::Fault { fault: Box::new(fault), expected: false }
 }
