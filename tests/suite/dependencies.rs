@@ -131,6 +131,51 @@ async fn a_failed_setup_names_the_field_and_stops_what_was_there() {
     assert_eq!(journal(), ["setup good", "setup bad", "stop good"]);
 }
 
+/// Neither a panic nor an endless wait in one stop keeps the others from theirs.
+#[derive(Clone)]
+struct Stubborn {
+    panics: bool,
+}
+
+#[derive(Default)]
+struct StubbornOptions {
+    panics: bool,
+}
+
+impl Dependency for Stubborn {
+    type Options = StubbornOptions;
+    async fn setup(_: &SetupContext, options: StubbornOptions) -> kinoko::Result<Self> {
+        Ok(Self { panics: options.panics })
+    }
+    async fn stop(&self) -> kinoko::Result<()> {
+        assert!(!self.panics, "it will not stop");
+        std::future::pending().await
+    }
+}
+
+#[derive(Dependencies)]
+#[allow(dead_code, reason = "they act by being stopped")]
+struct Mule {
+    #[dependency(name = "last")]
+    part: Part,
+    waits: Stubborn,
+    #[dependency(panics = true)]
+    panics: Stubborn,
+}
+
+#[service(name = "dependencies_mule")]
+impl Mule {
+    #[rpc]
+    fn unused(&self) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependency_that_will_not_stop_keeps_no_other_one() {
+    let app = App::new().service::<Mule>().start().await.unwrap();
+    app.stop().await.unwrap();
+    assert_eq!(journal(), ["setup last", "start last", "stop last"]);
+}
+
 #[derive(Clone)]
 struct Hen;
 #[derive(Clone)]

@@ -102,7 +102,7 @@ pub trait Dependency: Clone + Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// Stops what it runs, when the last worker is over.
+    /// Stops what it runs, when the last worker is over. After 10 s, or a panic, the others are stopped without waiting for it.
     ///
     /// # Errors
     ///

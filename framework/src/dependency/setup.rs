@@ -4,17 +4,20 @@ use std::{
     any::{Any, TypeId, type_name},
     collections::HashMap,
     fmt,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{Dependency, Scope};
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
     config::Settings,
+    protocol::Fault,
 };
 
 /// What a dependency can ask for while it is set up.
@@ -146,6 +149,9 @@ impl<T: Dependency> fmt::Debug for Field<T> {
     }
 }
 
+/// How long one dependency may take to stop: the others, and the exit of the program, wait for it.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
 /// What the services of one program share.
 pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
@@ -241,9 +247,14 @@ impl Registry {
     pub(crate) async fn stop(&self) {
         let lifecycle = std::mem::take(&mut self.entries().lifecycle);
         for dependency in lifecycle.iter().rev() {
-            if let Err(error) = dependency.stop().await {
-                tracing::error!(dependency = dependency.name(), error = error.chain(), "a dependency failed to stop");
-            }
+            let stopping = AssertUnwindSafe(dependency.stop()).catch_unwind();
+            let trouble = match tokio::time::timeout(STOP_LIMIT, stopping).await {
+                Ok(Ok(Ok(()))) => continue,
+                Ok(Ok(Err(error))) => error.chain(),
+                Ok(Err(panic)) => Fault::panic(&*panic).to_string(),
+                Err(_) => format!("it takes longer than {STOP_LIMIT:?}"),
+            };
+            tracing::error!(dependency = dependency.name(), trouble, "a dependency failed to stop");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -24,6 +24,8 @@ pub(crate) struct Limits {
     /// Weak: a consumer holds its sink, which holds the service, which holds these.
     consumers: Mutex<Vec<Weak<dyn Consumer>>>,
     stopping: CancellationToken,
+    /// The same, for the path of every call.
+    stopped: AtomicBool,
 }
 
 /// Each growth makes room for this many parked workers at least.
@@ -39,6 +41,7 @@ impl Limits {
             grown: Mutex::new(0),
             consumers: Mutex::default(),
             stopping: CancellationToken::new(),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -53,6 +56,7 @@ impl Limits {
 
     /// What is not running yet is not started any more.
     pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
         self.stopping.cancel();
     }
 
@@ -92,6 +96,9 @@ impl MethodSlots {
 
     /// Takes what a worker needs, if it is free.
     pub(crate) fn take_free(&self) -> bool {
+        if self.container.stopped.load(Ordering::Acquire) {
+            return false;
+        }
         let Ok(own) = self.own.as_deref().map(Semaphore::try_acquire).transpose() else { return false };
         let Ok(slot) = self.container.slots.try_acquire() else { return false };
         for permit in own.into_iter().chain([slot]) {
