@@ -156,3 +156,11 @@ fn data_that_does_not_fit_is_an_unknown_error_not_a_panic() {
     assert_eq!(StockError::from_fault(&fault), None);
     assert_eq!(StockError::from_fault(&Fault::default()), None);
 }
+
+#[test]
+fn what_would_be_refused_again_is_not_to_be_repeated() {
+    let missing = CallError::<StockError>::MethodNotFound { service: "a".into(), method: "b".into() };
+    assert_eq!(missing.to_fault().retryable, Some(false));
+    assert_eq!(CallError::<StockError>::Unavailable("away".into()).to_fault().retryable, Some(true));
+    assert_eq!(CallError::<StockError>::ReplyChannelLost.to_fault().retryable, None, "nobody knows whether it ran");
+}

@@ -147,7 +147,11 @@ impl<E: ServiceError> CallError<E> {
         fault.code = Some(code.into());
         fault.http = Some(http);
         fault.grpc = Some(grpc.into());
-        fault.retryable = (!self.may_have_run()).then_some(true);
+        fault.retryable = match self {
+            // The same call would be refused again.
+            Self::MethodNotFound { .. } | Self::BadRequest(_) | Self::TooLarge { .. } => Some(false),
+            _ => (!self.may_have_run()).then_some(true),
+        };
         fault
     }
 
