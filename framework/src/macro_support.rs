@@ -19,7 +19,9 @@ pub use crate::{
         Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
         Service, ServiceDescriptor, Text, WorkerCall,
     },
-    worker::{answer, arguments, inject, refuse, run_worker, unexpected},
+    worker::{
+        HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
+    },
 };
 
 use std::process::ExitCode;

@@ -205,3 +205,29 @@ async fn no_hook_runs_for_arguments_that_do_not_bind() {
     }
     drop(assert_send(work("well", "")));
 }
+
+#[derive(Dependencies)]
+struct TwoHooks {
+    first: Hooked,
+    last: Hooked,
+}
+
+#[service(name = "hooks_two")]
+impl TwoHooks {
+    #[rpc]
+    fn work(&self) -> usize {
+        self.first.0.lock().unwrap().len() + self.last.0.lock().unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_fields_hook_that_fails_or_panics_keeps_no_other_fields() {
+    for fail in ["result", "teardown", "panic in result", "panic in teardown"] {
+        let (first, last) = (Hooked::default(), Hooked::default());
+        let client = TwoHooksClient::from_service(TwoHooks { first: first.clone(), last: last.clone() });
+        client.work().header("fail", fail).await.unwrap_err();
+        for hooked in [first, last] {
+            assert_eq!(*hooked.0.lock().unwrap(), ["setup", "result ok", "teardown"], "{fail}");
+        }
+    }
+}

@@ -22,17 +22,11 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
     let setup = if broken { stub() } else { setup(model, &cx, k) };
     let fields = if broken { &[] } else { model.fields.as_slice() };
     let worker_setup = fields.iter().map(|field| {
-        let hook = hook(field, "worker_setup", quote!(cx), k);
-        quote!(#hook?;)
+        let (hook, wait) = (hook(field, "worker_setup", quote!(cx), k), Place::of(&field.ty).wait());
+        quote!(#hook #wait?;)
     });
-    let worker_result = fields.iter().rev().map(|field| {
-        let hook = hook(field, "worker_result", quote!(cx, outcome), k);
-        quote!(let done = ::core::result::Result::and(done, #hook);)
-    });
-    let worker_teardown = fields.iter().rev().map(|field| {
-        let hook = hook(field, "worker_teardown", quote!(cx), k);
-        quote!(let done = ::core::result::Result::and(done, #hook);)
-    });
+    let worker_result = fields.iter().rev().map(|field| each(field, "worker_result", quote!(cx, outcome), k));
+    let worker_teardown = fields.iter().rev().map(|field| each(field, "worker_teardown", quote!(cx), k));
     let has = fields.iter().filter(|field| field.gives).map(|field| {
         let (member, ty, span) = (&field.member, copied(&field.ty), at(field.span()));
         let k = moved(k, span);
@@ -59,15 +53,15 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
                 }
 
                 async fn worker_result(&self, cx: &#k::WorkerContext, outcome: #k::WorkerOutcome<'_>) -> #root::Result<()> {
-                    let done = ::core::result::Result::Ok(());
+                    let so_far = ::core::result::Result::Ok(());
                     #(#worker_result)*
-                    done
+                    #k::hooks_over(so_far)
                 }
 
                 async fn worker_teardown(&self, cx: &#k::WorkerContext) -> #root::Result<()> {
-                    let done = ::core::result::Result::Ok(());
+                    let so_far = ::core::result::Result::Ok(());
                     #(#worker_teardown)*
-                    done
+                    #k::hooks_over(so_far)
                 }
             }
 
@@ -79,9 +73,17 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
 /// One hook of one field. Its range is the field's type, so that a type that is no dependency is told once.
 fn hook(field: &FieldModel, name: &str, passed: TokenStream, k: &TokenStream) -> TokenStream {
     let (member, ty, place) = (&field.member, copied(&field.ty), Place::of(&field.ty));
-    let (span, wait) = (place.first, place.wait());
+    let span = place.first;
     let (k, name, passed) = (moved(k, span), Ident::new(name, span), place.parens(quote!(&self.#member, #passed)));
-    quote_spanned!(span=> <#ty as #k::Dependency>::#name #passed #wait)
+    quote_spanned!(span=> <#ty as #k::Dependency>::#name #passed)
+}
+
+/// One hook among those that all run, whatever the others do.
+fn each(field: &FieldModel, name: &str, passed: TokenStream, k: &TokenStream) -> TokenStream {
+    let (hook, place) = (hook(field, name, passed, k), Place::of(&field.ty));
+    let (span, wait) = (place.first, place.wait());
+    let (k, passed) = (moved(k, span), place.parens(quote!(so_far, #hook)));
+    quote_spanned!(span=> let so_far = #k::each_hook #passed #wait;)
 }
 
 /// Offers all fields before it takes the first, so that what one field requires is another one with its options.

@@ -5,7 +5,9 @@ pub(crate) mod log;
 mod run;
 mod running;
 
-pub use self::run::{answer, arguments, inject, refuse, run_worker, unexpected};
+pub use self::run::{
+    HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
+};
 pub(crate) use self::{
     limits::{Limits, MethodSlots},
     running::Workers,

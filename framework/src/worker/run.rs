@@ -1,8 +1,9 @@
 //! One worker: hooks, the method, hooks again. Generic, so that generated code stays small.
 
 use std::{
+    any::Any,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
 };
 
@@ -142,6 +143,47 @@ async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outc
     }
     let torn_down = failure(service.worker_teardown(cx)).await;
     first.or(torn_down)
+}
+
+/// How the hooks of a service's fields went so far: the first one's trouble.
+pub type HooksSoFar = Result<(), HookTrouble>;
+
+/// What a hook of a field ended with.
+#[derive(Debug)]
+pub enum HookTrouble {
+    /// It returned an error.
+    Error(Error),
+    /// It panicked.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// For the derive: runs one field's hook, whatever the others before it did.
+///
+/// # Errors
+///
+/// The first trouble.
+pub async fn each_hook(so_far: HooksSoFar, hook: impl Future<Output = Result<(), Error>>) -> HooksSoFar {
+    let ended = match AssertUnwindSafe(hook).catch_unwind().await {
+        Ok(result) => result.map_err(HookTrouble::Error),
+        Err(panic) => Err(HookTrouble::Panic(panic)),
+    };
+    so_far.and(ended)
+}
+
+/// For the derive: all hooks have run.
+///
+/// # Errors
+///
+/// The first hook's.
+///
+/// # Panics
+///
+/// As the first hook did.
+pub fn hooks_over(so_far: HooksSoFar) -> Result<(), Error> {
+    so_far.map_err(|trouble| match trouble {
+        HookTrouble::Error(error) => error,
+        HookTrouble::Panic(panic) => resume_unwind(panic),
+    })
 }
 
 /// How a hook failed: by its error, or by a panic, which must not keep the other hooks from running.
