@@ -53,6 +53,9 @@ impl Dependency for AtStart {
         Ok(())
     }
     async fn stop(&self) -> kinoko::Result<()> {
+        if std::env::var_os("SLOW_SETUP").is_some() {
+            println!("stopped");
+        }
         let call = self.call.lock().unwrap().take();
         if let Some(call) = call {
             // Workers are over by now: what they answered is here, or never comes.
@@ -62,10 +65,26 @@ impl Dependency for AtStart {
     }
 }
 
+/// Takes for ever to be set up, where it is told so.
+#[derive(Clone)]
+struct SlowSetup;
+
+impl Dependency for SlowSetup {
+    type Options = ();
+    async fn setup(_: &SetupContext, (): ()) -> kinoko::Result<Self> {
+        if std::env::var_os("SLOW_SETUP").is_some() {
+            println!("setting up");
+            std::future::pending::<()>().await;
+        }
+        Ok(Self)
+    }
+}
+
 #[derive(Dependencies)]
+#[allow(dead_code, reason = "they act by being set up")]
 struct Starter {
-    #[allow(dead_code, reason = "it acts by being set up")]
     at_start: AtStart,
+    slow: SlowSetup,
 }
 
 #[service(name = "program_starter")]

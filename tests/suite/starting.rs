@@ -99,6 +99,16 @@ fn at_the_end_of_the_grace_period_workers_are_dropped_and_the_exit_code_tells() 
 }
 
 #[test]
+fn a_signal_during_the_setup_stops_what_was_set_up() {
+    let mut child = program(WITH_A_SERVICE).env("SLOW_SETUP", "1").spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().as_deref(), Some("setting up"));
+    signal(&child, "TERM");
+    assert_eq!(lines.collect::<Vec<_>>(), ["stopped"]);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_second_signal_ends_the_process_at_once() {
     let (mut child, lines) = working(60_000, "60s");
     signal(&child, "TERM");

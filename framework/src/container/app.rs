@@ -15,7 +15,7 @@ use crate::{
     client::{ClientSettings, RpcClient},
     codec::{Codec, Codecs},
     config::Settings,
-    dependency::ProcessScope,
+    dependency::{ContainerScope, ProcessScope, Registry},
     service::Service,
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -260,7 +260,11 @@ async fn bring_up(
     transport: &dyn Transport,
 ) -> Result<()> {
     for service in services {
-        app.containers.push(Container::set_up(service, process.clone(), codecs.clone(), settings).await?);
+        let (name, registry) = (service.descriptor.name, Registry::default());
+        let scope = Arc::new(ContainerScope { service: name, process: process.clone(), registry });
+        // Kept before anything is in it: a setup that fails, or is called off in the middle, leaves nothing running either.
+        app.scopes.push(scope.clone());
+        app.containers.push(Container::set_up(service, scope, codecs.clone(), settings).await?);
     }
     process.registry.start(0).await?;
     for container in &app.containers {

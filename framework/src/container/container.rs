@@ -6,7 +6,7 @@ use super::Registration;
 use crate::{
     Result,
     codec::Codecs,
-    dependency::{ContainerScope, ProcessScope, SetupContext},
+    dependency::{ContainerScope, SetupContext},
     entrypoint::RpcEntrypoint,
     service::ServiceDescriptor,
     task::Tasks,
@@ -32,23 +32,15 @@ pub(super) struct ContainerSettings {
 }
 
 impl Container {
-    /// Builds the service's dependencies and the service; nothing runs yet.
+    /// Builds the service's dependencies and the service; nothing runs yet. Who made the scope stops what is in it.
     pub(super) async fn set_up(
         registration: &Registration,
-        process: Arc<ProcessScope>,
+        scope: Arc<ContainerScope>,
         codecs: Arc<Codecs>,
         settings: ContainerSettings,
     ) -> Result<Self> {
         let descriptor = registration.descriptor;
-        let scope = Arc::new(ContainerScope { service: descriptor.name, process, registry: Default::default() });
-        let service = match (registration.setup)(SetupContext::new(scope.clone())).await {
-            Ok(service) => service,
-            Err(error) => {
-                // What was set up before the one that failed is stopped all the same.
-                scope.registry.stop().await;
-                return Err(error);
-            }
-        };
+        let service = (registration.setup)(SetupContext::new(scope.clone())).await?;
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
@@ -99,11 +91,6 @@ impl Container {
     pub(super) fn abandon(&self) {
         self.limits.stop();
         self.rpc.cancel_workers();
-    }
-
-    /// Stops the dependencies.
-    pub(super) async fn stop_dependencies(&self) {
-        self.scope.registry.stop().await;
     }
 }
 

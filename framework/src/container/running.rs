@@ -6,7 +6,7 @@ use super::container::Container;
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
-    dependency::ProcessScope,
+    dependency::{ContainerScope, ProcessScope},
     transport::{ConnectionState, Transport},
 };
 
@@ -14,6 +14,7 @@ use crate::{
 #[must_use = "the services end when this is dropped"]
 pub struct RunningApp {
     pub(super) containers: Vec<Container>,
+    pub(super) scopes: Vec<Arc<ContainerScope>>,
     transport: Arc<dyn Transport>,
     rpc: Arc<RpcClient>,
     process: Arc<ProcessScope>,
@@ -27,7 +28,7 @@ impl RunningApp {
         process: Arc<ProcessScope>,
         grace: Duration,
     ) -> Self {
-        Self { containers: Vec::new(), transport, rpc, process, grace }
+        Self { containers: Vec::new(), scopes: Vec::new(), transport, rpc, process, grace }
     }
 
     /// The typed client of a service, running here or elsewhere.
@@ -69,8 +70,8 @@ impl RunningApp {
         // All at once: services that call each other finish each other's work.
         let late: usize =
             join_all(self.containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
-        for container in self.containers.iter().rev() {
-            container.stop_dependencies().await;
+        for scope in self.scopes.iter().rev() {
+            scope.registry.stop().await;
         }
         self.process.registry.stop().await;
         self.transport.close().await;

@@ -10,7 +10,7 @@ mod setup;
 
 use std::future::{Future, ready};
 
-pub(crate) use self::setup::{ContainerScope, ProcessScope};
+pub(crate) use self::setup::{ContainerScope, ProcessScope, Registry};
 pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, Context, ContextValue, Language, UserId},
