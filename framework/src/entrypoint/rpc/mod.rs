@@ -1,0 +1,149 @@
+//! `#[rpc]`: from a delivery on one of a service's request queues to the reply that goes back.
+
+mod answer;
+mod serve;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    Result,
+    codec::Codecs,
+    context::Cancelled,
+    protocol::names,
+    service::{DynService, MethodInfo, ServiceDescriptor},
+    task::Tasks,
+    transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
+    worker::{Limits, MethodSlots, Workers},
+};
+
+/// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
+const SHORT_QUEUE_EXPIRES: Duration = Duration::from_secs(5 * 60);
+
+/// The RPC side of one container.
+pub(crate) struct RpcEntrypoint {
+    shared: Arc<Shared>,
+    nameko_wire: bool,
+    consumers: Mutex<Vec<RunningConsumer>>,
+}
+
+/// A consumer of one request queue, and the workers that its deliveries fired.
+type RunningConsumer = (Arc<dyn Consumer>, Arc<Workers>);
+
+struct Shared {
+    service: Arc<dyn DynService>,
+    descriptor: &'static ServiceDescriptor,
+    methods: HashMap<&'static str, Method>,
+    codecs: Arc<Codecs>,
+    limits: Arc<Limits>,
+    tasks: Tasks,
+}
+
+struct Method {
+    info: &'static MethodInfo,
+    slots: Arc<MethodSlots>,
+}
+
+/// The way that a queue's requests came, and their replies go.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Short,
+    Nameko,
+}
+
+impl RpcEntrypoint {
+    pub(crate) fn new(
+        service: Arc<dyn DynService>,
+        codecs: Arc<Codecs>,
+        limits: Arc<Limits>,
+        tasks: Tasks,
+        nameko_wire: bool,
+    ) -> Self {
+        let descriptor = service.descriptor();
+        let methods = descriptor.methods.iter().map(|info| {
+            let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
+            (info.name, Method { info, slots })
+        });
+        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
+        Self {
+            shared: Arc::new(shared),
+            nameko_wire: nameko_wire || descriptor.nameko_wire,
+            consumers: Mutex::default(),
+        }
+    }
+
+    /// Declares the request queues and consumes them. Returns when the broker has the consumers.
+    pub(crate) async fn start(&self, transport: &dyn Transport, prefetch: u16) -> Result<()> {
+        let service = self.shared.descriptor.name;
+        let rpc_queue = names::rpc_queue(service);
+        let mut topology = Topology {
+            exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+            queues: vec![Queue::durable(rpc_queue.clone())],
+            bindings: vec![Binding {
+                exchange: names::RPC_EXCHANGE,
+                queue: rpc_queue.clone(),
+                routing_key: names::rpc_binding(service),
+            }],
+        };
+        let mut queues = vec![(rpc_queue, Way::Nameko)];
+        if !self.nameko_wire {
+            let short_queue = names::short_queue(service);
+            topology.queues.push(Queue::durable(short_queue.clone()).expires(SHORT_QUEUE_EXPIRES));
+            queues.push((short_queue, Way::Short));
+        }
+        transport.declare(topology).await?;
+        for (queue, way) in queues {
+            let workers = Workers::new(&self.shared.tasks);
+            let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
+            let consumer = transport.consume(queue, prefetch, sink).await?;
+            self.shared.limits.add_consumer(&consumer);
+            self.consumers().push((consumer, workers));
+        }
+        Ok(())
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more requests; those that have not started go back to their queue.
+    pub(crate) async fn stop_taking(&self) {
+        let consumers: Vec<_> = self.consumers().iter().map(|(consumer, _)| consumer.clone()).collect();
+        for consumer in consumers {
+            consumer.cancel().await;
+        }
+    }
+
+    /// Drops the methods that still run.
+    pub(crate) fn cancel_workers(&self) {
+        for (_, workers) in self.consumers().iter() {
+            workers.cancel_all(Cancelled::Stopping);
+        }
+    }
+
+    /// How many workers run.
+    pub(crate) fn running(&self) -> usize {
+        self.consumers().iter().map(|(_, workers)| workers.len()).sum()
+    }
+}
+
+/// Where one request queue's deliveries go.
+struct RequestSink {
+    shared: Arc<Shared>,
+    workers: Arc<Workers>,
+    way: Way,
+}
+
+impl DeliverySink for RequestSink {
+    fn deliver(&self, delivery: Delivery) {
+        let (shared, workers, way) = (self.shared.clone(), self.workers.clone(), self.way);
+        self.shared.tasks.spawn(async move { shared.serve(delivery, &workers, way).await });
+    }
+
+    fn lost(&self) {
+        self.workers.cancel_all(Cancelled::ConnectionLost);
+    }
+}

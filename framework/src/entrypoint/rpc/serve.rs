@@ -1,0 +1,153 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::{
+    Method, Shared, Way,
+    answer::{Answer, written},
+};
+use crate::{
+    codec::Format,
+    context::{Cancelled, WorkerContext, WorkerOrigin},
+    protocol::{Fault, Properties, context_data},
+    service::{MethodInfo, Outcome, WorkerCall},
+    transport::{Delivery, Publishing},
+    worker::{Workers, log},
+};
+
+impl Shared {
+    /// One call, from its delivery to its reply.
+    pub(super) async fn serve(self: Arc<Self>, delivery: Delivery, workers: &Arc<Workers>, way: Way) {
+        let message = delivery.message().clone();
+        let properties = &message.properties;
+        let answer = Answer { way, request: &message };
+        let content_type = properties.content_type.as_deref().unwrap_or_default();
+        let Some(format) = self.codecs.by_content_type(content_type) else {
+            let text = format!("no codec for content type `{content_type}`");
+            let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
+            return written(reply).await;
+        };
+        let name = match (&properties.kind, way) {
+            (Some(kind), Way::Short) => &**kind,
+            _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
+        };
+        let Some(method) = self.methods.get(name) else {
+            let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name));
+            return written(reply).await;
+        };
+
+        let Deadline { at: deadline, of_method } = deadline(properties, method.info.timeout);
+        let context = WorkerContext::new(WorkerOrigin {
+            service: self.descriptor.name,
+            entrypoint: method.info.name,
+            deadline,
+            redelivered: delivery.redelivered(),
+            slots: Some(method.slots.clone()),
+            message: message.clone(),
+        });
+        let _running = workers.enter(context.clone());
+        if let Err(reason) = take_slots(method, &context).await {
+            let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
+            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+        }
+        log::arguments(method.info, &format, &message.body);
+        let call = WorkerCall { index: method.info.index, format: format.clone(), context: context.clone() };
+        let worker = context.clone().scope(self.service.clone().dispatch(call));
+        let outcome = match log::span(&context) {
+            Some(span) => worker.instrument(span).await,
+            None => worker.await,
+        };
+        // The method is over: whoever waits for its slot need not wait for the socket as well.
+        if let Some(slot) = context.slot() {
+            slot.release();
+        }
+        let outcome = tell(outcome, of_method, &context, method.info);
+        written(self.settle(outcome, &context, &format, answer, delivery)).await;
+    }
+
+    /// Answers, and ends the delivery.
+    fn settle(
+        &self,
+        outcome: Outcome,
+        context: &WorkerContext,
+        format: &Format,
+        answer: Answer<'_>,
+        delivery: Delivery,
+    ) -> Publishing {
+        match outcome {
+            Outcome::Reply(body) => {
+                tracing::debug!(service = context.service(), method = context.entrypoint(), "call answered");
+                answer.send(delivery, format, body)
+            }
+            Outcome::Fault { fault, expected } => {
+                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+                if expected {
+                    tracing::warn!(service, method, call_id, fault = %fault, "call failed as expected");
+                } else {
+                    tracing::error!(service, method, call_id, fault = %fault, "call failed");
+                }
+                answer.fault(delivery, format, &fault)
+            }
+            Outcome::Cancelled(reason) => {
+                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+                tracing::warn!(service, method, call_id, %reason, "call dropped");
+                match reason {
+                    // The caller has gone; running it again would serve nobody.
+                    Cancelled::DeadlinePassed => delivery.ack(),
+                    Cancelled::ConnectionLost | Cancelled::Stopping => delivery.requeue(),
+                }
+                Publishing::done(Ok(()))
+            }
+        }
+    }
+}
+
+/// Waits for a place among the method's and the container's workers. A call can outlive its deadline or its connection
+/// meanwhile, and then nobody wants it run.
+async fn take_slots(method: &Method, context: &WorkerContext) -> Result<(), Cancelled> {
+    if !method.slots.take_free() {
+        // Rare, so it takes no room in the future of every call.
+        context.until_cancelled(Box::pin(method.slots.take())).await?.ok_or(Cancelled::Stopping)?;
+    }
+    if let Some(slot) = context.slot() {
+        slot.taken();
+    }
+    Ok(())
+}
+
+/// Until when a call may run.
+struct Deadline {
+    at: Option<Instant>,
+    /// It is the method's own limit: the caller waits longer.
+    of_method: bool,
+}
+
+/// What the caller's budget leaves, and no longer than the method may take.
+fn deadline(properties: &Properties, limit: Option<Duration>) -> Deadline {
+    let budget = context_data::remaining_budget(properties, context_data::unix_ms());
+    let of_method = limit.is_some_and(|limit| budget.is_none_or(|budget| limit < budget));
+    let shorter = if of_method { limit } else { budget };
+    // A limit beyond the end of time is none.
+    Deadline { at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)), of_method }
+}
+
+/// Of a method's own limit its caller is told: it still waits, perhaps without an end.
+fn tell(outcome: Outcome, of_method: bool, context: &WorkerContext, method: &MethodInfo) -> Outcome {
+    match outcome {
+        Outcome::Cancelled(Cancelled::DeadlinePassed) if of_method => timed_out(context, method),
+        outcome => outcome,
+    }
+}
+
+#[cold]
+fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
+    let (service, name, limit) = (context.service(), method.name, method.timeout.unwrap_or_default());
+    let fault = Fault {
+        code: Some("TIMEOUT".into()),
+        http: Some(504),
+        grpc: Some("DEADLINE_EXCEEDED".into()),
+        ..Fault::internal("Timeout", format!("`{service}.{name}` took longer than the {limit:?} that it may"))
+    };
+    Outcome::Fault { fault: Box::new(fault), expected: false }
+}
