@@ -1,10 +1,14 @@
 use serde::de::DeserializeSeed;
 
 use super::{DecodeError, EncodeError};
+use crate::protocol::excerpt;
 
 /// A codec that an application brings, registered with [`App::codec`](crate::App::codec).
 ///
 /// Requests in its content type are decoded by it, and their replies encoded by it.
+///
+/// It reads what strangers wrote: it must bound how deep a body nests, as [`MAX_DEPTH`](super::MAX_DEPTH) does for the built-in ones,
+/// and must not reserve memory for a length only because the body names it.
 ///
 /// # Examples
 ///
@@ -64,8 +68,7 @@ pub(super) fn decode<'de, S: DeserializeSeed<'de>>(
     codec.decode(body, &mut |deserializer| {
         let seed = seed.take().ok_or_else(|| malformed("the codec decoded one body twice"))?;
         value = Some(
-            seed.deserialize(deserializer)
-                .map_err(|error| DecodeError { malformed: false, text: error.to_string() })?,
+            seed.deserialize(deserializer).map_err(|error| DecodeError { malformed: false, text: excerpt(error) })?,
         );
         Ok(())
     })?;

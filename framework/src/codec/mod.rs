@@ -8,13 +8,17 @@ mod buffer;
 mod custom;
 mod json;
 mod msgpack;
+mod nesting;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeSeed};
 
-pub use self::custom::{Codec, Decode};
+pub use self::{
+    custom::{Codec, Decode},
+    nesting::MAX_DEPTH,
+};
 use crate::protocol::{Name, Value};
 
 /// The content type of JSON, Nameko's default.

@@ -1,11 +1,9 @@
 use bytes::Bytes;
 use rmp_serde::decode::Error;
-use serde::{Deserialize, Serialize, de::DeserializeSeed, de::IgnoredAny};
+use serde::{Serialize, de::DeserializeSeed};
 
-use super::{DecodeError, EncodeError, buffer};
-
-/// As deep as `serde_json` goes, so that what one codec takes the other takes too.
-const MAX_DEPTH: usize = 128;
+use super::{DecodeError, EncodeError, buffer, nesting::check_msgpack};
+use crate::protocol::excerpt;
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
     buffer::write(|buffer| {
@@ -15,14 +13,8 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeEr
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(body: &'de [u8], seed: S) -> Result<S::Value, DecodeError> {
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
-    deserializer.set_max_depth(MAX_DEPTH);
-    let value = seed.deserialize(&mut deserializer).map_err(refuse)?;
-    // The decoder stops after one value; nothing may follow it.
-    match IgnoredAny::deserialize(&mut deserializer) {
-        Err(Error::InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(value),
-        _ => Err(DecodeError { malformed: true, text: "bytes after the end of the message".to_owned() }),
-    }
+    check_msgpack(body)?;
+    seed.deserialize(&mut rmp_serde::Deserializer::from_read_ref(body).with_human_readable()).map_err(refuse)
 }
 
 #[cold]
@@ -31,5 +23,5 @@ fn refuse(error: Error) -> DecodeError {
         error,
         Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) | Error::DepthLimitExceeded | Error::Utf8Error(_)
     );
-    DecodeError { malformed, text: error.to_string() }
+    DecodeError { malformed, text: excerpt(error) }
 }

@@ -7,6 +7,7 @@ use serde::{
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::excerpt;
 use crate::codec::{DecodeError, Format};
 
 /// One parameter of a method, as callers see it.
@@ -103,6 +104,9 @@ fn explain<'de, A: Args<'de>>(format: &Format, body: &'de [u8], track: Track, er
     }
 }
 
+/// Above this size a wrong type is told without its place: a tree takes up to 70 times the bytes of its body.
+const EXPLAIN_BYTES: usize = 64 * 1024;
+
 /// Decodes the one ill-typed argument again, from a value tree, to name the place inside it: `lines[1].qty`.
 fn explain_value<'de, A: Args<'de>>(
     format: &Format,
@@ -115,7 +119,8 @@ fn explain_value<'de, A: Args<'de>>(
     if param.sensitive {
         return format!("argument `{}`: wrong type", param.name);
     }
-    let value = format.decode_value(body).ok().and_then(|mut request| {
+    let whole = (body.len() <= EXPLAIN_BYTES).then(|| format.decode_value(body).ok()).flatten();
+    let value = whole.and_then(|mut request| {
         let value = match section {
             Section::Args => request.get_mut("args")?.get_mut(index)?,
             Section::Kwargs => request.get_mut("kwargs")?.get_mut(param.name)?,
@@ -128,11 +133,11 @@ fn explain_value<'de, A: Args<'de>>(
         let mut erased = <dyn erased_serde::Deserializer<'de>>::erase(deserializer);
         A::default().set(index, &mut erased as &mut dyn erased_serde::Deserializer<'de>).err()
     });
-    let text = refused.map_or_else(|| error.text.clone(), |refused| refused.to_string());
+    let text = refused.map_or_else(|| error.text.clone(), excerpt);
     let path = place.path().to_string();
     let separator = if path.starts_with(['[', '.']) || path == "." || path.is_empty() { "" } else { "." };
     let path = if path == "." { "" } else { &path };
-    format!("argument `{}{separator}{path}`: {text}", param.name)
+    excerpt(format_args!("argument `{}{separator}{path}`: {text}", param.name))
 }
 
 /// Marks an error whose text nobody reads, since [`Track::problem`] has the real one.

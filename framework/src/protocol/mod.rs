@@ -5,6 +5,7 @@
 mod args;
 pub(crate) mod context_data;
 mod envelope;
+mod excerpt;
 mod fault;
 mod message;
 mod name;
@@ -12,6 +13,7 @@ pub(crate) mod names;
 
 pub use args::{ArgError, Args, Param, decode_args};
 pub use envelope::{decode_reply, encode_reply, encode_request};
+pub(crate) use excerpt::excerpt;
 pub use fault::{Fault, FaultMeta, ServiceError};
 pub use message::{Headers, Message, Properties};
 pub use name::Name;

@@ -12,9 +12,16 @@ pub(crate) fn span(context: &WorkerContext) -> Option<tracing::Span> {
     })
 }
 
+/// Larger arguments are not logged: nobody reads them, and as values they take up to 70 times the bytes of the body.
+const LOGGED_BYTES: usize = 64 * 1024;
+
 /// Logs a call's arguments at TRACE, those marked `sensitive` as `***`.
 pub(crate) fn arguments(method: &MethodInfo, format: &Format, body: &[u8]) {
     if tracing::enabled!(target: "kinoko::worker", tracing::Level::TRACE) {
+        if body.len() > LOGGED_BYTES {
+            tracing::trace!(target: "kinoko::worker", method = method.name, bytes = body.len(), "arguments too large to log");
+            return;
+        }
         // What does not decode is refused in a moment, with its own line.
         let Ok(mut request) = format.decode_value(body) else { return };
         redact(method, &mut request);
