@@ -285,6 +285,7 @@ impl<'a> Origin<'a> {
             }
             Failure::Unknown { did_you_mean } => CallError::UnknownService { service, did_you_mean },
             Failure::NotSent(text) => CallError::Unavailable(text),
+            Failure::NotSendable(text) => CallError::BadRequest(text),
             Failure::Lost => CallError::ReplyChannelLost,
             Failure::TooLarge { bytes, limit } => CallError::TooLarge { bytes, limit },
             Failure::Encode(text) => CallError::BadRequest(format!("an argument cannot be encoded: {text}")),

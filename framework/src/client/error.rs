@@ -41,8 +41,9 @@ pub enum CallError<E> {
         method: String,
     },
     /// The arguments do not fit the method: the wire's `IncorrectSignature` and `MalformedRequest`. The text names the argument.
+    /// Also a request that cannot be sent as it is: an argument without a form in the codec, a name or headers that are too long.
     BadRequest(String),
-    /// The reply came and cannot be read.
+    /// The reply came and cannot be read: it is of another type, or larger than `max_body_bytes`.
     BadReply(String),
     /// The request could not be sent: the broker was not there by the deadline, or this client is closed.
     Unavailable(String),

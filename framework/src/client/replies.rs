@@ -1,7 +1,10 @@
 //! The calls that wait for a reply, by correlation id.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,10 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How a wait for a reply ended.
 pub(super) enum Verdict {
     Reply(Answered),
+    /// A reply that is larger than the program's limit; it was thrown away.
+    TooLarge {
+        bytes: usize,
+    },
     /// No queue took the request.
     Returned,
     /// The reply queue is gone.
@@ -41,6 +48,9 @@ pub(super) struct Answered {
 pub(crate) struct Replies {
     table: Mutex<Table>,
     sweep: Arc<Sweep>,
+    max_body_bytes: usize,
+    /// Replies that nobody waited for.
+    stray: AtomicU64,
     looks: tokio::sync::mpsc::UnboundedSender<Arc<Route>>,
 }
 
@@ -74,10 +84,19 @@ const SECRET_MASK: u128 = u128::MAX >> PLACE_BITS;
 
 impl Replies {
     /// A table, its sweeper, and the routes that the sweeper wants looked at.
-    pub(super) fn new(tasks: &Tasks) -> (Arc<Self>, tokio::sync::mpsc::UnboundedReceiver<Arc<Route>>) {
+    pub(super) fn new(
+        tasks: &Tasks,
+        max_body_bytes: usize,
+    ) -> (Arc<Self>, tokio::sync::mpsc::UnboundedReceiver<Arc<Route>>) {
         let (looks, wanted) = tokio::sync::mpsc::unbounded_channel();
         let sweep = Arc::new(Sweep::new());
-        let replies = Arc::new(Self { table: Mutex::default(), sweep: sweep.clone(), looks });
+        let replies = Arc::new(Self {
+            table: Mutex::default(),
+            sweep: sweep.clone(),
+            max_body_bytes,
+            stray: AtomicU64::new(0),
+            looks,
+        });
         let weak = Arc::downgrade(&replies);
         tasks.spawn_detached(async move {
             sweep.run(move |now| weak.upgrade().map(|replies| replies.expire(now)).ok_or(Gone)).await;
@@ -193,9 +212,22 @@ impl ReplySink for Replies {
             // A caller that went away meanwhile is no error.
             Some(waiter) => {
                 let Message { properties, body, .. } = reply;
-                drop(waiter.verdict.send(Verdict::Reply(Answered { content_type: properties.content_type, body })));
+                drop(waiter.verdict.send(if body.len() > self.max_body_bytes {
+                    Verdict::TooLarge { bytes: body.len() }
+                } else {
+                    Verdict::Reply(Answered { content_type: properties.content_type, body })
+                }));
             }
-            None => tracing::debug!("dropped a reply that nobody waits for: it came late, or twice"),
+            None => {
+                // At 1, 2, 4, 8 …: whoever sends replies by the million must not fill the log.
+                let count = self.stray.fetch_add(1, Ordering::Relaxed) + 1;
+                if count.is_power_of_two() {
+                    tracing::debug!(
+                        count,
+                        "dropped a reply that nobody waits for: it came late, or twice, or was never asked for"
+                    );
+                }
+            }
         }
     }
 

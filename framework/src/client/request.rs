@@ -12,9 +12,10 @@ use super::{
     rpc::RpcClient,
 };
 use crate::{
+    ErrorKind,
     codec::Format,
     context::{Slot, WorkerContext},
-    protocol::{Message, Name, Properties, Value, context_data, names},
+    protocol::{Message, Name, Properties, Value, context_data, excerpt, names},
     transport::{ConnectionState, Publishing},
 };
 
@@ -32,11 +33,20 @@ pub(super) struct Request {
 
 /// Why there is no reply, before it becomes a [`CallError`](super::CallError) of some type.
 pub(super) enum Failure {
-    TimedOut { sent: bool },
-    Unknown { did_you_mean: Option<String> },
+    TimedOut {
+        sent: bool,
+    },
+    Unknown {
+        did_you_mean: Option<String>,
+    },
     NotSent(String),
+    /// It can never be sent: a name or a header that no message has room for.
+    NotSendable(String),
     Lost,
-    TooLarge { bytes: usize, limit: usize },
+    TooLarge {
+        bytes: usize,
+        limit: usize,
+    },
     Encode(String),
     BadReply(String),
 }
@@ -60,6 +70,7 @@ impl Request {
             biased;
             sent = publish => match sent {
                 Ok(()) => Ok(waiting),
+                Err(error) if error.kind() == ErrorKind::Codec => Err(Failure::NotSendable(error.chain())),
                 Err(error) => Err(Failure::NotSent(error.chain())),
             },
             // The reply can be here before the write is known to be done.
@@ -92,6 +103,7 @@ impl Request {
             };
             match (verdict, path) {
                 (Verdict::Reply(reply), _) => return self.read(reply),
+                (Verdict::TooLarge { bytes }, _) => return Err(self.large_reply(bytes)),
                 (Verdict::TimedOut, _) => return Err(Failure::TimedOut { sent: true }),
                 (Verdict::Lost, _) => return Err(Failure::Lost),
                 (Verdict::Returned, WirePath::Short) => {
@@ -115,9 +127,16 @@ impl Request {
         match self.rpc.codecs.by_content_type(content_type) {
             Some(format) => Ok((format, reply.body)),
             None => Err(Failure::BadReply(format!(
-                "its content type `{content_type}` is of no codec that this program has"
+                "its content type `{}` is of no codec that this program has",
+                excerpt(content_type)
             ))),
         }
+    }
+
+    #[cold]
+    fn large_reply(&self, bytes: usize) -> Failure {
+        let limit = self.rpc.settings.max_body_bytes;
+        Failure::BadReply(format!("it has {bytes} bytes, {limit} are allowed (max_body_bytes)"))
     }
 
     fn message(&self, path: WirePath, correlation_id: &Name, now: Instant) -> Result<Message, Failure> {
@@ -162,6 +181,14 @@ impl Request {
         } else {
             (names::RPC_EXCHANGE, names::rpc_routing_key(&self.route.service, &self.method))
         };
+        // Both transports alike: in memory a longer name would only be unknown.
+        let longest = routing_key.len().max(self.method.len());
+        if longest > names::MAX_BYTES {
+            return Err(Failure::NotSendable(format!(
+                "the names of the service and the method are too long: {longest} bytes on the wire, AMQP allows {}",
+                names::MAX_BYTES
+            )));
+        }
         Ok(Message { exchange, routing_key, properties, body })
     }
 

@@ -49,11 +49,22 @@ impl ClientSettings {
             timeout: settings.duration("rpc_timeout", Duration::from_secs(30))?,
             peer_format: format_setting(settings, "rpc_codec", Format::MessagePack)?,
             open_format: format_setting(settings, "serializer", Format::Json)?,
-            max_body_bytes: settings.get("max_body_bytes")?.unwrap_or(16 * 1024 * 1024),
+            max_body_bytes: body_limit(settings)?,
             parent_calls_tracked: settings
                 .get("parent_calls_tracked")?
                 .unwrap_or(crate::protocol::context_data::PARENT_CALLS_TRACKED),
         })
+    }
+}
+
+/// The largest body of a request or a reply, sent or received.
+fn body_limit(settings: &Settings) -> Result<usize> {
+    match settings.get("max_body_bytes")? {
+        Some(0) => Err(crate::Error::new(
+            crate::ErrorKind::Config,
+            "setting `max_body_bytes`: 0 would refuse every message; leave it out for 16 MiB",
+        )),
+        limit => Ok(limit.unwrap_or(16 * 1024 * 1024)),
     }
 }
 
@@ -91,7 +102,7 @@ impl RpcClient {
         settings: ClientSettings,
         tasks: &Tasks,
     ) -> Arc<Self> {
-        let (replies, mut looks) = Replies::new(tasks);
+        let (replies, mut looks) = Replies::new(tasks, settings.max_body_bytes);
         let looking = transport.clone();
         tasks.spawn_detached(async move {
             while let Some(route) = looks.recv().await {

@@ -140,7 +140,7 @@ impl App {
         let services = self.selected()?;
         let settings = Arc::new(self.settings.unwrap_or_default());
         let client_settings = ClientSettings::read(&settings)?;
-        let container_settings = container_settings(&settings)?;
+        let container_settings = container_settings(&settings, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = match self.broker {
             Some(url) => url,
@@ -283,7 +283,7 @@ async fn bring_up(
     Ok(())
 }
 
-fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
+fn container_settings(settings: &Settings, max_body_bytes: usize) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
         return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
@@ -300,7 +300,7 @@ fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
             return Err(Error::new(ErrorKind::Config, text));
         }
     };
-    Ok(ContainerSettings { max_workers, nameko_wire })
+    Ok(ContainerSettings { max_workers, nameko_wire, max_body_bytes })
 }
 
 fn nothing_linked(linked: bool) -> String {

@@ -29,6 +29,7 @@ pub(super) struct Container {
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
     pub(super) nameko_wire: bool,
+    pub(super) max_body_bytes: usize,
 }
 
 impl Container {
@@ -44,7 +45,8 @@ impl Container {
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
-        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.nameko_wire);
+        let ContainerSettings { nameko_wire, max_body_bytes, .. } = settings;
+        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), nameko_wire, max_body_bytes);
         Ok(Self { descriptor, scope, rpc, limits, tasks, max_workers })
     }
 

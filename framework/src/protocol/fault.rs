@@ -96,6 +96,18 @@ impl Fault {
         }
     }
 
+    /// In place of an answer that is larger than the program's limit. `what` is the answer: `its result`.
+    pub(crate) fn reply_too_large(what: &str, bytes: usize, limit: usize) -> Self {
+        let text = format!("the method ran, but {what} takes {bytes} bytes and {limit} are allowed (max_body_bytes)");
+        Self {
+            code: Some("REPLY_TOO_LARGE".into()),
+            http: Some(500),
+            grpc: Some("RESOURCE_EXHAUSTED".into()),
+            retryable: Some(false),
+            ..Self::internal("ReplyTooLarge", text)
+        }
+    }
+
     /// A variant of a [`ServiceError`]. For the derive.
     #[doc(hidden)]
     pub fn of_variant(meta: &FaultMeta, error: &impl fmt::Display, data: Option<Map<String, Value>>) -> Self {

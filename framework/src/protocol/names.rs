@@ -2,6 +2,9 @@
 
 use super::Name;
 
+/// The longest name that AMQP has room for.
+pub(crate) const MAX_BYTES: usize = 255;
+
 /// The topic exchange that RPC requests and replies travel through.
 pub(crate) const RPC_EXCHANGE: Name = Name::from_static("nameko-rpc");
 

@@ -1,7 +1,7 @@
-use super::Way;
+use super::{Shared, Way};
 use crate::{
     codec::Format,
-    protocol::{Fault, Message, Properties, encode_reply, names},
+    protocol::{Fault, Message, Properties, encode_reply, excerpt, names},
     transport::{Delivery, Publishing},
 };
 
@@ -9,11 +9,26 @@ use crate::{
 pub(super) struct Answer<'a> {
     pub(super) way: Way,
     pub(super) request: &'a Message,
+    pub(super) max_body_bytes: usize,
+}
+
+impl Shared {
+    pub(super) fn answer<'a>(&self, request: &'a Message, way: Way) -> Answer<'a> {
+        Answer { way, request, max_body_bytes: self.max_body_bytes }
+    }
 }
 
 impl Answer<'_> {
     pub(super) fn fault(self, delivery: Delivery, format: &Format, fault: &Fault) -> Publishing {
-        match encode_reply::<()>(format, Err(fault)) {
+        let limit = self.max_body_bytes;
+        let encoded = encode_reply::<()>(format, Err(fault)).and_then(|body| {
+            if body.len() <= limit {
+                return Ok(body);
+            }
+            let what = format!("its error `{}`", excerpt(&fault.exc_type));
+            encode_reply::<()>(format, Err(&Fault::reply_too_large(&what, body.len(), limit)))
+        });
+        match encoded {
             Ok(body) => self.send(delivery, format, body),
             Err(error) => {
                 tracing::error!(%error, %fault, "a fault could not be encoded");

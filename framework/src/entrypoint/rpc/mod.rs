@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use self::answer::written;
 use crate::{
     Result,
     codec::Codecs,
@@ -40,6 +41,7 @@ struct Shared {
     codecs: Arc<Codecs>,
     limits: Arc<Limits>,
     tasks: Tasks,
+    max_body_bytes: usize,
 }
 
 struct Method {
@@ -61,13 +63,14 @@ impl RpcEntrypoint {
         limits: Arc<Limits>,
         tasks: Tasks,
         nameko_wire: bool,
+        max_body_bytes: usize,
     ) -> Self {
         let descriptor = service.descriptor();
         let methods = descriptor.methods.iter().map(|info| {
             let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
         });
-        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
+        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks, max_body_bytes };
         Self {
             shared: Arc::new(shared),
             nameko_wire: nameko_wire || descriptor.nameko_wire,
@@ -139,6 +142,12 @@ struct RequestSink {
 
 impl DeliverySink for RequestSink {
     fn deliver(&self, delivery: Delivery) {
+        if delivery.message().body.len() > self.shared.max_body_bytes {
+            // Here and not in the task: the body is gone before the next one comes, whatever the workers are busy with.
+            let refused = self.shared.refuse_large(delivery, self.way);
+            self.shared.tasks.spawn(written(refused));
+            return;
+        }
         let (shared, workers, way) = (self.shared.clone(), self.workers.clone(), self.way);
         self.shared.tasks.spawn(async move { shared.serve(delivery, &workers, way).await });
     }

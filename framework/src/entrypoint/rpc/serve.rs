@@ -10,7 +10,7 @@ use super::{
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin},
-    protocol::{Fault, Properties, context_data},
+    protocol::{Fault, Properties, context_data, excerpt},
     service::{MethodInfo, Outcome, WorkerCall},
     transport::{Delivery, Publishing},
     worker::{Workers, log},
@@ -21,10 +21,10 @@ impl Shared {
     pub(super) async fn serve(self: Arc<Self>, delivery: Delivery, workers: &Arc<Workers>, way: Way) {
         let message = delivery.message().clone();
         let properties = &message.properties;
-        let answer = Answer { way, request: &message };
+        let answer = self.answer(&message, way);
         let content_type = properties.content_type.as_deref().unwrap_or_default();
         let Some(format) = self.codecs.by_content_type(content_type) else {
-            let text = format!("no codec for content type `{content_type}`");
+            let text = format!("no codec for content type `{}`", excerpt(content_type));
             let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
             return written(reply).await;
         };
@@ -33,7 +33,7 @@ impl Shared {
             _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
         };
         let Some(method) = self.methods.get(name) else {
-            let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", name));
+            let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", excerpt(name)));
             return written(reply).await;
         };
 
@@ -66,6 +66,17 @@ impl Shared {
         written(self.settle(outcome, &context, &format, answer, delivery)).await;
     }
 
+    /// Answers a request whose body is too large to look at. When it returns, nothing holds the body any more.
+    pub(super) fn refuse_large(&self, delivery: Delivery, way: Way) -> Publishing {
+        let message = delivery.message().clone();
+        let (service, bytes, limit) = (self.descriptor.name, message.body.len(), self.max_body_bytes);
+        tracing::debug!(service, bytes, limit, "refused a request that is too large");
+        let text = format!("the request's body has {bytes} bytes, {limit} are allowed (max_body_bytes)");
+        let content_type = message.properties.content_type.as_deref().unwrap_or_default();
+        let format = self.codecs.by_content_type(content_type).unwrap_or(Format::Json);
+        self.answer(&message, way).fault(delivery, &format, &Fault::nameko("MalformedRequest", text))
+    }
+
     /// Answers, and ends the delivery.
     fn settle(
         &self,
@@ -76,6 +87,11 @@ impl Shared {
         delivery: Delivery,
     ) -> Publishing {
         match outcome {
+            Outcome::Reply(body) if body.len() > self.max_body_bytes => {
+                let fault = Fault::reply_too_large("its result", body.len(), self.max_body_bytes);
+                let outcome = Outcome::Fault { fault: Box::new(fault), expected: false };
+                self.settle(outcome, context, format, answer, delivery)
+            }
             Outcome::Reply(body) => {
                 tracing::debug!(service = context.service(), method = context.entrypoint(), "call answered");
                 answer.send(delivery, format, body)
@@ -83,9 +99,9 @@ impl Shared {
             Outcome::Fault { fault, expected } => {
                 let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
                 if expected {
-                    tracing::warn!(service, method, call_id, fault = %fault, "call failed as expected");
+                    tracing::warn!(service, method, call_id, fault = excerpt(&fault), "call failed as expected");
                 } else {
-                    tracing::error!(service, method, call_id, fault = %fault, "call failed");
+                    tracing::error!(service, method, call_id, fault = excerpt(&fault), "call failed");
                 }
                 answer.fault(delivery, format, &fault)
             }
