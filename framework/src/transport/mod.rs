@@ -246,6 +246,13 @@ pub trait Settler: Send + Sync + 'static {
     /// The message is done with.
     fn ack(&self, tag: u64);
 
+    /// The same, and resolves when the broker knows: from then on nobody gets the message again, whatever ends. It must where an
+    /// acknowledgement takes time.
+    fn ack_and_wait(&self, tag: u64) -> Publishing {
+        self.ack(tag);
+        Publishing::done(Ok(()))
+    }
+
     /// The message goes back to its queue, marked as redelivered.
     fn requeue(&self, tag: u64, message: Arc<Message>);
 
@@ -274,6 +281,14 @@ impl Delivery {
     pub fn ack(mut self) {
         if let Some(ticket) = self.ticket.take() {
             ticket.settler.ack(ticket.tag);
+        }
+    }
+
+    /// Done with it, and waits until the broker knows. An error means that the message may come again.
+    pub fn ack_and_wait(mut self) -> Publishing {
+        match self.ticket.take() {
+            Some(ticket) => ticket.settler.ack_and_wait(ticket.tag),
+            None => Publishing::done(Ok(())),
         }
     }
 

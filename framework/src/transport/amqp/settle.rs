@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use lapin::{
     Channel,
-    options::{BasicAckOptions, BasicNackOptions, BasicQosOptions},
+    options::{BasicAckOptions, BasicNackOptions, BasicQosOptions, ChannelFlowOptions},
 };
 use tokio::sync::Notify;
 use tracing::{debug, warn};
@@ -43,6 +43,16 @@ impl ChannelSettler {
 impl Settler for ChannelSettler {
     fn ack(&self, tag: u64) {
         self.queue_ack(tag);
+    }
+
+    fn ack_and_wait(&self, tag: u64) -> Publishing {
+        self.queue_ack(tag);
+        let inner = self.0.clone();
+        Publishing::Writing(Box::pin(async move {
+            // A question that changes nothing: its answer comes after all that the channel was told before.
+            let question = inner.channel.channel_flow(ChannelFlowOptions { active: true });
+            inner.link.ask("acknowledge a message", question).await.map(drop).map_err(Into::into)
+        }))
     }
 
     fn requeue(&self, tag: u64, _message: Arc<Message>) {
