@@ -19,6 +19,10 @@ pub enum ErrorKind {
     Refused,
     /// The broker cannot be reached just now, so the message was not sent.
     Unavailable,
+    /// It was sent, and the broker did not tell what became of it: it may have it, or not.
+    OutcomeUnknown,
+    /// The broker did not take a message, or not into every queue that it was for: one is full, perhaps.
+    Rejected,
     /// The transport was closed by this program.
     Closed,
     /// A value cannot be encoded, or bytes cannot be decoded.

@@ -3,6 +3,7 @@
 mod alarms;
 mod faults;
 mod outages;
+mod publishing;
 mod refusals;
 mod secrets;
 mod support;

@@ -21,11 +21,12 @@ pub(crate) async fn after_close_everything_fails_with_closed(broker: &Broker) {
         soon("declare", transport.declare(Topology::default())).await.err(),
         soon("consume", transport.consume(queue.clone(), 1, Deliveries::new().0)).await.err(),
         soon("open_requester", transport.open_requester("late", Replies::new().0)).await.err(),
+        soon("publish", transport.publish(message("", &queue, "late"))).await.err(),
         soon("queue_status", transport.queue_status(&queue)).await.err(),
         soon("request", requester.request(message("", &queue, "late"))).await.err(),
     ]
     .map(|error| error.map(|error| error.kind()));
-    assert_eq!(kinds, [Some(ErrorKind::Closed); 5]);
+    assert_eq!(kinds, [Some(ErrorKind::Closed); 6]);
     soon("a cancel", consumer.cancel()).await;
     consumer.grow(1);
 }

@@ -3,6 +3,7 @@
 mod broker;
 mod consuming;
 mod lifetime;
+mod publishing;
 mod requesting;
 mod routing;
 mod settling;
@@ -53,6 +54,12 @@ promises! {
         replies_reach_their_own_requester,
         unroutable_requests_come_back_once_each,
         expired_message_is_not_delivered,
+    };
+    publishing::{
+        confirmed_message_is_in_its_queue,
+        message_that_leads_nowhere_is_told,
+        no_verdict_reaches_the_wrong_publisher,
+        close_waits_for_confirms,
     };
     consuming::{
         prefetch_bounds_what_is_unsettled,

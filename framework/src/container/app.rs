@@ -158,7 +158,7 @@ impl App {
         let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport) => result.map(|()| true),
+            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &transport) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -257,7 +257,7 @@ async fn bring_up(
     process: &Arc<ProcessScope>,
     codecs: &Arc<Codecs>,
     settings: ContainerSettings,
-    transport: &dyn Transport,
+    transport: &Arc<dyn Transport>,
 ) -> Result<()> {
     for service in services {
         let (name, registry) = (service.descriptor.name, Registry::default());

@@ -60,7 +60,7 @@ impl Container {
     }
 
     /// Starts to take requests. Waits for the broker.
-    pub(super) async fn start_taking(&self, transport: &dyn Transport) -> Result<()> {
+    pub(super) async fn start_taking(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
         self.rpc.start(transport, prefetch).await
     }

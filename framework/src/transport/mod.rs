@@ -82,6 +82,25 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Dropped early, no reply queue is left.
     async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>>;
 
+    /// Publishes a message, mandatory, and waits for the broker's confirm: with `Ok`, every queue that it was routed to has it,
+    /// on disk where the queue is durable and the message persistent.
+    ///
+    /// What is published after the confirm of another message comes after it; what is published at once, in any order. A message without
+    /// `message_id` is given one. Nothing is published twice by itself: where the outcome is unknown, publish again under the same `message_id`, by which its consumers know it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) when a queue did not take it, as a full one may;
+    /// [`ErrorKind::OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the broker gave no verdict: the connection was lost meanwhile,
+    /// or the broker closed the channel, as it does where the exchange does not exist;
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for properties that do not fit; otherwise as [`declare`](Self::declare).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the message was published or not. One that still waits for the broker to be back, or for the end of an alarm,
+    /// is withdrawn.
+    async fn publish(&self, message: Message) -> Result<Published>;
+
     /// Asks the broker about a queue; `None` where there is no such queue. Safe to drop.
     ///
     /// # Errors
@@ -101,6 +120,14 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// Dropped early, it goes on by itself.
     async fn close(&self);
+}
+
+/// What the broker confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// Whether any queue took it. `false`: the exchange led nowhere, so nobody will ever see it.
+    pub routed: bool,
 }
 
 /// Whether the broker can be reached.
@@ -219,6 +246,13 @@ pub trait Settler: Send + Sync + 'static {
     /// The message is done with.
     fn ack(&self, tag: u64);
 
+    /// The same, and resolves when the broker knows: from then on nobody gets the message again, whatever ends. It must where an
+    /// acknowledgement takes time.
+    fn ack_and_wait(&self, tag: u64) -> Publishing {
+        self.ack(tag);
+        Publishing::done(Ok(()))
+    }
+
     /// The message goes back to its queue, marked as redelivered.
     fn requeue(&self, tag: u64, message: Arc<Message>);
 
@@ -247,6 +281,14 @@ impl Delivery {
     pub fn ack(mut self) {
         if let Some(ticket) = self.ticket.take() {
             ticket.settler.ack(ticket.tag);
+        }
+    }
+
+    /// Done with it, and waits until the broker knows. An error means that the message may come again.
+    pub fn ack_and_wait(mut self) -> Publishing {
+        match self.ticket.take() {
+            Some(ticket) => ticket.settler.ack_and_wait(ticket.tag),
+            None => Publishing::done(Ok(())),
         }
     }
 

@@ -1,13 +1,16 @@
 //! `#[rpc]`: from a delivery on one of a service's request queues to the reply that goes back.
 
 mod answer;
+mod attempts;
 mod serve;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
+
+use tokio::sync::RwLock;
 
 use self::answer::written;
 use crate::{
@@ -42,6 +45,10 @@ struct Shared {
     limits: Arc<Limits>,
     tasks: Tasks,
     max_body_bytes: usize,
+    /// Weak: the transport holds its consumers, and they hold this.
+    transport: OnceLock<Weak<dyn Transport>>,
+    /// Held for reading while an attempt is counted.
+    counting: RwLock<()>,
 }
 
 struct Method {
@@ -70,7 +77,17 @@ impl RpcEntrypoint {
             let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
         });
-        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks, max_body_bytes };
+        let shared = Shared {
+            methods: methods.collect(),
+            service,
+            descriptor,
+            codecs,
+            limits,
+            tasks,
+            max_body_bytes,
+            transport: OnceLock::new(),
+            counting: RwLock::default(),
+        };
         Self {
             shared: Arc::new(shared),
             nameko_wire: nameko_wire || descriptor.nameko_wire,
@@ -79,7 +96,9 @@ impl RpcEntrypoint {
     }
 
     /// Declares the request queues and consumes them. Returns when the broker has the consumers.
-    pub(crate) async fn start(&self, transport: &dyn Transport, prefetch: u16) -> Result<()> {
+    pub(crate) async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()> {
+        // It starts once.
+        let _ = self.shared.transport.set(Arc::downgrade(transport));
         let service = self.shared.descriptor.name;
         let rpc_queue = names::rpc_queue(service);
         let mut topology = Topology {

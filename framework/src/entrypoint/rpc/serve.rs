@@ -6,6 +6,7 @@ use tracing::Instrument;
 use super::{
     Method, Shared, Way,
     answer::{Answer, written},
+    attempts::{self, Verdict},
 };
 use crate::{
     codec::Format,
@@ -37,12 +38,20 @@ impl Shared {
             return written(reply).await;
         };
 
+        if let Some(fault) = attempts::too_many(&delivery, self.descriptor.name, name) {
+            tracing::error!(service = self.descriptor.name, method = name, %fault, "call given up");
+            return written(answer.fault(delivery, &format, &fault)).await;
+        }
+        if attempts::attempt(&message) > 1 {
+            Box::pin(self.counted()).await;
+        }
+
         let Deadline { at: deadline, of_method } = deadline(properties, method.info.timeout);
         let context = WorkerContext::new(WorkerOrigin {
             service: self.descriptor.name,
             entrypoint: method.info.name,
             deadline,
-            redelivered: delivery.redelivered(),
+            redelivered: delivery.redelivered() || attempts::attempt(&message) > 1,
             slots: Some(method.slots.clone()),
             message: message.clone(),
         });
@@ -51,6 +60,19 @@ impl Shared {
             let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
             return written(self.settle(outcome, &context, &format, answer, delivery)).await;
         }
+        let delivery = if attempts::counts(&delivery) {
+            // Rare, so it takes no room in the future of every call.
+            match Box::pin(self.count_attempt(delivery, way, &context)).await {
+                Verdict::Run(delivery) => delivery,
+                Verdict::Counted => return,
+                Verdict::Cancelled(delivery, reason) => {
+                    let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
+                    return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+                }
+            }
+        } else {
+            delivery
+        };
         log::arguments(method.info, &format, &message.body);
         let call = WorkerCall { index: method.info.index, format: format.clone(), context: context.clone() };
         let worker = context.clone().scope(self.service.clone().dispatch(call));

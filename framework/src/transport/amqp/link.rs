@@ -9,6 +9,7 @@ use super::{
     connection::{Role, Wire},
     convert,
     failure::{ConnectFailure, Failure},
+    in_flight::InFlight,
     settle::Replies,
     uri::Address,
 };
@@ -32,6 +33,8 @@ pub(super) struct Link {
     publishing: Wire,
     consuming: Wire,
     replies: Replies,
+    /// Replies that are not yet acknowledged, and publishes that have no verdict yet.
+    in_flight: InFlight,
     blocked: watch::Sender<bool>,
     faults: watch::Sender<()>,
     over: CancellationToken,
@@ -65,6 +68,7 @@ impl Link {
             publishing,
             consuming,
             replies,
+            in_flight: InFlight::default(),
             blocked: watch::Sender::new(false),
             faults: watch::Sender::new(()),
             over: CancellationToken::new(),
@@ -74,6 +78,11 @@ impl Link {
 
     pub(super) fn is_over(&self) -> bool {
         self.over.is_cancelled()
+    }
+
+    /// Whether both connections stand. They can have ended before the supervisor has noticed.
+    pub(super) fn is_connected(&self) -> bool {
+        self.consuming.is_connected() && self.publishing.is_connected()
     }
 
     /// Ends when this incarnation does.
@@ -90,6 +99,20 @@ impl Link {
         &self.replies
     }
 
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Whether the broker takes no publishes at the moment.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.publishing.is_blocked()
+    }
+
+    /// Changes with [`is_blocked`](Self::is_blocked). lapin sets its status before it tells the event that ends here, so no change is missed.
+    pub(super) fn blocked(&self) -> watch::Receiver<bool> {
+        self.blocked.subscribe()
+    }
+
     /// Runs one question to the broker under a time limit, and no longer than the link.
     pub(super) async fn ask<T>(
         &self,
@@ -104,7 +127,7 @@ impl Link {
         };
         match answer {
             Ok(value) => Ok(value),
-            Err(_) if !self.consuming.is_connected() || !self.publishing.is_connected() => {
+            Err(_) if !self.is_connected() => {
                 // Until the supervisor has noticed, this link would be tried again at once.
                 self.over.cancelled().await;
                 Err(Failure::Lost)
@@ -135,13 +158,12 @@ impl Link {
         if self.is_over() {
             return Err(Failure::Lost);
         }
-        if !self.publishing.is_blocked() {
+        if !self.is_blocked() {
             return Ok(());
         }
-        let mut blocked = self.blocked.subscribe();
+        let mut blocked = self.blocked();
         loop {
-            // lapin sets its status before it tells the event that ends in `blocked`, so no change is missed.
-            if !self.publishing.is_blocked() {
+            if !self.is_blocked() {
                 return Ok(());
             }
             tokio::select! {
@@ -215,9 +237,13 @@ impl Link {
         self.over.cancel();
     }
 
-    /// Flushes replies and acknowledgements, then closes both connections, each step within a limit.
+    /// Flushes replies, acknowledgements and publishes, then closes both connections, each step within a limit.
     pub(super) async fn close(&self) {
-        let _ = time::timeout(CLOSE_LIMIT, self.replies.flushed(self)).await;
+        tokio::select! {
+            () = self.in_flight.idle() => {}
+            () = self.over.cancelled() => {}
+            () = time::sleep(CLOSE_LIMIT) => {}
+        }
         time::sleep(SETTLE_BEFORE_CLOSE).await;
         self.consuming.close(CLOSE_LIMIT).await;
         self.publishing.close(CLOSE_LIMIT).await;

@@ -8,8 +8,10 @@ mod connection;
 mod consumer;
 mod convert;
 mod failure;
+mod in_flight;
 mod link;
 mod pace;
+mod publisher;
 mod ready;
 mod requester;
 mod settle;
@@ -17,11 +19,12 @@ mod shared;
 mod supervisor;
 mod topology;
 mod uri;
+mod window;
 
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
 };
 
@@ -36,6 +39,7 @@ use self::{
     consumer::AmqpConsumer,
     failure::{Failure, closed},
     link::Link,
+    publisher::Publisher,
     ready::Ready,
     requester::AmqpRequester,
     shared::{Phase, Shared},
@@ -43,14 +47,20 @@ use self::{
     uri::Address,
 };
 use super::{
-    ConnectionState, Consumer, DeliverySink, QueueStatus, ReplySink, Requester, Topology, Transport, TransportOptions,
+    ConnectionState, Consumer, DeliverySink, Published, QueueStatus, ReplySink, Requester, Topology, Transport,
+    TransportOptions,
 };
-use crate::{Result, protocol::Name};
+use crate::{
+    Result,
+    protocol::{Message, Name},
+};
 
 /// The transport over RabbitMQ.
 pub(crate) struct AmqpTransport {
     shared: Arc<Shared>,
     runtime: Handle,
+    /// Begun with the first message: most programs publish none.
+    publisher: OnceLock<Publisher>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     finished: watch::Receiver<bool>,
 }
@@ -87,7 +97,13 @@ impl AmqpTransport {
             runtime.shutdown_background();
             finish.send_replace(true);
         })?;
-        let transport = Arc::new(Self { shared, runtime: handle, thread: Mutex::new(Some(thread)), finished });
+        let transport = Arc::new(Self {
+            shared,
+            runtime: handle,
+            publisher: OnceLock::new(),
+            thread: Mutex::new(Some(thread)),
+            finished,
+        });
         first_attempt.await.map_err(|_| closed())??;
         Ok(transport)
     }
@@ -154,6 +170,15 @@ impl Transport for AmqpTransport {
         outcome.await.map_err(|_| closed())??;
         given_up.disarm();
         Ok(Arc::new(AmqpRequester(entry)))
+    }
+
+    async fn publish(&self, message: Message) -> Result<Published> {
+        let publisher = self.publisher.get_or_init(|| {
+            let (publisher, task) = Publisher::new(self.shared.clone());
+            self.shared.tasks.spawn_on(task, &self.runtime);
+            publisher
+        });
+        publisher.publish(&self.shared, message).await
     }
 
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {

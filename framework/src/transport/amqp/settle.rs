@@ -1,15 +1,9 @@
-use std::{
-    pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use lapin::{
     Channel,
-    options::{BasicAckOptions, BasicNackOptions, BasicQosOptions},
+    options::{BasicAckOptions, BasicNackOptions, BasicQosOptions, ChannelFlowOptions},
 };
 use tokio::sync::Notify;
 use tracing::{debug, warn};
@@ -51,6 +45,16 @@ impl Settler for ChannelSettler {
         self.queue_ack(tag);
     }
 
+    fn ack_and_wait(&self, tag: u64) -> Publishing {
+        self.queue_ack(tag);
+        let inner = self.0.clone();
+        Publishing::Writing(Box::pin(async move {
+            // A question that changes nothing: its answer comes after all that the channel was told before.
+            let question = inner.channel.channel_flow(ChannelFlowOptions { active: true });
+            inner.link.ask("acknowledge a message", question).await.map(drop).map_err(Into::into)
+        }))
+    }
+
     fn requeue(&self, tag: u64, _message: Arc<Message>) {
         self.queue_nack(tag);
     }
@@ -71,7 +75,7 @@ struct Ticket {
 
 impl Ticket {
     fn new(settler: ChannelSettler, tag: u64) -> Self {
-        settler.0.link.replies().unsettled.fetch_add(1, Ordering::AcqRel);
+        settler.0.link.in_flight().begin();
         Self { settler, tag, settled: false }
     }
 
@@ -92,7 +96,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.settled {
             self.settler.queue_nack(self.tag);
-            self.settler.0.link.replies().settled(1);
+            self.settler.0.link.in_flight().end(1);
         }
     }
 }
@@ -109,20 +113,11 @@ pub(super) struct Replies {
     channel: Mutex<Arc<Channel>>,
     pending: Mutex<Vec<Written>>,
     wake: Notify,
-    /// Replies that are not yet written, or written and not yet acknowledged.
-    unsettled: AtomicUsize,
-    idle: Notify,
 }
 
 impl Replies {
     pub(super) fn new(channel: Channel) -> Self {
-        Self {
-            channel: Mutex::new(Arc::new(channel)),
-            pending: Mutex::default(),
-            wake: Notify::new(),
-            unsettled: AtomicUsize::new(0),
-            idle: Notify::new(),
-        }
+        Self { channel: Mutex::new(Arc::new(channel)), pending: Mutex::default(), wake: Notify::new() }
     }
 
     fn current(&self) -> Arc<Channel> {
@@ -132,12 +127,6 @@ impl Replies {
     fn written(&self, written: Written) {
         lock(&self.pending).push(written);
         self.wake.notify_one();
-    }
-
-    fn settled(&self, count: usize) {
-        if self.unsettled.fetch_sub(count, Ordering::AcqRel) == count {
-            self.idle.notify_waiters();
-        }
     }
 
     /// Acknowledges what was answered, in batches: written replies gather while one round trip on their channel is under way,
@@ -193,22 +182,7 @@ impl Replies {
             // Some of them may have been sent: answering twice beats not answering.
             Err(_) => batch.iter().for_each(|written| written.settler.queue_nack(written.tag)),
         }
-        self.settled(batch.len());
-    }
-
-    /// Returns when every reply is written and its delivery acknowledged.
-    pub(super) async fn flushed(&self, link: &Link) {
-        loop {
-            let mut idle = pin!(self.idle.notified());
-            idle.as_mut().enable();
-            if self.unsettled.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            tokio::select! {
-                () = idle => {}
-                () = link.over().cancelled() => return,
-            }
-        }
+        link.in_flight().end(batch.len());
     }
 }
 

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use self::{broker::Broker, consumer::MemoryConsumer};
 use super::{
-    Binding, ConnectionState, Consumer, DeliverySink, Exchange, ExchangeKind, Publishing, Queue, QueueStatus,
-    ReplySink, Requester, Topology, Transport,
+    Binding, ConnectionState, Consumer, DeliverySink, Exchange, ExchangeKind, Published, Publishing, Queue,
+    QueueStatus, ReplySink, Requester, Topology, Transport,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -113,6 +113,12 @@ impl Transport for MemoryTransport {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(sink.clone());
         self.exclusive.lock().unwrap_or_else(PoisonError::into_inner).push(reply_to.clone());
         Ok(Arc::new(MemoryRequester { broker: self.broker.clone(), reply_to, sink, state: self.state.subscribe() }))
+    }
+
+    async fn publish(&self, mut message: Message) -> Result<Published> {
+        self.check_open()?;
+        message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
+        Ok(Published { routed: self.broker.publish(message).is_ok() })
     }
 
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {

@@ -1,0 +1,51 @@
+//! One instance of a service, which tests stop and kill. Each worker that begins writes its call's number to the file `LEDGER`.
+
+use std::{fs::File, io::Write, time::Duration};
+
+use kinoko::prelude::*;
+
+#[derive(Clone)]
+struct Ledger(std::sync::Arc<File>);
+
+impl Dependency for Ledger {
+    type Options = ();
+    async fn setup(_: &SetupContext, (): ()) -> kinoko::Result<Self> {
+        let path = std::env::var("LEDGER")?;
+        Ok(Self(File::options().create(true).append(true).open(path)?.into()))
+    }
+}
+
+impl Ledger {
+    /// In one write, so that instances can share a file, and what dies in the middle of a call has written it.
+    fn note(&self, id: u64) -> kinoko::Result<()> {
+        (&*self.0).write_all(&id.to_le_bytes())?;
+        Ok(())
+    }
+}
+
+#[derive(Dependencies)]
+struct Instance {
+    ledger: Ledger,
+}
+
+#[service(name = "faults_instance")]
+impl Instance {
+    #[rpc]
+    async fn work(&self, id: u64, millis: u64) -> kinoko::Result<u64> {
+        self.ledger.note(id)?;
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        Ok(id)
+    }
+
+    /// Ends the whole process, as a bug in a C library does.
+    #[rpc]
+    fn abort(&self) -> kinoko::Result<()> {
+        self.ledger.note(u64::MAX)?;
+        std::process::abort()
+    }
+}
+
+#[kinoko::main]
+async fn main() -> kinoko::Result<()> {
+    kinoko::run().await
+}
