@@ -15,3 +15,4 @@ mod logs;
 mod results;
 mod shutdown;
 mod starting;
+mod testing;
