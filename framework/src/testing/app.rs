@@ -119,6 +119,7 @@ impl TestApp {
     ///
     /// The `setup`, `start` and `stop` of the type do not run: who made the instance looks after it. Its worker hooks do.
     /// A typed client is replaced by one that is made of a fake: `InventoryClient::from_service(fake)`.
+    /// Options of `#[dependency(…)]` say how to set a field up, so they mean nothing to a replacement.
     /// A later replacement of the same type takes the place of an earlier one; one that replaces nothing ends the start.
     pub fn replace<T: Dependency>(mut self, instance: T) -> Self {
         self.rig.replaced.add(None, instance);
