@@ -56,11 +56,15 @@
 //! On the wire kinoko is Nameko: Python services are called and call, with no setting.
 //! [`codec`] has MessagePack and JSON, and takes others.
 //!
+//! **Tests.** A service is a struct that a test builds with fakes. For everything larger there is `kinoko::testing` (feature `testing`):
+//! services in memory, dependencies replaced, entrypoints called directly and awaited.
+//!
 //! # Features
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
+//! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
 //!
@@ -83,6 +87,8 @@ mod log;
 pub mod protocol;
 pub mod service;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transport;
 mod worker;
 

@@ -16,3 +16,4 @@ mod logs;
 mod results;
 mod shutdown;
 mod starting;
+mod testing;

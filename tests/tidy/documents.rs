@@ -50,6 +50,29 @@ fn every_page_with_rust_code_runs_as_a_doctest() {
 }
 
 #[test]
+fn code_that_does_not_run_is_quoted_from_a_file_that_does() {
+    check(
+        "Quote the file that the last `From [`…`](…)` line above the block names, or let the block run",
+        |problems| {
+            for page in files().filter(|file| file.path.starts_with("docs/") && file.extension() == "md") {
+                for quote in quotes(&page.text).iter().filter(|quote| quote.language == "rust,ignore") {
+                    let place = format!("{}:{}", page.path, quote.line);
+                    match &quote.source {
+                        None => problems.push(format!("{place}: from no file")),
+                        Some(link) => {
+                            let source = beside(&page.path, link);
+                            if !read(&source).contains(&quote.text) {
+                                problems.push(format!("{place}: not in {source} as it stands"));
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn every_setting_is_documented_and_every_documented_one_is_read() {
     let read_in_code: BTreeSet<String> = rust_files()
         .filter(|file| file.path.starts_with("framework/src/"))
@@ -85,6 +108,34 @@ fn links(text: &str) -> Vec<&str> {
         }
     }
     found
+}
+
+/// A block of code, and the target of the last line above it that begins with `From [`.
+struct Quote {
+    line: usize,
+    language: String,
+    source: Option<String>,
+    text: String,
+}
+
+fn quotes(page: &str) -> Vec<Quote> {
+    let (mut quotes, mut source, mut open) = (Vec::new(), None, None::<Quote>);
+    for (number, line) in page.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                let (language, source) = (language.to_owned(), source.clone());
+                open = Some(Quote { line: number + 1, language, source, text: String::new() });
+            }
+            (None, None) if line.starts_with("From [") => source = links(line).first().map(|link| (*link).to_owned()),
+            (None, None) => {}
+            (Some(_), Some(_)) => quotes.extend(open.take()),
+            (Some(quote), None) => {
+                quote.text.push_str(line);
+                quote.text.push('\n');
+            }
+        }
+    }
+    quotes
 }
 
 /// A path relative to the folder of a file, as one relative to the repository.

@@ -70,6 +70,8 @@ pub struct App {
     broker: Option<String>,
     codecs: Codecs,
     linked: bool,
+    #[cfg(feature = "testing")]
+    rig: Option<Arc<crate::testing::Rig>>,
 }
 
 impl App {
@@ -155,7 +157,13 @@ impl App {
         for name in &names {
             rpc.known.add(*name);
         }
-        let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
+        let process = Arc::new(ProcessScope {
+            settings,
+            rpc: rpc.clone(),
+            registry: Default::default(),
+            #[cfg(feature = "testing")]
+            rig: self.rig,
+        });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
         let brought_up = tokio::select! {
             result = bring_up(&mut app, &services, &process, &codecs, container_settings, &transport) => result.map(|()| true),
@@ -200,6 +208,19 @@ impl App {
             stopped = app.stop() => stopped,
             never = leave(&mut signals) => never,
         }
+    }
+
+    /// What a test changes of this program.
+    #[cfg(feature = "testing")]
+    pub(crate) fn rig(mut self, rig: Arc<crate::testing::Rig>) -> Self {
+        self.rig = Some(rig);
+        self
+    }
+
+    /// The services that it has, by name.
+    #[cfg(feature = "testing")]
+    pub(crate) fn service_names(&self) -> Vec<&'static str> {
+        self.services.iter().map(|service| service.descriptor.name).collect()
     }
 
     fn selected(&self) -> Result<Vec<Registration>> {

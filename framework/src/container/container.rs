@@ -42,6 +42,11 @@ impl Container {
     ) -> Result<Self> {
         let descriptor = registration.descriptor;
         let service = (registration.setup)(SetupContext::new(scope.clone())).await?;
+        #[cfg(feature = "testing")]
+        let service = match &scope.process.rig {
+            Some(rig) => rig.around(service)?,
+            None => service,
+        };
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
@@ -63,6 +68,12 @@ impl Container {
     pub(super) async fn start_taking(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
         self.rpc.start(transport, prefetch).await
+    }
+
+    /// Where a request goes that comes by no broker.
+    #[cfg(feature = "testing")]
+    pub(super) fn direct(&self) -> Option<Arc<dyn crate::transport::DeliverySink>> {
+        self.rpc.direct()
     }
 
     /// How many workers run.

@@ -41,6 +41,17 @@ impl RunningApp {
         ServiceProxy::new(self.rpc.clone(), None)
     }
 
+    /// Where each service takes requests that come by no broker.
+    #[cfg(feature = "testing")]
+    pub(crate) fn direct(&self) -> impl Iterator<Item = (&'static str, Arc<dyn crate::transport::DeliverySink>)> {
+        self.containers.iter().filter_map(|container| Some((container.name(), container.direct()?)))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn settings(&self) -> &crate::Settings {
+        &self.process.settings
+    }
+
     /// The state of the connection to the broker.
     pub fn broker_state(&self) -> ConnectionState {
         self.transport.state().borrow().clone()

@@ -76,6 +76,9 @@ impl SetupContext {
         // Boxed and named: providers that require each other would otherwise have types that contain each other, and the
         // compiler would refuse the circle in words of its own.
         Box::pin(async move {
+            if let Some(replacement) = self.replacement() {
+                return Ok(replacement);
+            }
             let id = TypeId::of::<T>();
             if let Some(start) = self.chain.iter().position(|(link, _)| *link == id) {
                 let mut circle: Vec<_> = self.chain[start..].iter().map(|(_, name)| *name).collect();
@@ -97,6 +100,14 @@ impl SetupContext {
             registry.keep(instance.clone());
             Ok(instance)
         })
+    }
+
+    /// What a test puts in the place of a `T`. Its life is the test's: it is neither set up nor started nor stopped here.
+    fn replacement<T: Dependency>(&self) -> Option<T> {
+        #[cfg(feature = "testing")]
+        return self.container.process.rig.as_ref()?.replacement::<T>(self.service());
+        #[cfg(not(feature = "testing"))]
+        None
     }
 
     async fn set_up<T: Dependency>(&self, options: T::Options) -> Result<T> {
@@ -121,6 +132,9 @@ impl SetupContext {
         let instance = match field.own_options {
             None => self.require::<T>().await,
             Some(options) => {
+                if let Some(replacement) = self.replacement() {
+                    return Ok(replacement);
+                }
                 // A second field of the type: its own instance, with its own options.
                 let instance = self.set_up::<T>(options).await;
                 instance.inspect(|instance| self.container.registry.keep_lifecycle(instance.clone()))
@@ -157,6 +171,8 @@ pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
     pub(crate) rpc: Arc<RpcClient>,
     pub(crate) registry: Registry,
+    #[cfg(feature = "testing")]
+    pub(crate) rig: Option<Arc<crate::testing::Rig>>,
 }
 
 /// What one service's dependencies share.

@@ -9,7 +9,7 @@ use super::{Headers, Properties, Value};
 /// What Nameko puts before each key of the context data.
 pub(crate) const PREFIX: &str = "nameko.";
 /// The header of the call-id stack.
-const STACK_HEADER: &str = "nameko.call_id_stack";
+pub(crate) const STACK_HEADER: &str = "nameko.call_id_stack";
 /// AMQP's limit for a short string, which `app_id` is.
 const SHORT_STRING_BYTES: usize = 255;
 /// How many parents a stack names at most, Nameko's `parent_calls_tracked`.

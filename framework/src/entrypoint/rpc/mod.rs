@@ -127,6 +127,13 @@ impl RpcEntrypoint {
         Ok(())
     }
 
+    /// Takes requests that come by no broker, while the consumers run.
+    #[cfg(feature = "testing")]
+    pub(crate) fn direct(&self) -> Option<Arc<dyn DeliverySink>> {
+        let workers = self.consumers().first()?.1.clone();
+        Some(Arc::new(RequestSink { shared: self.shared.clone(), workers, way: Way::Short }))
+    }
+
     fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }

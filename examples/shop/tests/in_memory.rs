@@ -1,0 +1,36 @@
+//! The shop's services together, as `main` runs them, on a broker in memory.
+
+use contracts::{InventoryClient, InventoryError, Line, OrderError, OrdersClient, Reservation, Sku};
+use inventory_service::Stock;
+use kinoko::{CallError, testing::TestApp};
+
+#[tokio::test]
+async fn an_order_puts_its_articles_aside() -> kinoko::Result<()> {
+    let app = TestApp::of(shop::app()).yaml("inventory: {stock: {TEAPOT: 3}}").start().await?;
+    let reserved = app.waiter("inventory", "reserve");
+
+    let order = app.client::<OrdersClient>().place("Ada".into(), vec![Line::new("TEAPOT", 2)]).await?;
+
+    // The inventory's worker is over, its reply decoded.
+    let reserved = reserved.await?;
+    assert_eq!(reserved.argument("order_id").unwrap(), order.id);
+    assert_eq!(reserved.returned::<Reservation>()?.lines, order.lines);
+    assert_eq!(app.client::<InventoryClient>().available(Sku::new("TEAPOT")).await?, 1);
+    app.stop().await
+}
+
+#[tokio::test]
+async fn the_inventorys_refusal_reaches_the_customer() -> kinoko::Result<()> {
+    let empty = Stock::of([(Sku::new("TEAPOT"), 0)].into());
+    let app = TestApp::of(shop::app()).replace(empty).start().await?;
+    let reserved = app.waiter("inventory", "reserve").when(|fired| !fired.is_ok());
+
+    let refused = app.client::<OrdersClient>().place("Grace".into(), vec![Line::new("TEAPOT", 1)]).await;
+
+    let Err(CallError::Service(OrderError::Inventory(CallError::Service(told)))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(told, InventoryError::OutOfStock { sku: Sku::new("TEAPOT"), left: 0 });
+    assert_eq!(reserved.await?.error::<InventoryError>(), Some(told));
+    app.stop().await
+}

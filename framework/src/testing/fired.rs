@@ -1,0 +1,134 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Map;
+
+use crate::{
+    Cancelled, Error, Fault, Result, ServiceError, Value, WorkerContext,
+    codec::Format,
+    protocol::decode_reply,
+    service::{MethodInfo, Outcome, WorkerCall},
+};
+
+/// A worker that is over: which entrypoint fired, with what, and how it ended. From a [`Waiter`](super::Waiter).
+#[derive(Clone)]
+pub struct Fired(Arc<Inner>);
+
+struct Inner {
+    context: WorkerContext,
+    method: &'static MethodInfo,
+    format: Format,
+    end: End,
+}
+
+enum End {
+    Returned(Bytes),
+    Failed(Fault),
+    Cancelled(Cancelled),
+}
+
+impl Fired {
+    pub(super) fn new(call: &WorkerCall, method: &'static MethodInfo, outcome: &Outcome) -> Self {
+        let end = match outcome {
+            Outcome::Reply(body) => End::Returned(body.clone()),
+            Outcome::Fault { fault, .. } => End::Failed((**fault).clone()),
+            Outcome::Cancelled(reason) => End::Cancelled(*reason),
+        };
+        Self(Arc::new(Inner { context: call.context.clone(), method, format: call.format.clone(), end }))
+    }
+
+    /// The service.
+    pub fn service(&self) -> &'static str {
+        self.0.context.service()
+    }
+
+    /// The method that fired, by its name on the wire.
+    pub fn entrypoint(&self) -> &'static str {
+        self.0.context.entrypoint()
+    }
+
+    /// The worker's context: its call id and those above it, its context data, its deadline.
+    pub fn context(&self) -> &WorkerContext {
+        &self.0.context
+    }
+
+    /// What the caller passed, by the names of the parameters; those that it left out are not there. Sensitive ones are.
+    pub fn arguments(&self) -> Map<String, Value> {
+        let Ok(Value::Object(mut request)) = self.0.format.decode_value(self.0.context.body()) else {
+            return Map::new();
+        };
+        let mut arguments = match request.remove("kwargs") {
+            Some(Value::Object(named)) => named,
+            _ => Map::new(),
+        };
+        if let Some(Value::Array(placed)) = request.remove("args") {
+            let names = self.0.method.params.iter().map(|param| param.name.to_owned());
+            arguments.extend(names.zip(placed));
+        }
+        arguments
+    }
+
+    /// One argument, by its parameter's name.
+    pub fn argument(&self, name: &str) -> Option<Value> {
+        self.arguments().remove(name)
+    }
+
+    /// Whether the method returned a value, or `Ok`, and no hook failed.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.0.end, End::Returned(_))
+    }
+
+    /// What the method returned.
+    ///
+    /// # Errors
+    ///
+    /// Where it failed or was cancelled, with how it ended; where the value is no `T`.
+    pub fn returned<T: DeserializeOwned>(&self) -> Result<T> {
+        let End::Returned(body) = &self.0.end else { return Err(Error::msg(self.to_string())) };
+        match decode_reply::<T>(&self.0.format, body)? {
+            Ok(value) => Ok(value),
+            Err(fault) => Err(Error::msg(fault.to_string())),
+        }
+    }
+
+    /// The fault that it answered with: of an error, a panic, arguments that do not fit, or a hook.
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.0.end {
+            End::Failed(fault) => Some(fault),
+            End::Returned(_) | End::Cancelled(_) => None,
+        }
+    }
+
+    /// The error that the method returned, where it is an `E`.
+    pub fn error<E: ServiceError>(&self) -> Option<E> {
+        self.fault().and_then(E::from_fault)
+    }
+
+    /// Why the method was dropped, if it was: its deadline, its connection, a stop.
+    pub fn cancelled(&self) -> Option<Cancelled> {
+        match self.0.end {
+            End::Cancelled(reason) => Some(reason),
+            End::Returned(_) | End::Failed(_) => None,
+        }
+    }
+}
+
+/// `orders.place returned`, `orders.place failed: …`, `orders.place was dropped: …`.
+impl fmt::Display for Fired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} ", self.service(), self.entrypoint())?;
+        match &self.0.end {
+            End::Returned(_) => f.write_str("returned"),
+            End::Failed(fault) => write!(f, "failed: {fault}"),
+            End::Cancelled(reason) => write!(f, "was dropped: {reason}"),
+        }
+    }
+}
+
+impl fmt::Debug for Fired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No arguments: they may be secrets, and test logs are kept.
+        f.debug_struct("Fired").field("call_id", &self.0.context.call_id()).field("end", &self.to_string()).finish()
+    }
+}

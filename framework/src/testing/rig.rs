@@ -1,0 +1,102 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kinoko_text::nearest;
+
+use super::{
+    replaced::Replaced,
+    watch::{Watch, Watched},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    dependency::Dependency,
+    service::{DynService, ServiceDescriptor},
+};
+
+/// What a test changes of a program. The program asks it where it sets services up, and nowhere on the path of a call.
+#[derive(Default)]
+pub(crate) struct Rig {
+    pub(super) replaced: Replaced,
+    /// A service, and the entrypoints that it keeps.
+    pub(super) only: Vec<(String, Vec<String>)>,
+    pub(super) watch: Arc<Watch>,
+    /// The services as the test has them.
+    services: Mutex<Vec<&'static ServiceDescriptor>>,
+}
+
+impl Rig {
+    /// What stands in the place of a service's dependency.
+    pub(crate) fn replacement<T: Dependency>(&self, service: &str) -> Option<T> {
+        self.replaced.get(service)
+    }
+
+    /// The service with the entrypoints that the test left it, each worker watched.
+    pub(crate) fn around(&self, service: Arc<dyn DynService>) -> Result<Arc<dyn DynService>> {
+        let descriptor = self.restricted(service.descriptor())?;
+        self.services().push(descriptor);
+        Ok(Arc::new(Watched { service, descriptor, watch: self.watch.clone() }))
+    }
+
+    pub(super) fn services(&self) -> MutexGuard<'_, Vec<&'static ServiceDescriptor>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn restricted(&self, whole: &'static ServiceDescriptor) -> Result<&'static ServiceDescriptor> {
+        let Some((_, only)) = self.only.iter().find(|(service, _)| service == whole.name) else { return Ok(whole) };
+        if let Some(unknown) = only.iter().find(|name| whole.methods.iter().all(|method| method.name != name.as_str()))
+        {
+            return Err(no_entrypoint(whole, unknown));
+        }
+        let kept = whole.methods.iter().filter(|method| only.iter().any(|name| method.name == name)).copied();
+        // Descriptors live as long as the program. A test that restricts entrypoints leaves some hundred bytes behind.
+        let methods = Vec::leak(kept.collect());
+        Ok(Box::leak(Box::new(ServiceDescriptor { methods, ..*whole })))
+    }
+
+    /// Refuses names of services that the test does not run.
+    pub(super) fn check_names(&self, services: &[&str]) -> Result<()> {
+        let named = self.only.iter().map(|(service, _)| service.as_str()).chain(self.replaced.services());
+        for name in named {
+            if !services.contains(&name) {
+                return Err(no_service(name, services));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the name of an entrypoint that no service of the test has.
+    pub(super) fn check_entrypoint(&self, service: &str, entrypoint: &str) -> Result<()> {
+        let services = self.services();
+        let Some(descriptor) = services.iter().find(|descriptor| descriptor.name == service) else {
+            let names: Vec<_> = services.iter().map(|descriptor| descriptor.name).collect();
+            return Err(no_service(service, &names));
+        };
+        match descriptor.methods.iter().any(|method| method.name == entrypoint) {
+            true => Ok(()),
+            false => Err(no_entrypoint(descriptor, entrypoint)),
+        }
+    }
+}
+
+impl fmt::Debug for Rig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rig").field("only", &self.only).finish_non_exhaustive()
+    }
+}
+
+fn no_service(name: &str, services: &[&str]) -> Error {
+    missing(format!("this test runs no service `{name}`"), name, services)
+}
+
+fn no_entrypoint(service: &ServiceDescriptor, name: &str) -> Error {
+    let methods: Vec<_> = service.methods.iter().map(|method| method.name).collect();
+    missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &methods)
+}
+
+fn missing(what: String, name: &str, have: &[&str]) -> Error {
+    let hint = nearest(name, have.iter().copied()).map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+    let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
+    Error::new(ErrorKind::Usage, format!("{what} (it has {have}){hint}"))
+}
