@@ -128,9 +128,9 @@ impl Tls {
         if let Some(value) = settings.get::<Value>("amqp_tls")? {
             return Self::from_value("amqp_tls", &value);
         }
-        for key in ["amqp_ssl", "AMQP_SSL"] {
-            if let Some(value) = settings.get::<Value>(key)? {
-                return Self::from_value(key, &value);
+        for nameko in ["amqp_ssl", "AMQP_SSL"] {
+            if let Some(value) = settings.get::<Value>(nameko)? {
+                return Self::from_value(nameko, &value);
             }
         }
         Ok(None)
@@ -142,12 +142,14 @@ const OPTIONS: &str = "`ca`, `cert`, `key` and `server_name`";
 impl Login {
     /// The setting `login_method`, which Nameko writes in capitals.
     pub(super) fn from_settings(settings: &Settings) -> Result<Self> {
-        let text = match settings.get::<String>("login_method")? {
-            Some(text) => Some(text),
-            None => settings.get::<String>("LOGIN_METHOD")?,
+        let nameko = "LOGIN_METHOD";
+        let (key, text) = match settings.get::<String>("login_method")? {
+            Some(text) => ("login_method", text),
+            None => match settings.get::<String>(nameko)? {
+                Some(text) => (nameko, text),
+                None => return Ok(Self::default()),
+            },
         };
-        text.map_or(Ok(Self::Plain), |text| {
-            text.parse().map_err(|error| Error::new(ErrorKind::Config, format!("setting `login_method` {error}")))
-        })
+        text.parse().map_err(|error| Error::new(ErrorKind::Config, format!("setting `{key}` {error}")))
     }
 }

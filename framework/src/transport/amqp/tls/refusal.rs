@@ -1,6 +1,6 @@
-use std::{error::Error as StdError, io, time::Duration};
+use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error as TlsError, pki_types::UnixTime};
+use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible, pki_types::UnixTime};
 
 use crate::transport::amqp::uri::Address;
 
@@ -39,14 +39,10 @@ pub(in super::super) fn refusal(error: &io::Error, address: &Address) -> Option<
                 .to_owned(),
             alert => format!("the broker refuses the TLS handshake ({alert:?})"),
         },
-        TlsError::PeerIncompatible(reason) => {
-            let reason = format!("{reason:?}");
-            if reason.contains("Version") {
-                VERSIONS.to_owned()
-            } else {
-                format!("the broker's TLS does not fit: {reason}")
-            }
-        }
+        TlsError::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => VERSIONS.to_owned(),
+        TlsError::PeerIncompatible(reason) => format!("the broker's TLS does not fit: {reason:?}"),
         TlsError::InvalidMessage(_) => format!(
             "port {} does not speak TLS: write the broker's TLS port (most often 5671), or `amqp://` without TLS",
             address.port
@@ -109,22 +105,26 @@ fn distrust(error: &CertificateError, own_ca: bool) -> String {
              issue it with ECDSA, Ed25519 or RSA of 2048 bits or more, and SHA-256 or better"
                 .to_owned()
         }
-        CertificateError::Other(other) => {
-            match other.0.source().map_or_else(|| other.0.to_string(), |source| source.to_string()) {
-                text if text == "CaUsedAsEndEntity" => {
-                    "it is the certificate of a CA, which may only issue others; issue one for the broker with it"
-                        .to_owned()
-                }
-                text => format!("{text}; issue it anew"),
+        CertificateError::BadEncoding => "it cannot be read; issue it anew".to_owned(),
+        // What rustls has no word for is webpki's error, whose text is its name.
+        CertificateError::Other(other) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" => {
+                "it is the certificate of a CA, which may only issue others; issue one for the broker with it"
+                    .to_owned()
             }
-        }
+            "EndEntityUsedAsCa" => "one of its issuers is no CA; have it issued by a CA".to_owned(),
+            "NameConstraintViolation" => {
+                "its CA may not issue for this name (name constraints); have it issued by another one".to_owned()
+            }
+            name => format!("{name}; issue it anew"),
+        },
         other => format!("{other}; issue it anew"),
     }
 }
 
 /// The time between two moments, in the largest unit that fits.
 fn span(from: UnixTime, to: UnixTime) -> String {
-    let seconds = Duration::from_secs(to.as_secs().saturating_sub(from.as_secs())).as_secs();
+    let seconds = to.as_secs().saturating_sub(from.as_secs());
     let (count, unit) = match seconds {
         0..120 => (seconds, "second"),
         120..7_200 => (seconds / 60, "minute"),
