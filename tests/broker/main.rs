@@ -1,9 +1,12 @@
 //! What only RabbitMQ can show: refusals, outages, faults of one queue or channel, alarms.
 
 mod alarms;
+mod certificates;
+mod failover;
 mod faults;
 mod outages;
 mod publishing;
 mod refusals;
 mod secrets;
 mod support;
+mod tls;

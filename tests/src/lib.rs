@@ -1,5 +1,6 @@
 //! Fixtures that the conformance suite and the broker tests share; and the guide, whose examples run as this crate's doctests.
 
+mod certificates;
 #[cfg(doctest)]
 mod guide;
 mod log;
@@ -7,14 +8,17 @@ mod private_broker;
 mod python;
 mod raw;
 mod sinks;
+mod tls_server;
 mod wait;
 
 pub use self::{
+    certificates::{Authority, Folder, Issued, write_pem},
     log::captured_log,
-    private_broker::PrivateBroker,
+    private_broker::{PrivateBroker, free_ports},
     python::{Python, PythonService},
     raw::Raw,
     sinks::{Deliveries, Replies, Returned},
+    tls_server::TlsServer,
     wait::{eventually, soon},
 };
 

@@ -41,11 +41,28 @@ impl PrivateBroker {
         let base = env::temp_dir().join(&name);
         fs::create_dir_all(&base).expect("a temporary directory");
         open_to_all(&base);
-        fs::write(base.join("enabled_plugins"), "[].\n").expect("a writable directory");
-        fs::write(base.join("rabbitmq.conf"), "").expect("a writable directory");
         fs::write(base.join("env.conf"), "").expect("a writable directory");
         let [port, dist_port] = free_ports();
-        Self { node: format!("{name}@localhost"), port, dist_port, base, watchdog: None }
+        let broker = Self { node: format!("{name}@localhost"), port, dist_port, base, watchdog: None };
+        broker.configure("", &[]);
+        broker
+    }
+
+    /// What its `rabbitmq.conf` holds, and its plugins, from its next start on.
+    pub fn configure(&self, conf: &str, plugins: &[&str]) {
+        fs::write(self.base.join("rabbitmq.conf"), conf).expect("a writable directory");
+        fs::write(self.base.join("enabled_plugins"), format!("[{}].\n", plugins.join(",")))
+            .expect("a writable directory");
+    }
+
+    /// A directory that it reads, gone with it.
+    pub fn directory(&self) -> &Path {
+        &self.base
+    }
+
+    /// The host and port of its listener without TLS.
+    pub fn host_port(&self) -> String {
+        self.address().to_string()
     }
 
     /// Its address for user `guest`.
@@ -193,7 +210,8 @@ fn server_binary() -> PathBuf {
     env::var_os("KINOKO_TEST_RABBITMQ_SERVER").expect("KINOKO_TEST_RABBITMQ_SERVER names a server").into()
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
+/// Ports that nobody listens on at the moment.
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("a bound socket").port())
 }

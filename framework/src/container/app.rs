@@ -150,7 +150,7 @@ impl App {
         };
 
         let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
-        let transport = connect(&url, TransportOptions { connection_name: names.join(" ") }).await?;
+        let transport = connect(&url, TransportOptions::from_settings(names.join(" "), &settings)?).await?;
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
         let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());

@@ -1,36 +1,68 @@
 use std::sync::Arc;
 
-use super::{MemoryTransport, Transport};
-use crate::{Error, ErrorKind, Result};
+use super::{Login, MemoryTransport, Tls, Transport};
+use crate::{Error, ErrorKind, Result, config::Settings};
 
-/// What a transport needs to know besides its URL.
+/// What a transport needs to know besides its URL, which may say the same and goes over it.
 #[derive(Debug, Clone)]
 pub struct TransportOptions {
-    /// What the broker's operators see as the connection's name.
+    /// What the broker's operators see as the connection's name. Default: `kinoko`.
     pub connection_name: String,
+    /// Connects by TLS, also where the URL begins with `amqp://`. Default: as the URL says.
+    pub tls: Option<Tls>,
+    /// How this program tells the broker who it is. Default: by user and password.
+    pub login: Login,
 }
 
 impl Default for TransportOptions {
     fn default() -> Self {
-        Self { connection_name: "kinoko".to_owned() }
+        Self { connection_name: "kinoko".to_owned(), tls: None, login: Login::default() }
     }
 }
 
-/// Opens the transport that a URL names: `memory://`, `memory://shared-name`, `amqp://user:password@host:port/vhost`.
+impl TransportOptions {
+    /// What the settings `amqp_tls` and `login_method` say, under a name of the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for an option that does not exist, and for one that would switch verification off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kinoko::{Settings, transport::TransportOptions};
+    ///
+    /// let settings = Settings::from_yaml("amqp_tls: {ca: /etc/orders/ca.pem}")?;
+    /// let options = TransportOptions::from_settings("orders", &settings)?;
+    /// assert!(options.tls.unwrap().ca.unwrap().ends_with("ca.pem"));
+    /// # Ok::<(), kinoko::Error>(())
+    /// ```
+    pub fn from_settings(connection_name: impl Into<String>, settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            connection_name: connection_name.into(),
+            tls: Tls::from_settings(settings)?,
+            login: Login::from_settings(settings)?,
+        })
+    }
+}
+
+/// Opens the transport that a URL names: `memory://`, `memory://shared-name`, `amqp://user:password@host:port/vhost`,
+/// `amqps://…` for TLS, or a list of the last two with `;` between them.
 ///
-/// Returns at once when the broker is away: the transport goes on trying by itself.
+/// Returns when the first attempt is over, at the latest: a transport whose broker is away goes on trying by itself.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for a URL that names no transport, or one whose feature is off;
-/// [`ErrorKind::Refused`] for credentials or a virtual host that the broker does not accept.
+/// [`ErrorKind::Config`] for a URL that names no transport or one whose feature is off, and for certificate files that cannot be used;
+/// [`ErrorKind::Refused`] for credentials or a virtual host that the broker does not accept, and for a broker whose certificate is
+/// not trusted. Of a list, each broker must refuse.
 pub async fn connect(url: &str, options: TransportOptions) -> Result<Arc<dyn Transport>> {
     match url.split_once("://") {
         Some(("memory", name)) => Ok(MemoryTransport::open(name)),
         #[cfg(feature = "amqp")]
-        Some(("amqp" | "pyamqp", _)) => Ok(super::amqp::AmqpTransport::connect(url, options).await?),
+        Some(("amqp" | "pyamqp" | "amqps", _)) => Ok(super::amqp::AmqpTransport::connect(url, options).await?),
         #[cfg(not(feature = "amqp"))]
-        Some(("amqp" | "pyamqp", _)) => {
+        Some(("amqp" | "pyamqp" | "amqps", _)) => {
             let _ = options;
             Err(Error::new(
                 ErrorKind::Config,

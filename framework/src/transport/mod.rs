@@ -9,6 +9,7 @@
 pub(crate) mod amqp;
 mod connect;
 mod memory;
+mod tls;
 mod topology;
 
 use std::{
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 pub use self::{
     connect::{TransportOptions, connect},
     memory::MemoryTransport,
+    tls::{Login, Tls},
     topology::{Binding, Exchange, ExchangeKind, Queue, QueueStatus, Topology},
 };
 use crate::{

@@ -12,9 +12,11 @@ use lapin::{
 use socket2::{SockRef, Socket};
 use tokio::time;
 
+#[cfg(feature = "tls")]
+use super::tls;
 use super::{failure::ConnectFailure, uri::Address};
 
-/// For looking the host up, connecting and the handshake together: lapin waits for a silent peer for ever.
+/// For looking the host up, connecting and the handshakes of TLS and AMQP together: lapin waits for a silent peer for ever.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a connection is asked for a sign of life. With [`PROBE_LIMIT`] a silent peer is noticed within 3 s; its heartbeats would take 12.
@@ -61,13 +63,19 @@ impl Wire {
         let runtime =
             lapin::runtime::default_runtime().map_err(|error| ConnectFailure::Unavailable(error.to_string()))?;
         // Connected here: a wait on lapin's own thread could not be interrupted, and panics when this runtime ends meanwhile.
-        let addresses = tokio::net::lookup_host((&*address.host, address.port)).await?.collect::<Vec<_>>();
-        let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+        let io = |error| ConnectFailure::from_io(&error, address);
+        let addresses = tokio::net::lookup_host((&*address.host, address.port)).await.map_err(io)?.collect::<Vec<_>>();
+        let stream = AsyncTcpStream::connect(&runtime, addresses).await.map_err(io)?;
         let socket = match &stream {
-            AsyncTcpStream::Plain(tcp) => Hold(Some(SockRef::from(tcp.get_ref()).try_clone()?)),
-            // Another crate may have turned on TLS in lapin.
+            AsyncTcpStream::Plain(tcp) => Hold(Some(SockRef::from(tcp.get_ref()).try_clone().map_err(io)?)),
+            // It was just opened, so it is plain yet; but another crate may have turned on TLS in lapin.
             #[allow(unreachable_patterns)]
             _ => Hold(None),
+        };
+        #[cfg(feature = "tls")]
+        let stream = match &address.tls {
+            Some(tls) => tls::handshake(stream, tls, address).await?,
+            None => stream,
         };
         let suffix = match role {
             Role::Publishing => "publishing",

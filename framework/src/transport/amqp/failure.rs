@@ -3,12 +3,13 @@ use std::{fmt, io, time::Duration};
 use lapin::ErrorKind as LapinKind;
 
 use super::uri::Address;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, transport::Login};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const RESOURCE_LOCKED: u16 = 405;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
+const COMMAND_INVALID: u16 = 503;
 const NOT_ALLOWED: u16 = 530;
 
 /// Why an operation on the broker did not succeed.
@@ -104,10 +105,40 @@ pub(super) enum ConnectFailure {
 }
 
 impl ConnectFailure {
+    /// Names the broker, where there are several and the text does not say it.
+    pub(super) fn at(self, address: &Address) -> Self {
+        match self {
+            Self::Absent(text) => Self::Absent(format!("{address}: {text}")),
+            Self::Unavailable(text) => Self::Unavailable(format!("{address}: {text}")),
+            Self::Refused(text) => Self::Refused(text),
+        }
+    }
+
+    /// What the failures of two brokers come to: an outage, unless both refuse, since the other one may take us when it is back.
+    pub(super) fn and(self, other: Self) -> Self {
+        let both = |one: String, other: &str| format!("{one}; {other}");
+        match (self, other) {
+            (Self::Absent(one), Self::Absent(other)) => Self::Absent(both(one, &other)),
+            (Self::Refused(one), Self::Refused(other)) => Self::Refused(both(one, &other)),
+            (
+                Self::Absent(one) | Self::Unavailable(one) | Self::Refused(one),
+                Self::Absent(other) | Self::Unavailable(other) | Self::Refused(other),
+            ) => Self::Unavailable(both(one, &other)),
+        }
+    }
+
     /// Tells a refusal from an outage. lapin's texts cannot hold the password: it never parsed our URL.
     pub(super) fn from_lapin(error: &lapin::Error, address: &Address) -> Self {
         let Address { user, vhost, .. } = address;
+        if let LapinKind::IOError(error) = error.kind() {
+            return Self::from_io(error, address);
+        }
         match reply(error) {
+            Some((ACCESS_REFUSED | COMMAND_INVALID, _)) if address.login == Login::External => Self::Refused(format!(
+                "{address}: the broker does not take the client's certificate as a login (EXTERNAL): \
+                 enable its plugin `rabbitmq_auth_mechanism_ssl`, let `auth_mechanisms` list EXTERNAL, \
+                 and add a user that is called as the certificate's subject"
+            )),
             Some((ACCESS_REFUSED, _)) => Self::Refused(format!(
                 "{address}: the broker refuses the user name or password of user `{user}`: correct them in the URL, \
                  or set them on the broker with `rabbitmqctl add_user` or `rabbitmqctl change_password`"
@@ -125,12 +156,16 @@ impl ConnectFailure {
             None => Self::Unavailable(error.to_string()),
         }
     }
-}
 
-impl From<io::Error> for ConnectFailure {
-    fn from(error: io::Error) -> Self {
+    /// Tells a broker that is not there from one that answers badly, and a certificate that is not accepted from both.
+    pub(super) fn from_io(error: &io::Error, address: &Address) -> Self {
+        #[cfg(feature = "tls")]
+        if let Some(refused) = super::tls::refusal(error, address) {
+            return Self::Refused(refused);
+        }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Absent(error.to_string()),
+            _ if address.tls.is_some() => Self::Unavailable(format!("{error} (over TLS)")),
             _ => Self::Unavailable(error.to_string()),
         }
     }

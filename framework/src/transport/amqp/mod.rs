@@ -4,6 +4,7 @@
 //! consumers and requesters run on whichever link there is. Only publishes happen on the caller's task.
 //! No type of lapin leaves this folder, and no text of its URI type, which shows the password.
 
+mod brokers;
 mod connection;
 mod consumer;
 mod convert;
@@ -17,6 +18,8 @@ mod requester;
 mod settle;
 mod shared;
 mod supervisor;
+#[cfg(feature = "tls")]
+mod tls;
 mod topology;
 mod uri;
 mod window;
@@ -36,6 +39,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    brokers::Brokers,
     consumer::AmqpConsumer,
     failure::{Failure, closed},
     link::Link,
@@ -44,7 +48,6 @@ use self::{
     requester::AmqpRequester,
     shared::{Phase, Shared},
     topology::Registry,
-    uri::Address,
 };
 use super::{
     ConnectionState, Consumer, DeliverySink, Published, QueueStatus, ReplySink, Requester, Topology, Transport,
@@ -70,11 +73,11 @@ impl AmqpTransport {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a URL that cannot be read;
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a URL or certificate files that cannot be read;
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for credentials or a virtual host that the broker refuses.
     pub(crate) async fn connect(url: &str, options: TransportOptions) -> Result<Arc<dyn Transport>> {
         let shared = Arc::new(Shared {
-            address: Address::parse(url)?,
+            brokers: Brokers::parse(url, &options)?,
             connection_name: options.connection_name,
             registry: Registry::default(),
             state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
@@ -195,7 +198,7 @@ impl Transport for AmqpTransport {
     }
 
     fn address(&self) -> String {
-        self.shared.address.to_string()
+        self.shared.brokers.current().to_string()
     }
 
     async fn close(&self) {
@@ -219,7 +222,7 @@ impl Drop for AmqpTransport {
 impl fmt::Debug for AmqpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AmqpTransport")
-            .field("address", &self.shared.address)
+            .field("address", self.shared.brokers.current())
             .field("state", &*self.shared.state.borrow())
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{failure::closed, link::Link, topology::Registry, uri::Address};
+use super::{brokers::Brokers, failure::closed, link::Link, topology::Registry};
 use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 
 const FIRST_DELAY_MS: u64 = 50;
@@ -17,7 +17,7 @@ pub(super) const STABLE_AFTER: Duration = Duration::from_secs(5);
 
 /// What the supervisor, the consumers and the requesters of one transport share.
 pub(super) struct Shared {
-    pub(super) address: Address,
+    pub(super) brokers: Brokers,
     pub(super) connection_name: String,
     pub(super) registry: Registry,
     pub(super) state: watch::Sender<ConnectionState>,

@@ -7,6 +7,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
+    brokers::Round,
     failure::{ConnectFailure, closed},
     link::{Link, LinkEvents, Sight},
     shared::{Phase, STABLE_AFTER, Shared, absent_backoff, backoff},
@@ -19,32 +20,44 @@ use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>) {
     let mut supervisor = Supervisor { first: Some(first), ever_connected: false, attempt: 0, reason: String::new() };
     let closing = shared.closing.clone();
+    let mut round = Round::default();
     loop {
         let opened = tokio::select! {
             biased;
             () = closing.cancelled() => break,
-            opened = Link::open(&shared.address, &shared.connection_name) => opened,
+            opened = Link::open(shared.brokers.current(), &shared.connection_name) => opened,
         };
         let mut delay: fn(u32) -> Duration = backoff;
-        match opened {
+        let failure = match opened {
             Ok((link, events)) => {
+                round = Round::default();
                 supervisor.serve(&shared, link, events).await;
                 if closing.is_cancelled() {
                     break;
                 }
+                shared.brokers.advance();
+                None
             }
-            Err(ConnectFailure::Refused(text)) if !supervisor.ever_connected => {
+            Err(failure) => {
+                debug!(address = %shared.brokers.current(), ?failure, "no connection to this broker");
+                let Some(failure) = round.failed(&shared.brokers, failure) else { continue };
+                Some(failure)
+            }
+        };
+        match failure {
+            Some(ConnectFailure::Refused(text)) if !supervisor.ever_connected => {
                 supervisor.refuse(&shared, text);
                 closing.cancelled().await;
                 break;
             }
-            Err(ConnectFailure::Absent(reason)) => {
+            Some(ConnectFailure::Absent(reason)) => {
                 delay = absent_backoff;
                 supervisor.away(&shared, reason);
             }
-            Err(ConnectFailure::Refused(reason) | ConnectFailure::Unavailable(reason)) => {
+            Some(ConnectFailure::Refused(reason) | ConnectFailure::Unavailable(reason)) => {
                 supervisor.away(&shared, reason);
             }
+            None => {}
         }
         tokio::select! {
             () = closing.cancelled() => break,
@@ -71,11 +84,11 @@ impl Supervisor {
             let mut lost = String::new();
             let see = |sight| match sight {
                 Sight::Blocked(reason) => {
-                    warn!(address = %shared.address, reason, "the broker takes no publishes, they wait");
+                    warn!(address = %shared.brokers.current(), reason, "the broker takes no publishes, they wait");
                     shared.state.send_replace(ConnectionState::Blocked(reason));
                 }
                 Sight::Unblocked => {
-                    info!(address = %shared.address, "the broker takes publishes again");
+                    info!(address = %shared.brokers.current(), "the broker takes publishes again");
                     shared.state.send_replace(ConnectionState::Connected);
                 }
                 Sight::Lost(reason) => lost = reason,
@@ -113,14 +126,14 @@ impl Supervisor {
     async fn declare(&self, shared: &Shared, link: &Link) {
         match shared.registry.declare(link, &shared.registry.all()).await {
             Err(failure) if !failure.is_lost() => {
-                warn!(address = %shared.address, %failure, "could not declare everything again, goes on without");
+                warn!(address = %shared.brokers.current(), %failure, "could not declare everything again, goes on without");
             }
             _ => {}
         }
     }
 
     fn up(&mut self, shared: &Shared, link: &Arc<Link>) {
-        info!(address = %shared.address, "connected to the broker");
+        info!(address = %shared.brokers.current(), "connected to the broker");
         self.ever_connected = true;
         self.reason.clear();
         shared.state.send_replace(ConnectionState::Connected);
@@ -131,11 +144,11 @@ impl Supervisor {
     fn away(&mut self, shared: &Shared, reason: String) {
         // An outage is worth one line, not one for each attempt.
         if reason == self.reason {
-            debug!(address = %shared.address, reason, "the broker is still away");
+            debug!(address = %shared.brokers, reason, "the broker is still away");
         } else if self.ever_connected {
-            warn!(address = %shared.address, reason, "lost the broker, connecting again until it is back");
+            warn!(address = %shared.brokers, reason, "lost the broker, connecting again until it is back");
         } else {
-            warn!(address = %shared.address, reason, "cannot reach the broker, trying again until it is there");
+            warn!(address = %shared.brokers, reason, "cannot reach the broker, trying again until it is there");
         }
         shared.state.send_replace(ConnectionState::Connecting(reason.clone()));
         self.reason = reason;
