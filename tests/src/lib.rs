@@ -12,7 +12,7 @@ mod wait;
 pub use self::{
     log::captured_log,
     private_broker::PrivateBroker,
-    python::{Python, PythonService},
+    python::{Python, PythonLoad, PythonService},
     raw::Raw,
     sinks::{Deliveries, Replies, Returned},
     wait::{eventually, soon},
