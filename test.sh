@@ -28,7 +28,7 @@ usage: ./test.sh [--quick | --proof NAME | --help]
 Reads
   KINOKO_TEST_AMQP_URI         broker to use. Otherwise the one on 127.0.0.1:5672 as guest, or one that this script starts and stops
   KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
-  KINOKO_TEST_PYTHON           Python to make the Nameko venv with
+  KINOKO_TEST_PYTHON           Python to make the two Nameko venvs with
   CARGO_TARGET_DIR             where cargo builds (default: target)
 
 Writes target/test-env: source it to run single tests with plain cargo on a broker that stays.
@@ -215,7 +215,9 @@ ensure_python_peers() {
     mkdir -p "$target/python-peers"
     folder=$(absolute "$target/python-peers")
     ensure_python_peer tests/python/requirements-nameko2.txt "$folder/nameko-2.14.1" "import nameko.runners, nameko.standalone.rpc"
+    ensure_python_peer tests/python/requirements-nameko3.txt "$folder/nameko-3.0.0rc11" "import nameko.runners, nameko.standalone.rpc"
     export KINOKO_TEST_PYTHON_NAMEKO2=$folder/nameko-2.14.1/bin/python
+    export KINOKO_TEST_PYTHON_NAMEKO3=$folder/nameko-3.0.0rc11/bin/python
 }
 
 ensure_all() {
@@ -227,7 +229,7 @@ ensure_all() {
     check_broker
     {
         echo "# Written by test.sh. A broker that test.sh started itself is gone by now."
-        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2; do
+        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"
@@ -321,7 +323,7 @@ main() {
         ;;
     --quick)
         say "quick: no broker, no Python, no compile fixtures; the tests that need them show as ignored"
-        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2
+        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;

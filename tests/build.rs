@@ -3,15 +3,17 @@
 use std::env;
 
 fn main() {
-    for (variable, cfg) in [
-        ("KINOKO_TEST_AMQP_URI", "broker"),
-        ("KINOKO_TEST_RABBITMQ_SERVER", "private_broker"),
-        ("KINOKO_TEST_PYTHON_NAMEKO2", "python"),
-        ("KINOKO_TEST_QUICK", "quick"),
+    for (variables, cfg) in [
+        (&["KINOKO_TEST_AMQP_URI"][..], "broker"),
+        (&["KINOKO_TEST_RABBITMQ_SERVER"], "private_broker"),
+        (&["KINOKO_TEST_PYTHON_NAMEKO2", "KINOKO_TEST_PYTHON_NAMEKO3"], "python"),
+        (&["KINOKO_TEST_QUICK"], "quick"),
     ] {
-        println!("cargo::rerun-if-env-changed={variable}");
+        for variable in variables {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
         println!("cargo::rustc-check-cfg=cfg({cfg})");
-        if env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+        if variables.iter().all(|variable| env::var_os(variable).is_some_and(|value| !value.is_empty())) {
             println!("cargo::rustc-cfg={cfg}");
         }
     }

@@ -15,26 +15,27 @@ import eventlet  # noqa: E402
 eventlet.monkey_patch()  # Before anything else imports socket or threading.
 
 import argparse  # noqa: E402
+import datetime  # noqa: E402
+import decimal  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
+import uuid  # noqa: E402
 
+import either  # noqa: E402
 import kombu  # noqa: E402
 from eventlet import tpool  # noqa: E402
 from nameko.extensions import DependencyProvider  # noqa: E402
-from nameko.rpc import ReplyListener, ServiceProxy, rpc  # noqa: E402
-from nameko.runners import ServiceRunner  # noqa: E402
-from nameko.standalone.rpc import ClusterRpcProxy  # noqa: E402
+from nameko.rpc import rpc  # noqa: E402
 
 
 class OrderRefused(Exception):
-    """An error of the application, not registered with Nameko: callers get it as a RemoteError."""
+    """An error of the application, not registered with Nameko: Python callers get it as a RemoteError."""
 
 
-class AmqpConfig(DependencyProvider):
-    def get_dependency(self, worker_ctx):
-        return {"AMQP_URI": self.container.config["AMQP_URI"]}
+class SoldOut(Exception):
+    """One that is raised without arguments."""
 
 
 class CallContext(DependencyProvider):
@@ -44,58 +45,68 @@ class CallContext(DependencyProvider):
         return worker_ctx
 
 
-class AnyService(DependencyProvider):
-    """What `nameko.rpc.RpcProxy` is, for services whose names are known only when called. Passes the context on."""
+def make_peer(peer_name, amqp_uri):
+    class Peer:
+        name = peer_name
 
-    replies = ReplyListener()
+        context = CallContext()
+        services = either.any_service()
 
-    def get_dependency(self, worker_ctx):
-        return lambda service: ServiceProxy(worker_ctx, service, self.replies)
+        @rpc
+        def echo(self, value):
+            return value
 
+        @rpc
+        def who(self, value):
+            return [value, "python"]
 
-class Peer:
-    name = "python_peer"  # Replaced by --name.
+        @rpc
+        def add(self, a, b=2):
+            return a + b
 
-    config = AmqpConfig()
-    context = CallContext()
-    services = AnyService()
+        @rpc
+        def fail(self):
+            raise ValueError("boom")
 
-    @rpc
-    def echo(self, value):
-        return value
+        @rpc
+        def refuse(self, reason, count=3):
+            raise OrderRefused(reason, count)
 
-    @rpc
-    def add(self, a, b=2):
-        return a + b
+        @rpc
+        def sold_out(self):
+            raise SoldOut()
 
-    @rpc
-    def fail(self):
-        raise ValueError("boom")
+        @rpc
+        def slow(self, seconds):
+            eventlet.sleep(seconds)
+            return seconds
 
-    @rpc
-    def refuse(self, reason, count=3):
-        raise OrderRefused(reason, count)
+        @rpc
+        def evaluate(self, expression):
+            """Returns what no JSON of the caller's can ask for: a datetime, NaN, bytes."""
+            return eval(expression, {"datetime": datetime, "decimal": decimal, "uuid": uuid})
 
-    @rpc
-    def slow(self, seconds):
-        eventlet.sleep(seconds)
-        return seconds
+        @rpc
+        def described(self, value):
+            return repr(value)
 
-    @rpc
-    def seen_context(self):
-        """The context data as this worker sees it, under the keys without `nameko.`; its own call id is the stack's last."""
-        return dict(self.context.context_data)
+        @rpc
+        def seen_context(self):
+            """The context data as this worker sees it, under the keys without `nameko.`; its own call id is the stack's last."""
+            return dict(self.context.context_data)
 
-    @rpc
-    def call_rust(self, service, method, args=None, kwargs=None):
-        """Calls through a standalone client of its own: nothing of this call's context goes along."""
-        with ClusterRpcProxy(self.config, timeout=10) as cluster:
-            return getattr(cluster[service], method)(*(args or []), **(kwargs or {}))
+        @rpc
+        def call_rust(self, service, method, args=None, kwargs=None):
+            """Calls through a standalone client of its own: nothing of this call's context goes along."""
+            with either.cluster(amqp_uri) as cluster:
+                return getattr(cluster[service], method)(*(args or []), **(kwargs or {}))
 
-    @rpc
-    def relay(self, service, method, args=None, kwargs=None):
-        """Calls as a service calls another with RpcProxy: context data and call-id stack go along."""
-        return getattr(self.services(service), method)(*(args or []), **(kwargs or {}))
+        @rpc
+        def relay(self, service, method, args=None, kwargs=None):
+            """Calls as a service calls another with RpcProxy: context data and call-id stack go along."""
+            return getattr(self.services[service], method)(*(args or []), **(kwargs or {}))
+
+    return Peer
 
 
 def remove_queue(uri, name):
@@ -109,9 +120,8 @@ def remove_queue(uri, name):
 
 def run(options):
     logging.basicConfig(level=options.log, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    Peer.name = options.name
-    runner = ServiceRunner({"AMQP_URI": options.amqp_uri, "max_workers": options.max_workers})
-    runner.add_service(Peer)
+    runner = either.runner(options.amqp_uri, options.max_workers)
+    runner.add_service(make_peer(options.name, options.amqp_uri))
 
     def stop(*_):
         # A signal handler runs in the main loop of eventlet, where nothing may wait.

@@ -15,7 +15,7 @@ pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
     log::captured_log,
     private_broker::{PrivateBroker, free_ports},
-    python::{Python, PythonService},
+    python::{Python, PythonLoad, PythonService},
     raw::Raw,
     sinks::{Deliveries, Replies, Returned},
     tls_server::TlsServer,

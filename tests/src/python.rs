@@ -1,21 +1,25 @@
 use std::{
     env,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::amqp_uri;
 
-/// Real Python with Nameko, from the venv that `./test.sh` makes.
-#[derive(Debug)]
+/// Real Python with Nameko, from one of the venvs that `./test.sh` makes.
+#[derive(Debug, Clone)]
 pub struct Python(PathBuf);
 
-/// A Nameko service that runs until it is dropped, or its test is gone.
+/// A Nameko service that runs until it is stopped or dropped, or its test is gone.
 #[derive(Debug)]
 pub struct PythonService(Child);
+
+/// A Python program that calls one method again and again.
+#[derive(Debug)]
+pub struct PythonLoad(Child);
 
 impl Python {
     /// Nameko 2.14.1.
@@ -23,15 +27,27 @@ impl Python {
     /// # Panics
     ///
     /// Without `KINOKO_TEST_PYTHON_NAMEKO2`: tests that call this are ignored then.
-    #[allow(clippy::new_without_default, reason = "it panics")]
-    pub fn new() -> Self {
-        Self(env::var_os("KINOKO_TEST_PYTHON_NAMEKO2").expect("KINOKO_TEST_PYTHON_NAMEKO2 names a Python").into())
+    pub fn nameko2() -> Self {
+        Self::of("KINOKO_TEST_PYTHON_NAMEKO2")
+    }
+
+    /// Nameko 3.0.0rc11.
+    ///
+    /// # Panics
+    ///
+    /// Without `KINOKO_TEST_PYTHON_NAMEKO3`: tests that call this are ignored then.
+    pub fn nameko3() -> Self {
+        Self::of("KINOKO_TEST_PYTHON_NAMEKO3")
+    }
+
+    fn of(variable: &str) -> Self {
+        Self(env::var_os(variable).unwrap_or_else(|| panic!("{variable} names a Python")).into())
     }
 
     fn script(&self, name: &str) -> Command {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
         let mut command = Command::new(&self.0);
-        command.arg(script).env("AMQP_URI", amqp_uri()).stdout(Stdio::piped());
+        command.arg(script).env("AMQP_URI", amqp_uri()).env("PYTHONDONTWRITEBYTECODE", "1").stdout(Stdio::piped());
         command
     }
 
@@ -41,11 +57,53 @@ impl Python {
     ///
     /// When the program fails.
     pub fn call(&self, service: &str, method: &str, args: Value, kwargs: Value) -> Value {
+        let call = json!({"service": service, "method": method, "args": args, "kwargs": kwargs});
+        self.calls(&[], [call]).remove(0)
+    }
+
+    /// Many calls over one client: lines and options as `tests/python/call.py` tells. Gives an answer for each.
+    ///
+    /// # Panics
+    ///
+    /// When the program fails.
+    pub fn calls(&self, options: &[&str], calls: impl IntoIterator<Item = Value>) -> Vec<Value> {
         let mut command = self.script("call.py");
-        command.args([service, method, &args.to_string(), &kwargs.to_string()]).stdin(Stdio::null());
-        let output = command.output().expect("python runs");
+        let mut child = command.arg("--lines").args(options).stdin(Stdio::piped()).spawn().expect("python runs");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let lines: Vec<_> = calls.into_iter().map(|call| format!("{call}\n")).collect();
+        stdin.write_all(lines.concat().as_bytes()).expect("call.py reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("python ends");
         assert!(output.status.success(), "call.py failed");
-        serde_json::from_slice(&output.stdout).expect("call.py prints JSON")
+        let text = String::from_utf8(output.stdout).expect("call.py prints text");
+        let answers: Vec<_> =
+            text.lines().map(|line| serde_json::from_str(line).expect("call.py prints JSON")).collect();
+        assert_eq!(answers.len(), lines.len(), "an answer for each call: {answers:?}");
+        answers
+    }
+
+    /// The same, for a test that runs services meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// When the program fails.
+    pub async fn calls_in_background(&self, options: &[&str], calls: Vec<Value>) -> Vec<Value> {
+        let (python, options) = (self.clone(), options.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let calls = tokio::task::spawn_blocking(move || {
+            python.calls(&options.iter().map(String::as_str).collect::<Vec<_>>(), calls)
+        });
+        calls.await.expect("the program succeeds")
+    }
+
+    /// Calls a method that answers `[value, who]`, again and again, until it is told to stop.
+    ///
+    /// # Panics
+    ///
+    /// When the program does not start.
+    pub fn load(&self, service: &str, method: &str) -> PythonLoad {
+        let mut command = self.script("call.py");
+        let child = command.args(["--load", "--timeout", "30", service, method]).stdin(Stdio::piped()).spawn();
+        PythonLoad(child.expect("python runs"))
     }
 
     /// Runs the Nameko service of `tests/python/nameko_service.py` under this name.
@@ -65,7 +123,29 @@ impl Python {
 
 impl Drop for PythonService {
     fn drop(&mut self) {
-        // Its standard input ends, and it with it.
+        // Its standard input ends, and it with it: Nameko finishes what runs, as after SIGTERM.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+impl PythonLoad {
+    /// Ends it. Gives `{"answered": {who: count}, "failed": […]}`.
+    ///
+    /// # Panics
+    ///
+    /// When the program failed.
+    pub fn finish(mut self) -> Value {
+        drop(self.0.stdin.take());
+        let mut text = String::new();
+        self.0.stdout.take().expect("it is piped").read_to_string(&mut text).expect("call.py prints text");
+        assert!(self.0.wait().expect("python ends").success(), "call.py failed");
+        serde_json::from_str(&text).expect("call.py prints JSON")
+    }
+}
+
+impl Drop for PythonLoad {
+    fn drop(&mut self) {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }

@@ -67,12 +67,17 @@ pub(super) fn decode<'de, S: DeserializeSeed<'de>>(
     let (mut seed, mut value) = (Some(seed), None);
     codec.decode(body, &mut |deserializer| {
         let seed = seed.take().ok_or_else(|| malformed("the codec decoded one body twice"))?;
-        value = Some(
-            seed.deserialize(deserializer).map_err(|error| DecodeError { malformed: false, text: excerpt(error) })?,
-        );
+        value = Some(decode_erased(deserializer, seed)?);
         Ok(())
     })?;
     value.ok_or_else(|| malformed("the codec decoded nothing"))
+}
+
+pub(super) fn decode_erased<'de, S: DeserializeSeed<'de>>(
+    deserializer: &mut dyn erased_serde::Deserializer<'de>,
+    seed: S,
+) -> Result<S::Value, DecodeError> {
+    seed.deserialize(deserializer).map_err(|error| DecodeError { malformed: false, text: excerpt(error) })
 }
 
 fn malformed(text: &str) -> DecodeError {

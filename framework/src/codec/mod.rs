@@ -9,12 +9,14 @@ mod custom;
 mod json;
 mod msgpack;
 mod nesting;
+mod source;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeSeed};
 
+pub(crate) use self::source::Source;
 pub use self::{
     custom::{Codec, Decode},
     nesting::MAX_DEPTH,
@@ -71,14 +73,29 @@ impl Format {
 
     /// Decodes a whole body with a seed; bytes after the value are an error.
     ///
+    /// JSON is read as it is, and as Python's kombu writes it: with `NaN` and infinities, with integers of any size, and with types
+    /// that JSON lacks as tagged objects. The seed is used twice where the first look was not enough.
+    ///
     /// # Errors
     ///
     /// [`DecodeError`], which tells bytes that are no message of this codec from a value of another type.
-    pub fn decode_seed<'de, S: DeserializeSeed<'de>>(&self, body: &'de [u8], seed: S) -> Result<S::Value, DecodeError> {
+    pub fn decode_seed<'de, S>(&self, body: &'de [u8], seed: S) -> Result<S::Value, DecodeError>
+    where
+        S: DeserializeSeed<'de> + Clone,
+    {
+        self.decode_with(body, |source| source.decode(seed.clone()))
+    }
+
+    /// The same for what keeps count of its attempts.
+    pub(crate) fn decode_with<'de, T>(
+        &self,
+        body: &'de [u8],
+        mut attempt: impl FnMut(Source<'_, 'de>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         match self {
-            Self::Json => json::decode(body, seed),
-            Self::MessagePack => msgpack::decode(body, seed),
-            Self::Custom(codec) => custom::decode(&**codec, body, seed),
+            Self::Json => json::decode(body, attempt),
+            Self::MessagePack => attempt(Source::MessagePack(body)),
+            Self::Custom(codec) => attempt(Source::Custom(&**codec, body)),
         }
     }
 

@@ -58,10 +58,17 @@ pub enum ArgError {
 /// [`ArgError::Malformed`] for a body that is no request, [`ArgError::Signature`] for arguments that are unknown,
 /// missing, doubled, too many or of another type.
 pub fn decode_args<'de, A: Args<'de>>(format: &Format, body: &'de [u8]) -> Result<A, ArgError> {
-    let (mut args, mut track) = (A::default(), Track::default());
-    if let Err(error) = format.decode_seed(body, BodySeed { args: &mut args, track: &mut track }) {
-        return Err(explain::<A>(format, body, track, error));
-    }
+    let mut track = Track::default();
+    let decoded = format.decode_with(body, |source| {
+        let mut args = A::default();
+        track = Track::default();
+        source.decode(BodySeed { args: &mut args, track: &mut track })?;
+        Ok(args)
+    });
+    let args = match decoded {
+        Ok(args) => args,
+        Err(error) => return Err(explain::<A>(format, body, track, error)),
+    };
     if track.seen != (true, true) {
         return Err(ArgError::Malformed("message missing `args` or `kwargs`".to_owned()));
     }

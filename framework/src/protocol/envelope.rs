@@ -62,6 +62,12 @@ pub fn decode_reply<'de, T: Deserialize<'de>>(
 
 struct ReplySeed<T>(PhantomData<T>);
 
+impl<T> Clone for ReplySeed<T> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for ReplySeed<T> {
     type Value = Result<T, Box<Fault>>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {

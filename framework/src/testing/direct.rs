@@ -12,8 +12,8 @@ use crate::{
     codec::Format,
     protocol::{Fault, Headers, Message, Name, Properties, encode_reply},
     transport::{
-        ConnectionState, Consumer, Delivery, DeliverySink, Publishing, QueueStatus, ReplySink, Requester, Settler,
-        Topology, Transport,
+        ConnectionState, Consumer, Delivery, DeliverySink, Published, Publishing, QueueStatus, ReplySink, Requester,
+        Settler, Topology, Transport,
     },
 };
 
@@ -48,6 +48,10 @@ impl Transport for Direct {
     async fn open_requester(&self, _: &str, replies: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>> {
         let (sinks, headers) = (self.sinks.clone(), self.headers.clone());
         Ok(Arc::new(DirectRequester { sinks, headers, caller: Arc::new(Caller(Arc::downgrade(&replies))) }))
+    }
+
+    async fn publish(&self, _: Message) -> Result<Published> {
+        Err(only_calls())
     }
 
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {
