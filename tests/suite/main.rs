@@ -13,5 +13,6 @@ mod inject;
 mod limits;
 mod logs;
 mod results;
+mod settings;
 mod shutdown;
 mod starting;

@@ -62,10 +62,7 @@ fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<For
         None => Ok(default),
         Some("msgpack") => Ok(Format::MessagePack),
         Some("json") => Ok(Format::Json),
-        Some(other) => Err(crate::Error::new(
-            crate::ErrorKind::Config,
-            format!("setting `{key}`: no codec is called `{other}`: write `msgpack` or `json`"),
-        )),
+        Some(other) => Err(settings.refuse(key, format!("no codec is called `{other}`: write `msgpack` or `json`"))),
     }
 }
 

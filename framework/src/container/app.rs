@@ -14,7 +14,7 @@ use crate::{
     Error, ErrorKind, Result,
     client::{ClientSettings, RpcClient},
     codec::{Codec, Codecs},
-    config::Settings,
+    config::{SettingInfo, Settings},
     dependency::{ContainerScope, ProcessScope, Registry},
     service::Service,
     task::Tasks,
@@ -70,6 +70,7 @@ pub struct App {
     broker: Option<String>,
     codecs: Codecs,
     linked: bool,
+    known_settings: Vec<String>,
 }
 
 impl App {
@@ -110,6 +111,13 @@ impl App {
         self
     }
 
+    /// Settings that the program reads itself, or that something else reads from the same file: nobody takes them for mistakes.
+    /// The key of a section stands for all that is inside it.
+    pub fn known_settings<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.known_settings.extend(keys.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds a codec for the content type that it names.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codecs.register(Arc::new(codec));
@@ -136,9 +144,12 @@ impl App {
     }
 
     /// Starts, or stops what was started already when `called_off` ends first: the broker may take its time to come.
-    async fn start_unless(self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
+    async fn start_unless(mut self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
         let services = self.selected()?;
-        let settings = Arc::new(self.settings.unwrap_or_default());
+        let settings = Arc::new(self.settings.take().unwrap_or_default());
+        self.declare(&settings)?;
+        // What a service that is not started reads is not all known before it is set up.
+        let all = services.len() == self.services.len();
         let client_settings = ClientSettings::read(&settings)?;
         let container_settings = container_settings(&settings)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
@@ -158,7 +169,7 @@ impl App {
         let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport) => result.map(|()| true),
+            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport, all) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -200,6 +211,16 @@ impl App {
             stopped = app.stop() => stopped,
             never = leave(&mut signals) => never,
         }
+    }
+
+    /// Makes known what can be known before anything is set up.
+    fn declare(&self, settings: &Settings) -> Result<()> {
+        settings.declare(crate::config::own());
+        settings.declare(self.known_settings.iter().cloned().map(SettingInfo::new));
+        for service in &self.services {
+            settings.declare((service.settings)()?);
+        }
+        Ok(())
     }
 
     fn selected(&self) -> Result<Vec<Registration>> {
@@ -258,6 +279,7 @@ async fn bring_up(
     codecs: &Arc<Codecs>,
     settings: ContainerSettings,
     transport: &dyn Transport,
+    all: bool,
 ) -> Result<()> {
     for service in services {
         let (name, registry) = (service.descriptor.name, Registry::default());
@@ -266,6 +288,7 @@ async fn bring_up(
         app.scopes.push(scope.clone());
         app.containers.push(Container::set_up(service, scope, codecs.clone(), settings).await?);
     }
+    refuse_unknown(&process.settings, all)?;
     process.registry.start(0).await?;
     for container in &app.containers {
         container.start_dependencies().await?;
@@ -283,21 +306,36 @@ async fn bring_up(
     Ok(())
 }
 
+/// A setting that nobody reads is a mistake: its writer believes that it does something.
+fn refuse_unknown(settings: &Settings, all: bool) -> Result<()> {
+    let unknown = settings.unknown();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    if all {
+        let hint = "; correct or remove it, or name it in `App::known_settings` if something else reads it";
+        return Err(Error::new(ErrorKind::Config, format!("{}{hint}", unknown.join("; "))));
+    }
+    for text in unknown {
+        tracing::warn!("{text}, as far as the services that are started tell");
+    }
+    Ok(())
+}
+
 fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
-        return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
+        return Err(settings.refuse("max_workers", "0 would never run anything; the least is 1"));
     }
     if max_workers > Semaphore::MAX_PERMITS {
-        let text = format!("setting `max_workers`: {max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
-        return Err(Error::new(ErrorKind::Config, text));
+        let text = format!("{max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
+        return Err(settings.refuse("max_workers", text));
     }
     let nameko_wire = match settings.get::<String>("wire")?.as_deref() {
         None | Some("kinoko") => false,
         Some("nameko") => true,
         Some(other) => {
-            let text = format!("setting `wire`: `{other}` is neither `kinoko` nor `nameko`");
-            return Err(Error::new(ErrorKind::Config, text));
+            return Err(settings.refuse("wire", format!("`{other}` is neither `kinoko` nor `nameko`")));
         }
     };
     Ok(ContainerSettings { max_workers, nameko_wire })
