@@ -4,6 +4,7 @@ mod nameko;
 mod outage;
 mod paths;
 mod quickstart;
+mod settings;
 mod verdicts;
 
 /// How many calls a proof makes: few in every run, all of them under `./test.sh --proof`.

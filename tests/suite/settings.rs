@@ -123,7 +123,9 @@ async fn a_service_that_is_not_started_has_its_settings_all_the_same() {
     app.stop().await.unwrap();
     let log = captured_log();
     assert!(
-        log.contains("WARN kinoko::container::app: unknown setting `fastlane` (line 4): nothing in this program reads it"),
+        log.contains(
+            "WARN kinoko::container::app: unknown setting `fastlane` (line 4): nothing in this program reads it"
+        ),
         "{log}"
     );
     assert!(!log.contains("unknown setting `settings_reader") && !log.contains("unknown setting `settings_telling"));

@@ -1,10 +1,13 @@
 //! `#[derive(Dependencies)]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Expr, ExprLit, Lit, spanned::Spanned};
 
-use super::{Crate, descriptor::option};
+use super::{
+    Crate,
+    descriptor::{option, spelled},
+};
 use crate::{
     model::{DependenciesModel, FieldModel},
     syntax::{Place, at, copied, hidden, moved},
@@ -163,7 +166,7 @@ fn settings(model: &DependenciesModel, krate: &Crate) -> TokenStream {
 fn written(value: &Expr) -> String {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
-        other => other.to_token_stream().to_string(),
+        other => spelled(other),
     }
 }
 

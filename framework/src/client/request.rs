@@ -160,7 +160,7 @@ impl Request {
         let (exchange, routing_key) = if short_path {
             (names::DEFAULT_EXCHANGE, self.route.short_queue.clone())
         } else {
-            (names::RPC_EXCHANGE, names::rpc_routing_key(&self.route.service, &self.method))
+            (self.rpc.settings.rpc_exchange.clone(), names::rpc_routing_key(&self.route.service, &self.method))
         };
         Ok(Message { exchange, routing_key, properties, body })
     }

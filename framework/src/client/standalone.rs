@@ -45,7 +45,8 @@ impl Client {
         Self::connect_with(url, &Settings::default()).await
     }
 
-    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`, `parent_calls_tracked`.
+    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`, `parent_calls_tracked`, `rpc_exchange`,
+    /// `heartbeat`.
     ///
     /// # Errors
     ///
@@ -55,8 +56,10 @@ impl Client {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(url: &str, settings: &Settings) -> Result<Self> {
-        let settings = ClientSettings::read(settings)?;
-        let transport = connect(url, TransportOptions { connection_name: "kinoko client".to_owned() }).await?;
+        let options =
+            TransportOptions { connection_name: "kinoko client".to_owned(), ..TransportOptions::read(settings)? };
+        let settings = ClientSettings::read(settings, &options)?;
+        let transport = connect(url, options).await?;
         let codecs = Arc::new(Codecs::default());
         let rpc = RpcClient::new(transport.clone(), "standalone_rpc_client", codecs, settings, &Tasks::new());
         Ok(Self { rpc, transport })

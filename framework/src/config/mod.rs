@@ -4,6 +4,7 @@ mod env;
 mod expand;
 mod file;
 mod known;
+mod nameko;
 mod own;
 mod read;
 mod secret;
@@ -29,6 +30,7 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// In its texts `${VAR}`, `${VAR:default}` and `${VAR:-default}` are replaced by environment variables.
 /// A variable's name is its key in capitals, with two underscores where the key has a dot: `KINOKO_ORDERS__MAX_LINES` is `orders.max_lines`.
 ///
+/// Nameko's own keys (`AMQP_URI`, `HEARTBEAT`, …) are read as the ones here, with a line in the log.
 /// A key that nothing in the program reads ends the start; keys that begin with `x-` are the file's own.
 ///
 /// # kinoko's own keys
@@ -44,6 +46,8 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// | `max_body_bytes` | 16777216 | the largest body that is sent |
 /// | `parent_calls_tracked` | 10 | how many callers the call-id stack names |
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
+/// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
+/// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 ///
 /// # Examples
@@ -58,6 +62,7 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 pub struct Settings {
     root: Map,
     known: Known,
+    notes: Vec<String>,
 }
 
 impl Settings {
@@ -98,7 +103,9 @@ impl Settings {
 
     fn read(text: &str, path: Option<Arc<str>>, variables: &expand::Lookup<'_>) -> Result<Self> {
         let root = file::Source { path, variables }.read(text)?;
-        Ok(Self { root, known: Known::default() })
+        let mut settings = Self { root, ..Self::default() };
+        settings.adopt_nameko()?;
+        Ok(settings)
     }
 
     /// Sets a value over the file and the environment. Dots in the key step into maps.
@@ -123,7 +130,7 @@ impl Settings {
             // The whole may be a value: it is not repeated.
             return Err(Error::new(ErrorKind::Config, "a definition is a key and a value: write `orders.max_lines=7`"));
         };
-        self.insert(key.trim(), Node::loose(value.to_owned(), Origin::Option("--define")))
+        self.adopt(key.trim(), Node::loose(value.to_owned(), Origin::Option("--define")))
     }
 
     /// Sets a value for an option of the command line.

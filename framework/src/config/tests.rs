@@ -256,3 +256,42 @@ fn reading_a_section_makes_known_what_is_in_it() {
     settings.get::<Value>("db").unwrap();
     assert_eq!(settings.clone().unknown(), [""; 0]);
 }
+
+#[test]
+fn namekos_own_file_is_read_and_each_key_is_noted() {
+    let text = "AMQP_URI: pyamqp://${USER:me}:hunter2@h/\nWEB_SERVER_ADDRESS: 0.0.0.0:8000\nHEARTBEAT: 60\nrpc_exchange: other\n\
+                max_workers: 4\nserializer: json\nparent_calls_tracked: 3\nLOGGING: {version: 1}\nACCEPT: [json]\nLOGIN_METHOD: PLAIN\n";
+    let mut settings = file("config.yaml", text).unwrap();
+    settings.apply_env([("KINOKO_AMQP_URI".into(), "memory://".into())]).unwrap();
+    settings.define("HEARTBEAT=30").unwrap();
+    settings.declare(own());
+    assert_eq!(settings.get::<String>("amqp_uri").unwrap().as_deref(), Some("memory://"));
+    assert_eq!(settings.duration("heartbeat", Duration::ZERO).unwrap(), Duration::from_secs(30));
+    assert_eq!(settings.get::<String>("http.address").unwrap().as_deref(), Some("0.0.0.0:8000"));
+    assert_eq!(settings.unknown(), [""; 0]);
+    assert_eq!(
+        settings.notes(),
+        [
+            "`ACCEPT` (config.yaml:9) is Nameko's and has no effect: kinoko reads every content type that it has a codec for",
+            "`LOGGING` (config.yaml:8) is Nameko's and has no effect: it is for Python's loggers; write `log` and `log_format`",
+            "`AMQP_URI` (config.yaml:1, ${USER}), which is Nameko's, is read as `amqp_uri`",
+            "`HEARTBEAT` (config.yaml:3), which is Nameko's, is read as `heartbeat`",
+            "`WEB_SERVER_ADDRESS` (config.yaml:2), which is Nameko's, is read as `http.address`; this version serves no HTTP, so nothing listens there",
+            "`HEARTBEAT` (--define), which is Nameko's, is read as `heartbeat`",
+        ]
+    );
+}
+
+#[test]
+fn what_matters_in_namekos_file_and_has_no_effect_here_is_refused() {
+    let error = file("config.yaml", "AMQP_SSL: {ca_certs: x}").unwrap_err().to_string();
+    assert!(
+        error.starts_with("setting `AMQP_SSL` (from config.yaml:1), which is Nameko's: whether TLS is spoken"),
+        "{error}"
+    );
+    let error = file("config.yaml", "AMQP_URI: a\namqp_uri: b").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "setting `amqp_uri` (from config.yaml:2) is set as Nameko's `AMQP_URI` too (config.yaml:1): remove one of them"
+    );
+}

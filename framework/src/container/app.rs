@@ -148,10 +148,14 @@ impl App {
         let services = self.selected()?;
         let settings = Arc::new(self.settings.take().unwrap_or_default());
         self.declare(&settings)?;
+        for note in settings.notes() {
+            tracing::info!("{note}");
+        }
         // What a service that is not started reads is not all known before it is set up.
         let all = services.len() == self.services.len();
-        let client_settings = ClientSettings::read(&settings)?;
-        let container_settings = container_settings(&settings)?;
+        let options = TransportOptions::read(&settings)?;
+        let client_settings = ClientSettings::read(&settings, &options)?;
+        let container_settings = container_settings(&settings, &options)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = match self.broker {
             Some(url) => url,
@@ -159,7 +163,7 @@ impl App {
         };
 
         let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
-        let transport = connect(&url, TransportOptions { connection_name: names.join(" ") }).await?;
+        let transport = connect(&url, TransportOptions { connection_name: names.join(" "), ..options }).await?;
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
         let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());
@@ -169,7 +173,7 @@ impl App {
         let process = Arc::new(ProcessScope { settings, rpc: rpc.clone(), registry: Default::default() });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &*transport, all) => result.map(|()| true),
+            result = bring_up(&mut app, &services, &process, &codecs, &container_settings, &*transport, all) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -277,7 +281,7 @@ async fn bring_up(
     services: &[Registration],
     process: &Arc<ProcessScope>,
     codecs: &Arc<Codecs>,
-    settings: ContainerSettings,
+    settings: &ContainerSettings,
     transport: &dyn Transport,
     all: bool,
 ) -> Result<()> {
@@ -322,7 +326,7 @@ fn refuse_unknown(settings: &Settings, all: bool) -> Result<()> {
     Ok(())
 }
 
-fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
+fn container_settings(settings: &Settings, options: &TransportOptions) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
         return Err(settings.refuse("max_workers", "0 would never run anything; the least is 1"));
@@ -338,7 +342,7 @@ fn container_settings(settings: &Settings) -> Result<ContainerSettings> {
             return Err(settings.refuse("wire", format!("`{other}` is neither `kinoko` nor `nameko`")));
         }
     };
-    Ok(ContainerSettings { max_workers, nameko_wire })
+    Ok(ContainerSettings { max_workers, nameko_wire, rpc_exchange: options.rpc_exchange.clone() })
 }
 
 fn nothing_linked(linked: bool) -> String {

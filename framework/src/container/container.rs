@@ -8,6 +8,7 @@ use crate::{
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
     entrypoint::RpcEntrypoint,
+    protocol::Name,
     service::ServiceDescriptor,
     task::Tasks,
     transport::Transport,
@@ -25,10 +26,11 @@ pub(super) struct Container {
 }
 
 /// What a container takes from the program's settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
     pub(super) nameko_wire: bool,
+    pub(super) rpc_exchange: Name,
 }
 
 impl Container {
@@ -37,14 +39,21 @@ impl Container {
         registration: &Registration,
         scope: Arc<ContainerScope>,
         codecs: Arc<Codecs>,
-        settings: ContainerSettings,
+        settings: &ContainerSettings,
     ) -> Result<Self> {
         let descriptor = registration.descriptor;
         let service = (registration.setup)(SetupContext::new(scope.clone())).await?;
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
-        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.nameko_wire);
+        let rpc = RpcEntrypoint::new(
+            service,
+            codecs,
+            limits.clone(),
+            tasks.clone(),
+            settings.nameko_wire,
+            settings.rpc_exchange.clone(),
+        );
         Ok(Self { descriptor, scope, rpc, limits, tasks, max_workers })
     }
 

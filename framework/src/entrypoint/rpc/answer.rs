@@ -1,13 +1,14 @@
 use super::Way;
 use crate::{
     codec::Format,
-    protocol::{Fault, Message, Properties, encode_reply, names},
+    protocol::{Fault, Message, Name, Properties, encode_reply, names},
     transport::{Delivery, Publishing},
 };
 
 /// Where one call's reply goes.
 pub(super) struct Answer<'a> {
     pub(super) way: Way,
+    pub(super) rpc_exchange: &'a Name,
     pub(super) request: &'a Message,
 }
 
@@ -33,7 +34,7 @@ impl Answer<'_> {
         delivery.reply(Message {
             exchange: match self.way {
                 Way::Short => names::DEFAULT_EXCHANGE,
-                Way::Nameko => names::RPC_EXCHANGE,
+                Way::Nameko => self.rpc_exchange.clone(),
             },
             routing_key: reply_to,
             properties: Properties {

@@ -13,7 +13,7 @@ use crate::{
     Result,
     codec::Codecs,
     context::Cancelled,
-    protocol::names,
+    protocol::{Name, names},
     service::{DynService, MethodInfo, ServiceDescriptor},
     task::Tasks,
     transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
@@ -40,6 +40,8 @@ struct Shared {
     codecs: Arc<Codecs>,
     limits: Arc<Limits>,
     tasks: Tasks,
+    /// Where requests and replies of Nameko's path travel.
+    rpc_exchange: Name,
 }
 
 struct Method {
@@ -61,13 +63,14 @@ impl RpcEntrypoint {
         limits: Arc<Limits>,
         tasks: Tasks,
         nameko_wire: bool,
+        rpc_exchange: Name,
     ) -> Self {
         let descriptor = service.descriptor();
         let methods = descriptor.methods.iter().map(|info| {
             let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
         });
-        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks };
+        let shared = Shared { methods: methods.collect(), service, descriptor, codecs, limits, tasks, rpc_exchange };
         Self {
             shared: Arc::new(shared),
             nameko_wire: nameko_wire || descriptor.nameko_wire,
@@ -79,11 +82,12 @@ impl RpcEntrypoint {
     pub(crate) async fn start(&self, transport: &dyn Transport, prefetch: u16) -> Result<()> {
         let service = self.shared.descriptor.name;
         let rpc_queue = names::rpc_queue(service);
+        let rpc_exchange = &self.shared.rpc_exchange;
         let mut topology = Topology {
-            exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange { name: rpc_exchange.clone(), kind: ExchangeKind::Topic }],
             queues: vec![Queue::durable(rpc_queue.clone())],
             bindings: vec![Binding {
-                exchange: names::RPC_EXCHANGE,
+                exchange: rpc_exchange.clone(),
                 queue: rpc_queue.clone(),
                 routing_key: names::rpc_binding(service),
             }],

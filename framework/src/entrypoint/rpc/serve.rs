@@ -21,7 +21,7 @@ impl Shared {
     pub(super) async fn serve(self: Arc<Self>, delivery: Delivery, workers: &Arc<Workers>, way: Way) {
         let message = delivery.message().clone();
         let properties = &message.properties;
-        let answer = Answer { way, request: &message };
+        let answer = Answer { way, request: &message, rpc_exchange: &self.rpc_exchange };
         let content_type = properties.content_type.as_deref().unwrap_or_default();
         let Some(format) = self.codecs.by_content_type(content_type) else {
             let text = format!("no codec for content type `{content_type}`");

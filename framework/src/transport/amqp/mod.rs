@@ -64,8 +64,9 @@ impl AmqpTransport {
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) for credentials or a virtual host that the broker refuses.
     pub(crate) async fn connect(url: &str, options: TransportOptions) -> Result<Arc<dyn Transport>> {
         let shared = Arc::new(Shared {
-            address: Address::parse(url)?,
+            address: Address::parse(url)?.with_heartbeat(options.heartbeat),
             connection_name: options.connection_name,
+            rpc_exchange: options.rpc_exchange,
             registry: Registry::default(),
             state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
             phase: watch::Sender::new(Phase::Down),

@@ -1,13 +1,10 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, transport::TransportOptions};
 
 const DEFAULT_PORT: u16 = 5672;
-
-/// Heartbeat asked of the broker: a silent peer is dropped by lapin after two of them, whatever our own probe says.
-const HEARTBEAT_SECONDS: u16 = 5;
 
 /// Where the broker is and who we are there. Neither Debug nor Display tell the password.
 #[derive(Clone)]
@@ -17,6 +14,8 @@ pub(super) struct Address {
     pub(super) user: String,
     password: String,
     pub(super) vhost: String,
+    /// Asked of the broker: a silent peer is dropped by lapin after two of them, whatever our own probe says. Zero: none.
+    heartbeat: Duration,
 }
 
 impl Address {
@@ -51,7 +50,12 @@ impl Address {
             user: if user.is_empty() { "guest".to_owned() } else { user },
             password,
             vhost,
+            heartbeat: TransportOptions::default().heartbeat,
         })
+    }
+
+    pub(super) fn with_heartbeat(self, heartbeat: Duration) -> Self {
+        Self { heartbeat, ..self }
     }
 
     /// What lapin connects with. It prints the password in Debug and Display: hand it over at once and keep it nowhere.
@@ -66,7 +70,11 @@ impl Address {
                 port: self.port,
             },
             vhost: self.vhost.clone(),
-            query: AMQPQueryString { frame_max, heartbeat: Some(HEARTBEAT_SECONDS), ..AMQPQueryString::default() },
+            query: AMQPQueryString {
+                frame_max,
+                heartbeat: Some(u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+                ..AMQPQueryString::default()
+            },
         }
     }
 }
@@ -154,6 +162,13 @@ mod tests {
         assert_eq!((&*address.host, address.port), ("::1", 99));
         let address = Address::parse("amqp://").unwrap();
         assert_eq!(address.to_string(), "amqp://guest@localhost:5672/%2F");
+    }
+
+    #[test]
+    fn the_heartbeat_is_asked_of_the_broker() {
+        let address = Address::parse("amqp://h").unwrap();
+        assert_eq!(address.to_lapin(None).query.heartbeat, Some(5));
+        assert_eq!(address.with_heartbeat(Duration::from_secs(60)).to_lapin(None).query.heartbeat, Some(60));
     }
 
     #[test]
