@@ -10,6 +10,7 @@ pub use serde_json::{Map, Value, from_value, to_value};
 pub use crate::{
     Error, Result,
     client::{Call, CallError, ClientMethod, ClientOptions, ServiceClient, TypedClient},
+    config::SettingInfo,
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
@@ -33,6 +34,18 @@ use std::process::ExitCode;
 /// None today; providers may fail.
 pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOptions) -> Result<C> {
     Ok(C::from_client(cx.service_client(C::SERVICE, options)))
+}
+
+/// What one field says of the settings that it reads. `default` is its option of that name, as it is written.
+pub fn declare_settings<D: Dependency>(
+    found: &mut Vec<SettingInfo>,
+    options: &D::Options,
+    default: Option<&'static str>,
+) {
+    found.extend(D::settings(options).into_iter().map(|setting| match default {
+        Some(default) => setting.default_text(default),
+        None => setting,
+    }));
 }
 
 /// What an `async fn main` may return.

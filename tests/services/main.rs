@@ -4,6 +4,7 @@ mod nameko;
 mod outage;
 mod paths;
 mod quickstart;
+mod settings;
 mod testing;
 mod verdicts;
 

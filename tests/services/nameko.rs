@@ -16,7 +16,7 @@ pub(crate) trait Peer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(python), ignore = "needs Python with Nameko: run ./test.sh")]
 async fn typed_and_untyped_clients_call_a_python_service() {
-    let _peer = Python::new().serve("nameko_typed_peer");
+    let _peer = Python::nameko2().serve("nameko_typed_peer");
     let client = Client::connect(&amqp_uri()).await.unwrap();
     let peer = client.service::<PeerClient>();
     assert_eq!(peer.echo("né\n".into()).await.unwrap(), "né\n");
@@ -66,10 +66,10 @@ enum HopError {
 #[cfg_attr(not(python), ignore = "needs Python with Nameko: run ./test.sh")]
 async fn python_calls_rust_which_calls_python() {
     let name = unique("nameko_peer").replace('-', "_");
-    let _peer = Python::new().serve(&name);
+    let _peer = Python::nameko2().serve(&name);
     let app = App::new().broker(amqp_uri()).service::<Hop>().start().await.unwrap();
     let answer = tokio::task::spawn_blocking(move || {
-        Python::new().call("nameko_hop", "pass_on", serde_json::json!([name, "there and back"]), serde_json::json!({}))
+        Python::nameko2().call("nameko_hop", "pass_on", serde_json::json!([name, "there and back"]), serde_json::json!({}))
     });
     assert_eq!(answer.await.unwrap(), serde_json::json!({"result": "there and back"}));
     app.stop().await.unwrap();

@@ -67,7 +67,7 @@ fn a_python_script_is_greeted_by_the_quickstart() {
         command.env("KINOKO_AMQP_URI", amqp_uri());
         command
     });
-    let python = Python::new();
+    let python = Python::nameko2();
     let call = |method: &str, args, kwargs| python.call("greeting_service", method, args, kwargs);
     assert_eq!(call("hello", json!(["Ada"]), json!({})), json!({"result": "Hello, Ada!"}));
     assert_eq!(call("hello", json!([]), json!({"name": "Zoë"})), json!({"result": "Hello, Zoë!"}));

@@ -117,5 +117,8 @@ async fn one_setting_makes_typed_clients_speak_json() {
     }
     let settings = kinoko::Settings::from_yaml("rpc_codec: xml").unwrap();
     let error = App::new().settings(settings).service::<Codecs>().start().await.unwrap_err();
-    assert_eq!(error.to_string(), "setting `rpc_codec`: no codec is called `xml`: write `msgpack` or `json`");
+    assert_eq!(
+        error.to_string(),
+        "setting `rpc_codec` (from line 1): no codec is called `xml`: write `msgpack` or `json`"
+    );
 }

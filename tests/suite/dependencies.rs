@@ -268,5 +268,5 @@ async fn settings_are_fields_with_defaults_and_a_missing_one_says_where_to_write
          write it into kinoko.yaml, set KINOKO_SETTLED__LABEL, or give the field a `default`"
     );
     let error = start("settled: {limit: many, label: x}").await.unwrap_err();
-    assert!(error.to_string().contains("setting `settled.limit` (from the settings file): invalid type"), "{error}");
+    assert!(error.to_string().contains("setting `settled.limit` (from line 1): invalid type"), "{error}");
 }

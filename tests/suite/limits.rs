@@ -134,5 +134,5 @@ async fn services_that_call_each_other_in_a_circle_do_not_stand_still() {
 async fn no_workers_at_all_is_refused() {
     let settings = Settings::from_yaml("max_workers: 0").unwrap();
     let error = App::new().settings(settings).service::<Ping>().start().await.unwrap_err();
-    assert_eq!(error.to_string(), "setting `max_workers`: 0 would never run anything; the least is 1");
+    assert_eq!(error.to_string(), "setting `max_workers` (from line 1): 0 would never run anything; the least is 1");
 }

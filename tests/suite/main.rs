@@ -14,6 +14,7 @@ mod inject;
 mod limits;
 mod logs;
 mod results;
+mod settings;
 mod shutdown;
 mod starting;
 mod testing;

@@ -45,8 +45,16 @@ fn an_absent_name_ends_with_2_and_says_what_there_is() {
 fn wrong_settings_end_with_2_and_name_the_variable() {
     for (name, value, expected) in [
         ("KINOKO_MAX_WORKERS", "many", "setting `max_workers` (from KINOKO_MAX_WORKERS): invalid type"),
-        ("KINOKO_MAX_WORKERS", "18446744073709551615", "setting `max_workers`: 18446744073709551615 is too many"),
-        ("KINOKO_RPC_TIMEOUT", "5", "setting `rpc_timeout`: `5` is no duration: its unit is missing; write `2s`"),
+        (
+            "KINOKO_MAX_WORKERS",
+            "18446744073709551615",
+            "setting `max_workers` (from KINOKO_MAX_WORKERS): 18446744073709551615 is too many",
+        ),
+        (
+            "KINOKO_RPC_TIMEOUT",
+            "5",
+            "setting `rpc_timeout` (from KINOKO_RPC_TIMEOUT): `5` is no duration: its unit is missing; write `2s`",
+        ),
         ("KINOKO_AMQP_URI", "carrier-pigeon://x", "no transport is called `carrier-pigeon`"),
         ("KINOKO_LOG", "kinoko=loud", "setting `log`: `kinoko=loud`"),
         ("KINOKO_CONFIG", "nowhere.yaml", "settings file `nowhere.yaml` cannot be read"),

@@ -38,7 +38,13 @@ impl DependencyArgs {
     }
 
     fn option(&mut self, entry: Entry, diag: &mut Diag) {
-        let Value::Is(value) = entry.value else {
+        let value = match entry.value {
+            Value::Is(value) => Some(value),
+            // The one option of kinoko's own that says all by being there.
+            Value::None if entry.key == "secret" => Some(syn::parse_quote!(true)),
+            _ => None,
+        };
+        let Some(value) = value else {
             diag.on(&entry.key, format!("an option needs a value: write `{} = …`", entry.key));
             return;
         };

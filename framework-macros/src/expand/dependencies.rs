@@ -2,9 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, spanned::Spanned};
+use syn::{DeriveInput, Expr, ExprLit, Lit, spanned::Spanned};
 
-use super::Crate;
+use super::{
+    Crate,
+    descriptor::{option, spelled},
+};
 use crate::{
     model::{DependenciesModel, FieldModel},
     syntax::{Place, at, copied, hidden, moved},
@@ -20,6 +23,7 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
     let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
     let cx = Ident::new("cx", hidden(ident.span()));
     let setup = if broken { stub() } else { setup(model, &cx, k) };
+    let settings = (!broken).then(|| settings(model, &krate));
     let fields = if broken { &[] } else { model.fields.as_slice() };
     let worker_setup = fields.iter().map(|field| {
         let (hook, wait) = (hook(field, "worker_setup", quote!(cx), k), Place::of(&field.ty).wait());
@@ -43,6 +47,8 @@ pub(crate) fn expand(model: &DependenciesModel, input: &DeriveInput, broken: boo
         const _: () = {
             #[automatically_derived]
             impl #impl_generics #k::Dependencies for #ident #type_generics #clause {
+                #settings
+
                 async fn setup(#cx: &#k::SetupContext) -> #root::Result<Self> {
                     #setup
                 }
@@ -89,15 +95,13 @@ fn each(field: &FieldModel, name: &str, passed: TokenStream, k: &TokenStream) ->
 /// Offers all fields before it takes the first, so that what one field requires is another one with its options.
 fn setup(model: &DependenciesModel, cx: &Ident, k: &TokenStream) -> TokenStream {
     let offers = model.fields.iter().enumerate().map(|(number, field)| {
-        let (name, ty, place, set) = (field.name(), copied(&field.ty), Place::of(&field.ty), set_options(field, k));
+        let (name, ty, place, made) = (field.name(), copied(&field.ty), Place::of(&field.ty), make_options(field, k));
         let (offer, span) = (offer(number), place.first);
         let (k, options) = (moved(k, span), Ident::new("options", hidden(field.span())));
-        let (none, passed) = (place.parens(TokenStream::new()), place.parens(quote!(#cx, #name, #options)));
+        let passed = place.parens(quote!(#cx, #name, #options));
         // Before the offer, so that the first thing said of a type that is no dependency is just that.
-        let mutable = (!field.options.is_empty()).then(|| quote!(mut));
         quote_spanned! {span=>
-            let #mutable #options = <<#ty as #k::Dependency>::Options as ::core::default::Default>::default #none;
-            #set
+            #made
             let #offer = #k::SetupContext::offer::<#ty>#passed;
         }
     });
@@ -117,8 +121,8 @@ fn offer(place: usize) -> Ident {
     format_ident!("offer{place}")
 }
 
-/// Assigns each option to the provider's own field: the compiler knows which there are.
-fn set_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
+/// The options of one field: each is assigned to the provider's own, since the compiler knows which there are.
+fn make_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
     let options = Ident::new("options", hidden(field.span()));
     let set = field.options.iter().map(|option| {
         let (key, name, value) = (&option.key, option.key.to_string(), &option.value);
@@ -127,7 +131,43 @@ fn set_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
         let value = quote_spanned!(span=> #k::option_value(#name, #value)?);
         quote!(#options.#key = #value;)
     });
-    quote!(#(#set)*)
+    let (ty, place) = (copied(&field.ty), Place::of(&field.ty));
+    let (span, none) = (place.first, place.parens(TokenStream::new()));
+    let (k, mutable) = (moved(k, span), (!field.options.is_empty()).then(|| quote!(mut)));
+    quote_spanned! {span=>
+        let #mutable #options = <<#ty as #k::Dependency>::Options as ::core::default::Default>::default #none;
+        #(#set)*
+    }
+}
+
+/// What each field says of the settings that it reads, with the default as it is written.
+fn settings(model: &DependenciesModel, krate: &Crate) -> TokenStream {
+    let Crate { root, private: k } = krate;
+    let found = Ident::new("found", hidden(model.ident.span()));
+    let fields = model.fields.iter().map(|field| {
+        let (ty, place, made) = (copied(&field.ty), Place::of(&field.ty), make_options(field, k));
+        let options = Ident::new("options", hidden(field.span()));
+        let default = field.options.iter().find(|option| option.key == "default");
+        let default = option(default.map(|default| written(&default.value)));
+        let (k, passed) = (moved(k, place.first), place.parens(quote!(&mut #found, &#options, #default)));
+        let declare = quote_spanned!(place.first=> #k::declare_settings::<#ty>#passed;);
+        quote!({ #made #declare })
+    });
+    quote! {
+        fn settings() -> #root::Result<::std::vec::Vec<#k::SettingInfo>> {
+            let mut #found = ::std::vec::Vec::new();
+            #(#fields)*
+            ::core::result::Result::Ok(#found)
+        }
+    }
+}
+
+/// A value as its programmer wrote it, without the quotes of a text.
+fn written(value: &Expr) -> String {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
+        other => spelled(other),
+    }
 }
 
 /// Never run: there is an error beside it.

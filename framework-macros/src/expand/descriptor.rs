@@ -3,16 +3,22 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use crate::model::{MethodModel, ParamKind};
+use crate::model::{MethodModel, Output, ParamKind};
 
 /// `&[Param { … }, …]`
 pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
     let params = method.arguments().map(|param| {
         let (name, required) = (param.wire_name(), param.is_required());
-        let sensitive = matches!(param.kind, ParamKind::Argument { sensitive: true, .. });
-        quote!(#k::Param { name: #name, required: #required, sensitive: #sensitive })
+        let (sensitive, default) = match &param.kind {
+            ParamKind::Argument { sensitive, default, .. } => (*sensitive, default.as_deref().map(spelled)),
+            ParamKind::Inject => (false, None),
+        };
+        let (ty, default) = (spelled(&param.ty), option(default));
+        quote! {
+            #k::Param { name: #name, ty: #ty, default: #default, required: #required, sensitive: #sensitive }
+        }
     });
     quote!(&[#(#params),*])
 }
@@ -21,12 +27,19 @@ pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
 pub(super) fn method_info(method: &MethodModel, k: &TokenStream) -> TokenStream {
     let MethodModel { index, wire_name, doc, .. } = method;
     let (params, timeout, max_workers) = (params(method, k), duration(method.timeout), option(method.max_workers));
+    let (returns, error) = match &method.output {
+        Output::Result(result) => (spelled(&result.ok), Some(spelled(&result.err))),
+        output => (output.written().map_or_else(String::new, spelled), None),
+    };
+    let error = option(error);
     quote! {
         #k::MethodInfo {
             index: #index,
             name: #wire_name,
             doc: #doc,
             params: #params,
+            returns: #returns,
+            error: #error,
             timeout: #timeout,
             max_workers: #max_workers,
         }
@@ -53,5 +66,42 @@ pub(super) fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
+    }
+}
+
+/// A type or a value as people write it: tokens alone would have a space between any two.
+pub(super) fn spelled(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    let tight = [" :: ", ":: ", " < ", "< ", " > ", " >", "& ", " ,", "( ", " )", "[ ", " ]", " ;", " (", " !"];
+    for spaced in tight {
+        let close = match spaced {
+            " > " => "> ",
+            other => other.trim(),
+        };
+        text = text.replace(spaced, close);
+    }
+    let text = text.replace("> ,", ">,").replace("> >", ">>");
+    text.strip_prefix("- ").map_or_else(|| text.clone(), |number| format!("-{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::spelled;
+
+    #[test]
+    fn types_are_spelled_as_people_write_them() {
+        for (tokens, text) in [
+            (quote!(Vec<(String, Option<u8>)>), "Vec<(String, Option<u8>)>"),
+            (quote!(std::collections::HashMap<String, [u8; 4]>), "std::collections::HashMap<String, [u8; 4]>"),
+            (quote!(&[Line]), "&[Line]"),
+            (quote!(()), "()"),
+            (quote!(Cow<'static, str>), "Cow<'static, str>"),
+            (quote!(Money::new(1, "EUR")), "Money::new(1, \"EUR\")"),
+            (quote!(-1.5), "-1.5"),
+        ] {
+            assert_eq!(spelled(&tokens), text);
+        }
     }
 }

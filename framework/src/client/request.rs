@@ -179,7 +179,7 @@ impl Request {
         let (exchange, routing_key) = if short_path {
             (names::DEFAULT_EXCHANGE, self.route.short_queue.clone())
         } else {
-            (names::RPC_EXCHANGE, names::rpc_routing_key(&self.route.service, &self.method))
+            (self.rpc.settings.rpc_exchange.clone(), names::rpc_routing_key(&self.route.service, &self.method))
         };
         // Both transports alike: in memory a longer name would only be unknown.
         let longest = routing_key.len().max(self.method.len());

@@ -28,7 +28,7 @@ use crate::{
     protocol::{Name, encode_request},
     service::{MethodInfo, Outcome, WorkerCall},
     task::Tasks,
-    transport::{Requester, Transport},
+    transport::{Requester, Transport, TransportOptions},
 };
 
 /// What clients do where a call does not say.
@@ -41,15 +41,17 @@ pub(crate) struct ClientSettings {
     pub(crate) open_format: Format,
     pub(crate) max_body_bytes: usize,
     pub(crate) parent_calls_tracked: usize,
+    pub(crate) rpc_exchange: Name,
 }
 
 impl ClientSettings {
-    pub(crate) fn read(settings: &Settings) -> Result<Self> {
+    pub(crate) fn read(settings: &Settings, options: &TransportOptions) -> Result<Self> {
         Ok(Self {
             timeout: settings.duration("rpc_timeout", Duration::from_secs(30))?,
             peer_format: format_setting(settings, "rpc_codec", Format::MessagePack)?,
             open_format: format_setting(settings, "serializer", Format::Json)?,
             max_body_bytes: body_limit(settings)?,
+            rpc_exchange: options.rpc_exchange.clone(),
             parent_calls_tracked: settings
                 .get("parent_calls_tracked")?
                 .unwrap_or(crate::protocol::context_data::PARENT_CALLS_TRACKED),
@@ -73,10 +75,7 @@ fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<For
         None => Ok(default),
         Some("msgpack") => Ok(Format::MessagePack),
         Some("json") => Ok(Format::Json),
-        Some(other) => Err(crate::Error::new(
-            crate::ErrorKind::Config,
-            format!("setting `{key}`: no codec is called `{other}`: write `msgpack` or `json`"),
-        )),
+        Some(other) => Err(settings.refuse(key, format!("no codec is called `{other}`: write `msgpack` or `json`"))),
     }
 }
 

@@ -45,8 +45,8 @@ impl Client {
         Self::connect_with(url, &Settings::default()).await
     }
 
-    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`, `parent_calls_tracked`,
-    /// and `amqp_tls` and `login_method` for the connection.
+    /// The same with settings: `rpc_timeout`, `rpc_codec`, `serializer`, `max_body_bytes`, `parent_calls_tracked`, and for the
+    /// connection `rpc_exchange`, `heartbeat`, `amqp_tls` and `login_method`.
     ///
     /// # Errors
     ///
@@ -56,8 +56,9 @@ impl Client {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(url: &str, settings: &Settings) -> Result<Self> {
-        let transport = connect(url, TransportOptions::from_settings("kinoko client", settings)?).await?;
-        let settings = ClientSettings::read(settings)?;
+        let options = TransportOptions::from_settings("kinoko client", settings)?;
+        let settings = ClientSettings::read(settings, &options)?;
+        let transport = connect(url, options).await?;
         let codecs = Arc::new(Codecs::default());
         let rpc = RpcClient::new(transport.clone(), "standalone_rpc_client", codecs, settings, &Tasks::new());
         Ok(Self { rpc, transport })

@@ -1,37 +1,50 @@
+//! `KINOKO_…` variables over the file.
+
 use std::ffi::OsString;
 
-use super::{Origin, Settings};
-use crate::protocol::Value;
+use super::{
+    Settings,
+    tree::{Node, Origin},
+};
+use crate::{Error, ErrorKind, Result};
 
-const PREFIX: &str = "KINOKO_";
+pub(super) const PREFIX: &str = "KINOKO_";
 /// Variables that are about the program's surroundings, not settings of it.
 const NO_SETTINGS: &[&str] = &["KINOKO_CONFIG"];
 const TEST_PREFIX: &str = "KINOKO_TEST_";
 
 /// The variable that sets a key.
-pub(super) fn variable(key: &str) -> String {
+pub(crate) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
 impl Settings {
-    pub(super) fn apply_env(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+    pub(super) fn apply_env(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<()> {
+        let mut ours = Vec::new();
         for (name, value) in variables {
-            let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };
-            if NO_SETTINGS.contains(&name.as_str()) || name.starts_with(TEST_PREFIX) {
+            let Ok(name) = name.into_string() else { continue };
+            if !name.starts_with(PREFIX) || name.starts_with(TEST_PREFIX) || NO_SETTINGS.contains(&name.as_str()) {
                 continue;
             }
-            if let Some(key) = name.strip_prefix(PREFIX) {
-                let key = key.to_lowercase().replace("__", ".");
-                self.insert(&key, scalar(value.clone()), Origin { name, text: Some(value) });
-            }
+            let value = value
+                .into_string()
+                .map_err(|_| Error::new(ErrorKind::Config, format!("the value of {name} is no UTF-8 text")))?;
+            ours.push((name, value));
         }
+        // A section comes before what is inside it.
+        ours.sort();
+        for (name, value) in ours {
+            let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+            self.insert(&key, Node::loose(value, Origin::Variable(name)))?;
+        }
+        Ok(())
     }
 }
 
-/// A variable's text as YAML would read it where it is a number or a truth value, else as it is.
-fn scalar(text: String) -> Value {
-    match serde_json::from_str::<Value>(&text) {
-        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
-        _ => Value::String(text),
-    }
+/// Whether Kubernetes puts such a variable into every container, for a service whose own name begins with `kinoko`.
+pub(super) fn is_service_link(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name.split_once("_PORT_").is_some_and(|(_, port)| port.starts_with(|letter: char| letter.is_ascii_digit()))
 }

@@ -1,19 +1,37 @@
-//! Settings: a file, then the environment over it.
+//! Settings: a file, then the environment over it, then what the command line defines.
 
 mod env;
+mod expand;
+mod file;
+mod known;
+mod nameko;
+mod own;
+mod read;
+mod secret;
+mod tree;
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use kinoko_text::parse_duration;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
 
+pub use self::known::SettingInfo;
+use self::{
+    known::Known,
+    tree::{Kind, Map, Node, Origin},
+};
+pub(crate) use self::{own::own, secret::without_passwords};
 use crate::{Error, ErrorKind, Result, protocol::Value};
 
-/// What a program was told: one file, then `KINOKO_…` variables over it, then what the program itself [`set`](Self::set).
+/// What a program was told: one file, then `KINOKO_…` variables over it, then [definitions](Self::define) of the command line, then
+/// what the program itself [`set`](Self::set).
 ///
-/// The file is `kinoko.yaml` in the working directory, or the one that `KINOKO_CONFIG` names.
+/// The file is `kinoko.yaml` in the working directory, or the one that `KINOKO_CONFIG` or `--config` names; one that ends with `.toml` is TOML.
+/// In its texts `${VAR}`, `${VAR:default}` and `${VAR:-default}` are replaced by environment variables.
 /// A variable's name is its key in capitals, with two underscores where the key has a dot: `KINOKO_ORDERS__MAX_LINES` is `orders.max_lines`.
+///
+/// Nameko's own keys (`AMQP_URI`, `HEARTBEAT`, …) are read as the ones here, with a line in the log.
+/// A key that nothing in the program reads ends the start; keys that begin with `x-` are the file's own.
 ///
 /// # kinoko's own keys
 ///
@@ -28,6 +46,8 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// | `max_body_bytes` | 16777216 | the largest body that is sent |
 /// | `parent_calls_tracked` | 10 | how many callers the call-id stack names |
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
+/// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
+/// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 ///
 /// # Examples
@@ -40,17 +60,9 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// ```
 #[derive(Clone, Default)]
 pub struct Settings {
-    values: Map<String, Value>,
-    /// Where each value that does not come from the file was set.
-    origins: BTreeMap<String, Origin>,
-}
-
-/// Where a value was set.
-#[derive(Debug, Clone)]
-struct Origin {
-    name: String,
-    /// The variable's own text: `1.10` as a number is not the text that was written.
-    text: Option<String>,
+    root: Map,
+    known: Known,
+    notes: Vec<String>,
 }
 
 impl Settings {
@@ -58,167 +70,179 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for a file that is named and missing, or that is no YAML map.
+    /// [`ErrorKind::Config`] for a file that is named and missing, or that cannot be read: the text says in which line.
     pub fn load() -> Result<Self> {
-        let named = std::env::var("KINOKO_CONFIG").ok();
-        let path = Path::new(named.as_deref().unwrap_or("kinoko.yaml"));
+        Self::load_from(None)
+    }
+
+    /// The same with a file that the command line names.
+    pub(crate) fn load_from(file: Option<&Path>) -> Result<Self> {
+        let named = file.map(Path::to_owned).or_else(|| std::env::var_os("KINOKO_CONFIG").map(Into::into));
+        let path = named.as_deref().unwrap_or(Path::new("kinoko.yaml"));
+        let variables = |name: &str| std::env::var(name).ok();
         let mut settings = match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_yaml(&text).map_err(|error| {
-                Error::new(ErrorKind::Config, format!("settings file `{}`: {}", path.display(), error.chain()))
-            })?,
+            Ok(text) => Self::read(&text, Some(path.display().to_string().into()), &variables)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Self::default(),
             Err(error) => {
                 let text = format!("settings file `{}` cannot be read: {error}", path.display());
                 return Err(Error::new(ErrorKind::Config, text));
             }
         };
-        settings.apply_env(std::env::vars_os());
+        settings.apply_env(std::env::vars_os())?;
         Ok(settings)
     }
 
-    /// Settings from the text of a YAML file alone.
+    /// Settings from the text of a YAML file alone; `${VAR}` in it is replaced.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] where the text is no YAML map.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        let values = serde_saphyr::from_str::<Option<Map<String, Value>>>(text)
-            .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
-        Ok(Self { values: values.unwrap_or_default(), origins: BTreeMap::new() })
+        Self::read(text, None, &|name| std::env::var(name).ok())
+    }
+
+    fn read(text: &str, path: Option<Arc<str>>, variables: &expand::Lookup<'_>) -> Result<Self> {
+        let root = file::Source { path, variables }.read(text)?;
+        let mut settings = Self { root, ..Self::default() };
+        settings.adopt_nameko()?;
+        Ok(settings)
     }
 
     /// Sets a value over the file and the environment. Dots in the key step into maps.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
-        self.insert(key, value.into(), Origin { name: "the program".to_owned(), text: None });
+        let node = Node::of_value(value.into(), &Origin::Program);
+        if let Err((inner, _)) = tree::insert(&mut self.root, key, node.clone()) {
+            // The program knows better than the file what its sections are.
+            let _ = tree::insert(&mut self.root, &inner, Node::map(Origin::Program));
+            let _ = tree::insert(&mut self.root, key, node);
+        }
     }
 
-    /// The value of a key, if anybody set it. Dots step into maps.
+    /// Sets a value as `--define` does, over the file and the environment: `orders.max_lines=7`.
+    ///
+    /// What is a number, a truth value, a list (`[a, b]`) or a map (`{a: 1}`) is one, where a text is not what is read.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for a value of another type, naming the key and where it was set.
-    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let Some(value) = self.find(key) else { return Ok(None) };
-        let refused = match T::deserialize(value) {
-            Ok(value) => return Ok(Some(value)),
-            Err(error) => error,
+    /// [`ErrorKind::Config`] for a text without `=`, and for a key inside one that is no section.
+    pub fn define(&mut self, definition: &str) -> Result<()> {
+        let Some((key, value)) = definition.split_once('=').filter(|(key, _)| !key.trim().is_empty()) else {
+            // The whole may be a value: it is not repeated.
+            return Err(Error::new(ErrorKind::Config, "a definition is a key and a value: write `orders.max_lines=7`"));
         };
-        // A variable `7` was read as a number, but may be meant as a text.
-        if let Some(text) = self.origins.get(key).and_then(|origin| origin.text.clone().or_else(|| scalar_text(value)))
-            && let Ok(value) = T::deserialize(Value::String(text))
-        {
-            return Ok(Some(value));
+        self.adopt(key.trim(), Node::loose(value.to_owned(), Origin::Option("--define")))
+    }
+
+    /// Sets a value for an option of the command line.
+    pub(crate) fn option(&mut self, key: &str, value: &str, option: &'static str) -> Result<()> {
+        self.insert(key, Node::loose(value.to_owned(), Origin::Option(option)))
+    }
+
+    fn insert(&mut self, key: &str, node: Node) -> Result<()> {
+        let origin = node.origin.clone();
+        tree::insert(&mut self.root, key, node).map_err(|(inner, at)| {
+            let text =
+                format!("setting `{key}` (from {origin}): `{inner}` ({at}) is no section, so nothing can stand in it");
+            Error::new(ErrorKind::Config, text)
+        })
+    }
+
+    /// The value of a key, if anybody set it. Dots step into maps; the value of a section is a struct or a map.
+    ///
+    /// A number or a truth value that was written without quotes is a text where a text is read; what came from the environment or the command
+    /// line is what it is read as. A [`Duration`](std::time::Duration) is read from `30s`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for a value of another type, naming the key and where it was set; the value of a secret is not repeated.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.known.read(key);
+        let Some(node) = self.find(key) else { return Ok(None) };
+        match serde_path_to_error::deserialize(node) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(self.misfit(key, node, &error)),
         }
-        let origin = self.origins.get(key).map_or("the settings file", |origin| &origin.name);
-        Err(Error::new(ErrorKind::Config, format!("setting `{key}` (from {origin}): {refused}")))
+    }
+
+    fn misfit(&self, key: &str, node: &Node, error: &serde_path_to_error::Error<read::Misfit>) -> Error {
+        let (mut place, mut inner) = (key.to_owned(), node);
+        for segment in error.path() {
+            match (segment, &inner.kind) {
+                (serde_path_to_error::Segment::Seq { index }, Kind::List(items)) => {
+                    place.push_str(&format!("[{index}]"));
+                    inner = items.get(*index).unwrap_or(inner);
+                }
+                (serde_path_to_error::Segment::Map { key }, _) => {
+                    place = tree::join(&place, key);
+                    inner = inner.child(key).unwrap_or(inner);
+                }
+                _ => {}
+            }
+        }
+        let (is_secret, mut secrets) = (|key: &str| self.known.is_secret(key), Vec::new());
+        node.secrets(key, &is_secret, &mut secrets);
+        let text = error.inner().to_string();
+        let secret = is_secret(&place) || inner.is_secret();
+        // Shorter ones are words of every other text.
+        let repeats = |secret: &String| secret.len() > 3 && text.contains(secret.as_str());
+        let text = match secret || secrets.iter().any(repeats) {
+            true => hidden(&text),
+            false => without_passwords(&text),
+        };
+        Error::new(ErrorKind::Config, format!("setting `{place}` (from {}): {text}", inner.origin))
     }
 
     /// A duration, written as `30s`, or the default.
     pub(crate) fn duration(&self, key: &str, default: std::time::Duration) -> Result<std::time::Duration> {
-        // A bare number is refused with what to write, as any other text is.
-        let text = match self.get::<Value>(key)? {
-            Some(value) => match scalar_text(&value) {
-                Some(text) => Some(text),
-                None => self.get::<String>(key)?,
-            },
-            None => None,
-        };
-        match text {
-            Some(text) => {
-                parse_duration(&text).map_err(|text| Error::new(ErrorKind::Config, format!("setting `{key}`: {text}")))
-            }
-            None => Ok(default),
-        }
+        let Some(text) = self.get::<String>(key)? else { return Ok(default) };
+        parse_duration(&text).map_err(|text| self.refuse(key, text))
     }
 
-    fn find(&self, key: &str) -> Option<&Value> {
-        let mut steps = key.split('.');
-        let mut value = self.values.get(steps.next()?)?;
+    /// The error of a value that is of the right type and wrong all the same.
+    pub(crate) fn refuse(&self, key: &str, text: impl fmt::Display) -> Error {
+        let origin = self.find(key).map_or(&Origin::Program, |node| &node.origin);
+        Error::new(ErrorKind::Config, format!("setting `{key}` (from {origin}): {text}"))
+    }
+
+    fn find(&self, key: &str) -> Option<&Node> {
+        let mut steps = tree::steps(key);
+        let first = steps.next()?;
+        let mut node = self
+            .root
+            .get(first)
+            .or_else(|| self.root.iter().find(|(name, node)| node.spells(name, first)).map(|(_, node)| node))?;
         for step in steps {
-            value = value.get(step)?;
+            node = node.child(step)?;
         }
-        Some(value)
+        Some(node)
     }
 
-    fn insert(&mut self, key: &str, value: Value, origin: Origin) {
-        self.origins.insert(key.to_owned(), origin);
-        let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
-        let mut map = &mut self.values;
-        for step in path.split('.').filter(|step| !step.is_empty()) {
-            let entry = map.entry(step).or_insert_with(|| Value::Object(Map::new()));
-            if !entry.is_object() {
-                *entry = Value::Object(Map::new());
-            }
-            map = entry.as_object_mut().expect("it was just made one");
-        }
-        map.insert(last.to_owned(), value);
+    /// The value of a key as it may be shown.
+    pub(crate) fn shown(&self, key: &str) -> Option<Value> {
+        Some(self.find(key)?.shown(key, &|key| self.known.is_secret(key)))
+    }
+}
+
+/// An error's text without the value that it is about.
+fn hidden(text: &str) -> String {
+    let about_a_value = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    let expected = about_a_value.iter().any(|start| text.starts_with(start)).then(|| text.rsplit_once(", expected "));
+    match expected.flatten() {
+        Some((_, expected)) => format!("expected {expected}; the value is a secret and not shown"),
+        None => "it does not fit; the value is a secret and not shown".to_owned(),
     }
 }
 
 impl fmt::Debug for Settings {
-    /// Keys only: values may be secrets.
+    /// Without secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("keys", &self.values.keys().collect::<Vec<_>>()).finish_non_exhaustive()
+        let mut map = f.debug_map();
+        for (key, node) in &self.root {
+            map.entry(key, &format_args!("{}", node.shown(key, &|key| self.known.is_secret(key))));
+        }
+        map.finish()
     }
-}
-
-fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-/// What is said of a setting that nobody set.
-pub(crate) fn missing(key: &str) -> String {
-    format!(
-        "setting `{key}` is missing: write it into kinoko.yaml, set {}, or give the field a `default`",
-        env::variable(key)
-    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn environment_goes_over_the_file_and_keeps_text_text() {
-        let mut settings = Settings::from_yaml("max_workers: 3\norders: {max_lines: 1, note: x}").unwrap();
-        settings.apply_env(
-            [("KINOKO_MAX_WORKERS", "9"), ("KINOKO_ORDERS__NOTE", "12"), ("PATH", "/bin"), ("KINOKO_CONFIG", "a.yaml")]
-                .map(|(key, value)| (key.into(), value.into())),
-        );
-        assert_eq!(settings.get::<usize>("max_workers").unwrap(), Some(9));
-        assert_eq!(settings.get::<usize>("orders.max_lines").unwrap(), Some(1));
-        assert_eq!(settings.get::<String>("orders.note").unwrap().as_deref(), Some("12"));
-        assert_eq!(settings.get::<String>("config").unwrap(), None);
-        for text in ["1.10", "12345e6", "123456789012345678901234567890"] {
-            settings.apply_env([("KINOKO_VERSION".into(), text.into())]);
-            assert_eq!(settings.get::<String>("version").unwrap().as_deref(), Some(text));
-        }
-    }
-
-    #[test]
-    fn a_duration_without_a_unit_is_told_what_to_write() {
-        let settings = Settings::from_yaml("grace_period: 30").unwrap();
-        let error = settings.duration("grace_period", std::time::Duration::ZERO).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("setting `grace_period`: `30` is no duration: its unit is missing; write `2s`"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_wrong_type_names_key_and_origin() {
-        let mut settings = Settings::default();
-        settings.apply_env([("KINOKO_MAX_WORKERS".into(), "many".into())]);
-        let error = settings.get::<usize>("max_workers").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "setting `max_workers` (from KINOKO_MAX_WORKERS): invalid type: string \"many\", expected usize"
-        );
-    }
-}
+mod tests;

@@ -14,8 +14,9 @@ use crate::{
     Error, ErrorKind, Result,
     client::{ClientSettings, RpcClient},
     codec::{Codec, Codecs},
-    config::Settings,
+    config::{SettingInfo, Settings},
     dependency::{ContainerScope, ProcessScope, Registry},
+    entrypoint::RpcSettings,
     service::Service,
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -72,6 +73,7 @@ pub struct App {
     linked: bool,
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
+    known_settings: Vec<String>,
 }
 
 impl App {
@@ -112,6 +114,13 @@ impl App {
         self
     }
 
+    /// Settings that the program reads itself, or that something else reads from the same file: nobody takes them for mistakes.
+    /// The key of a section stands for all that is inside it.
+    pub fn known_settings<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.known_settings.extend(keys.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds a codec for the content type that it names.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codecs.register(Arc::new(codec));
@@ -138,19 +147,26 @@ impl App {
     }
 
     /// Starts, or stops what was started already when `called_off` ends first: the broker may take its time to come.
-    async fn start_unless(self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
+    async fn start_unless(mut self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
         let services = self.selected()?;
-        let settings = Arc::new(self.settings.unwrap_or_default());
-        let client_settings = ClientSettings::read(&settings)?;
-        let container_settings = container_settings(&settings, client_settings.max_body_bytes)?;
+        let settings = Arc::new(self.settings.take().unwrap_or_default());
+        self.declare(&settings)?;
+        for note in settings.notes() {
+            tracing::info!("{note}");
+        }
+        // What a service that is not started reads is not all known before it is set up.
+        let all = services.len() == self.services.len();
+        let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
+        let options = TransportOptions::from_settings(names.join(" "), &settings)?;
+        let client_settings = ClientSettings::read(&settings, &options)?;
+        let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = match self.broker {
             Some(url) => url,
             None => settings.get::<String>("amqp_uri")?.unwrap_or_else(|| "memory://".to_owned()),
         };
 
-        let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
-        let transport = connect(&url, TransportOptions::from_settings(names.join(" "), &settings)?).await?;
+        let transport = connect(&url, options).await?;
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
         let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());
@@ -166,7 +182,7 @@ impl App {
         });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, &services, &process, &codecs, container_settings, &transport) => result.map(|()| true),
+            result = bring_up(&mut app, &services, &process, &codecs, &container_settings, &transport, all) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -223,6 +239,16 @@ impl App {
         self.services.iter().map(|service| service.descriptor.name).collect()
     }
 
+    /// Makes known what can be known before anything is set up.
+    fn declare(&self, settings: &Settings) -> Result<()> {
+        settings.declare(crate::config::own());
+        settings.declare(self.known_settings.iter().cloned().map(SettingInfo::new));
+        for service in &self.services {
+            settings.declare((service.settings)()?);
+        }
+        Ok(())
+    }
+
     fn selected(&self) -> Result<Vec<Registration>> {
         if self.services.is_empty() {
             return Err(Error::new(ErrorKind::Usage, nothing_linked(self.linked)));
@@ -277,8 +303,9 @@ async fn bring_up(
     services: &[Registration],
     process: &Arc<ProcessScope>,
     codecs: &Arc<Codecs>,
-    settings: ContainerSettings,
+    settings: &ContainerSettings,
     transport: &Arc<dyn Transport>,
+    all: bool,
 ) -> Result<()> {
     for service in services {
         let (name, registry) = (service.descriptor.name, Registry::default());
@@ -287,6 +314,7 @@ async fn bring_up(
         app.scopes.push(scope.clone());
         app.containers.push(Container::set_up(service, scope, codecs.clone(), settings).await?);
     }
+    refuse_unknown(&process.settings, all)?;
     process.registry.start(0).await?;
     for container in &app.containers {
         container.start_dependencies().await?;
@@ -304,24 +332,44 @@ async fn bring_up(
     Ok(())
 }
 
-fn container_settings(settings: &Settings, max_body_bytes: usize) -> Result<ContainerSettings> {
+/// A setting that nobody reads is a mistake: its writer believes that it does something.
+fn refuse_unknown(settings: &Settings, all: bool) -> Result<()> {
+    let unknown = settings.unknown();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    if all {
+        let hint = "; correct or remove it, or name it in `App::known_settings` if something else reads it";
+        return Err(Error::new(ErrorKind::Config, format!("{}{hint}", unknown.join("; "))));
+    }
+    for text in unknown {
+        tracing::warn!("{text}, as far as the services that are started tell");
+    }
+    Ok(())
+}
+
+fn container_settings(
+    settings: &Settings,
+    options: &TransportOptions,
+    max_body_bytes: usize,
+) -> Result<ContainerSettings> {
     let max_workers = settings.get("max_workers")?.unwrap_or(256);
     if max_workers == 0 {
-        return Err(Error::new(ErrorKind::Config, "setting `max_workers`: 0 would never run anything; the least is 1"));
+        return Err(settings.refuse("max_workers", "0 would never run anything; the least is 1"));
     }
     if max_workers > Semaphore::MAX_PERMITS {
-        let text = format!("setting `max_workers`: {max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
-        return Err(Error::new(ErrorKind::Config, text));
+        let text = format!("{max_workers} is too many; the most is {}", Semaphore::MAX_PERMITS);
+        return Err(settings.refuse("max_workers", text));
     }
     let nameko_wire = match settings.get::<String>("wire")?.as_deref() {
         None | Some("kinoko") => false,
         Some("nameko") => true,
         Some(other) => {
-            let text = format!("setting `wire`: `{other}` is neither `kinoko` nor `nameko`");
-            return Err(Error::new(ErrorKind::Config, text));
+            return Err(settings.refuse("wire", format!("`{other}` is neither `kinoko` nor `nameko`")));
         }
     };
-    Ok(ContainerSettings { max_workers, nameko_wire, max_body_bytes })
+    let rpc = RpcSettings { nameko_wire, rpc_exchange: options.rpc_exchange.clone(), max_body_bytes };
+    Ok(ContainerSettings { max_workers, rpc })
 }
 
 fn nothing_linked(linked: bool) -> String {

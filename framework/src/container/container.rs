@@ -7,7 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
-    entrypoint::RpcEntrypoint,
+    entrypoint::{RpcEntrypoint, RpcSettings},
     service::ServiceDescriptor,
     task::Tasks,
     transport::Transport,
@@ -25,11 +25,10 @@ pub(super) struct Container {
 }
 
 /// What a container takes from the program's settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
-    pub(super) nameko_wire: bool,
-    pub(super) max_body_bytes: usize,
+    pub(super) rpc: RpcSettings,
 }
 
 impl Container {
@@ -38,7 +37,7 @@ impl Container {
         registration: &Registration,
         scope: Arc<ContainerScope>,
         codecs: Arc<Codecs>,
-        settings: ContainerSettings,
+        settings: &ContainerSettings,
     ) -> Result<Self> {
         let descriptor = registration.descriptor;
         let service = (registration.setup)(SetupContext::new(scope.clone())).await?;
@@ -50,8 +49,7 @@ impl Container {
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
-        let ContainerSettings { nameko_wire, max_body_bytes, .. } = settings;
-        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), nameko_wire, max_body_bytes);
+        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone());
         Ok(Self { descriptor, scope, rpc, limits, tasks, max_workers })
     }
 

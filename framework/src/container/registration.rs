@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     Result,
+    config::SettingInfo,
     dependency::SetupContext,
     service::{DynService, Service, ServiceDescriptor},
 };
@@ -16,6 +17,8 @@ pub struct Registration {
     pub(crate) module: &'static str,
     /// The service's type, for messages.
     pub(crate) type_name: fn() -> &'static str,
+    /// The settings that its fields read.
+    pub(crate) settings: fn() -> Result<Vec<SettingInfo>>,
     pub(crate) setup: SetUp,
 }
 
@@ -24,7 +27,14 @@ type SetUp = fn(SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>>
 impl Registration {
     /// The registration of a service type.
     pub const fn of<S: Service>(package: &'static str, module: &'static str) -> Self {
-        Self { descriptor: S::DESCRIPTOR, package, module, type_name: std::any::type_name::<S>, setup: set_up::<S> }
+        Self {
+            descriptor: S::DESCRIPTOR,
+            package,
+            module,
+            type_name: std::any::type_name::<S>,
+            settings: S::settings,
+            setup: set_up::<S>,
+        }
     }
 }
 

@@ -1,14 +1,19 @@
-use std::ops::Deref;
+use std::{fmt, ops::Deref, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
 use super::{Dependency, SetupContext};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, config::SettingInfo};
 
 /// A setting, read when the service is set up.
 ///
-/// Options: `key` (dots step into maps: `orders.max_lines`), `default` (without one a missing setting ends the start).
+/// Options: `key` (dots step into maps: `orders.max_lines`), `default` (without one a missing setting ends the start), `secret`.
 /// The environment variable of `orders.max_lines` is `KINOKO_ORDERS__MAX_LINES`.
+/// The key of a section gives a struct or a map; a [`Duration`](std::time::Duration) is read from `30s`.
+///
+/// No error, log line or `show-config` has the value where it is a secret: by the option `secret`, or since the last word of its key
+/// is `password`, `passwd`, `passphrase`, `secret`, `token`, `key`, `credential` or `dsn`, also in the plural and inside a section.
+/// `Debug` shows the setting as it was written, without secrets.
 ///
 /// # Examples
 ///
@@ -35,20 +40,30 @@ use crate::{Error, ErrorKind, Result};
 /// assert_eq!(app.client::<OrdersClient>().limit().await?, 7);
 /// # app.stop().await }
 /// ```
-#[derive(Debug, Clone)]
-pub struct Config<T>(T);
+#[derive(Clone)]
+pub struct Config<T> {
+    value: T,
+    /// What `Debug` says: the value itself may hold secrets.
+    shown: Arc<str>,
+}
 
 impl<T> Config<T> {
     /// A setting with this value, for tests.
     pub fn fixed(value: T) -> Self {
-        Self(value)
+        Self { value, shown: "fixed".into() }
+    }
+}
+
+impl<T> fmt::Debug for Config<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config({})", self.shown)
     }
 }
 
 impl<T> Deref for Config<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
@@ -59,24 +74,40 @@ pub struct ConfigOptions<T> {
     pub key: Option<String>,
     /// What it is where nobody set it.
     pub default: Option<T>,
+    /// Whether its value must not be shown, whatever its key is called.
+    pub secret: bool,
 }
 
 impl<T> Default for ConfigOptions<T> {
     fn default() -> Self {
-        Self { key: None, default: None }
+        Self { key: None, default: None, secret: false }
     }
 }
 
 impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Dependency for Config<T> {
     type Options = ConfigOptions<T>;
 
+    fn settings(options: &ConfigOptions<T>) -> Vec<SettingInfo> {
+        let setting = options.key.clone().map(SettingInfo::new);
+        setting.map(|setting| if options.secret { setting.secret() } else { setting }).into_iter().collect()
+    }
+
     async fn setup(cx: &SetupContext, options: ConfigOptions<T>) -> Result<Self> {
+        let declared = Self::settings(&options);
         let key = options.key.ok_or_else(|| {
             Error::new(ErrorKind::Config, "a `Config` field needs a key: `#[dependency(key = \"orders.max_lines\")]`")
         })?;
-        match cx.settings().get(&key)?.or(options.default) {
-            Some(value) => Ok(Self(value)),
-            None => Err(Error::new(ErrorKind::Config, crate::config::missing(&key))),
+        let settings = cx.settings();
+        settings.declare(declared);
+        match settings.get(&key)? {
+            Some(value) => {
+                let shown = settings.shown(&key).unwrap_or_default();
+                Ok(Self { value, shown: format!("{key} = {shown}").into() })
+            }
+            None => match options.default {
+                Some(value) => Ok(Self { value, shown: format!("{key}, the default").into() }),
+                None => Err(Error::new(ErrorKind::Config, settings.missing(&key))),
+            },
         }
     }
 }

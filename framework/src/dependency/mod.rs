@@ -19,6 +19,7 @@ pub use self::{
 };
 use crate::{
     Result,
+    config::SettingInfo,
     context::{WorkerContext, WorkerOutcome},
     protocol::Fault,
 };
@@ -86,6 +87,15 @@ pub trait Dependency: Clone + Send + Sync + 'static {
     /// Who shares one instance.
     const SCOPE: Scope = Scope::Container;
 
+    /// The settings that it reads, as far as they are known before it is set up.
+    ///
+    /// What [`setup`](Self::setup) reads is known from then on. What stands here is known earlier, and in a program that starts others of
+    /// its services only: `show-config` lists it, and nobody takes it for a mistake. Default: none.
+    fn settings(options: &Self::Options) -> Vec<SettingInfo> {
+        let _ = options;
+        Vec::new()
+    }
+
     /// Builds it. May [`require`](SetupContext::require) other dependencies.
     ///
     /// # Errors
@@ -146,6 +156,15 @@ pub enum Scope {
     note = "add `#[derive(Dependencies)]` to the struct"
 )]
 pub trait Dependencies: Sized + Send + Sync + 'static {
+    /// The settings that its fields read, as far as they are known before they are set up.
+    ///
+    /// # Errors
+    ///
+    /// For an option that is none, such as a duration of an unknown unit.
+    fn settings() -> Result<Vec<SettingInfo>> {
+        Ok(Vec::new())
+    }
+
     /// Builds every field.
     fn setup(cx: &SetupContext) -> impl Future<Output = Result<Self>> + Send;
 

@@ -2,4 +2,4 @@
 
 mod rpc;
 
-pub(crate) use self::rpc::RpcEntrypoint;
+pub(crate) use self::rpc::{RpcEntrypoint, RpcSettings};

@@ -15,6 +15,10 @@ use crate::codec::{DecodeError, Format};
 pub struct Param {
     /// Its name.
     pub name: &'static str,
+    /// Its type, as the method writes it: for people, and for nothing else.
+    pub ty: &'static str,
+    /// The value of its `#[default(…)]`, as the method writes it.
+    pub default: Option<&'static str>,
     /// Whether a call without it is refused.
     pub required: bool,
     /// Whether its value must not appear in logs, traces or errors.

@@ -49,6 +49,12 @@ pub struct MethodInfo {
     pub doc: &'static str,
     /// What callers pass.
     pub params: &'static [Param],
+    /// The type of its result, as it is written: for people, and for nothing else. Empty where it returns nothing.
+    ///
+    /// Of a `Result<T, E>` it is the `T`; an alias of one stands here whole, since its spelling does not tell.
+    pub returns: &'static str,
+    /// The type of its error, where its spelling tells.
+    pub error: Option<&'static str>,
     /// How long a worker of it may run; the default of generated clients as well.
     pub timeout: Option<Duration>,
     /// The most workers of it that run at once in one instance.

@@ -3,7 +3,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 use super::{Hook, Rig, Waiter, direct::Sinks};
 use crate::{
     App, Dependency, Result, RunningApp, Settings, client::ClientSettings, codec::Codec, protocol::names,
-    service::Service,
+    service::Service, transport::TransportOptions,
 };
 
 /// A program of services under test: an [`App`] that a test may meddle with.
@@ -167,7 +167,8 @@ impl TestApp {
             app.stop().await.ok();
             return Err(error);
         }
-        let client_settings = ClientSettings::read(app.settings())?;
+        let options = TransportOptions::from_settings("", app.settings())?;
+        let client_settings = ClientSettings::read(app.settings(), &options)?;
         let sinks = app.direct().map(|(service, sink)| (names::short_queue(service), sink)).collect();
         Ok(RunningTestApp { app, rig, sinks: Arc::new(sinks), client_settings })
     }

@@ -1,7 +1,11 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Login, MemoryTransport, Tls, Transport};
-use crate::{Error, ErrorKind, Result, config::Settings};
+use crate::{
+    Error, ErrorKind, Result,
+    config::Settings,
+    protocol::{Name, names},
+};
 
 /// What a transport needs to know besides its URL, which may say the same and goes over it.
 #[derive(Debug, Clone)]
@@ -12,20 +16,32 @@ pub struct TransportOptions {
     pub tls: Option<Tls>,
     /// How this program tells the broker who it is. Default: by user and password.
     pub login: Login,
+    /// The exchange that replies come through, besides the default one: Nameko's `rpc_exchange`. Default: `nameko-rpc`.
+    pub rpc_exchange: Name,
+    /// The heartbeat that is asked of the broker, in whole seconds; zero is none. Default: 5 s.
+    ///
+    /// It is for the broker to notice that this program is gone; that the broker is gone is noticed sooner by a probe.
+    pub heartbeat: Duration,
 }
 
 impl Default for TransportOptions {
     fn default() -> Self {
-        Self { connection_name: "kinoko".to_owned(), tls: None, login: Login::default() }
+        Self {
+            connection_name: "kinoko".to_owned(),
+            tls: None,
+            login: Login::default(),
+            rpc_exchange: names::RPC_EXCHANGE,
+            heartbeat: Duration::from_secs(5),
+        }
     }
 }
 
 impl TransportOptions {
-    /// What the settings `amqp_tls` and `login_method` say, under a name of the connection.
+    /// What the settings `amqp_tls`, `login_method`, `rpc_exchange` and `heartbeat` say, under a name of the connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an option that does not exist, and for one that would switch verification off.
+    /// [`ErrorKind::Config`] for a value that none of them can have, and for one that would switch verification off.
     ///
     /// # Examples
     ///
@@ -38,10 +54,22 @@ impl TransportOptions {
     /// # Ok::<(), kinoko::Error>(())
     /// ```
     pub fn from_settings(connection_name: impl Into<String>, settings: &Settings) -> Result<Self> {
+        let defaults = Self::default();
+        let rpc_exchange = settings.get::<String>("rpc_exchange")?.map_or(defaults.rpc_exchange, Name::from);
+        if rpc_exchange.is_empty() || rpc_exchange.len() > 255 {
+            return Err(settings.refuse("rpc_exchange", "an exchange's name has 1 to 255 bytes"));
+        }
+        let heartbeat = settings.duration("heartbeat", defaults.heartbeat)?;
+        if heartbeat.subsec_nanos() != 0 || heartbeat.as_secs() > u16::MAX.into() {
+            return Err(settings
+                .refuse("heartbeat", "a heartbeat is from `1s` to `65535s`, in whole seconds, or `0s` for none"));
+        }
         Ok(Self {
             connection_name: connection_name.into(),
             tls: Tls::from_settings(settings)?,
             login: Login::from_settings(settings)?,
+            rpc_exchange,
+            heartbeat,
         })
     }
 }
@@ -58,7 +86,7 @@ impl TransportOptions {
 /// not trusted. Of a list, each broker must refuse.
 pub async fn connect(url: &str, options: TransportOptions) -> Result<Arc<dyn Transport>> {
     match url.split_once("://") {
-        Some(("memory", name)) => Ok(MemoryTransport::open(name)),
+        Some(("memory", name)) => Ok(MemoryTransport::open_with(name, options.rpc_exchange)),
         #[cfg(feature = "amqp")]
         Some(("amqp" | "pyamqp" | "amqps", _)) => Ok(super::amqp::AmqpTransport::connect(url, options).await?),
         #[cfg(not(feature = "amqp"))]

@@ -52,13 +52,15 @@ mod tests {
     #[test]
     fn sensitive_arguments_are_redacted_by_place_and_by_name() {
         const fn param(name: &'static str, sensitive: bool) -> Param {
-            Param { name, required: true, sensitive }
+            Param { name, ty: "String", default: None, required: true, sensitive }
         }
         let method = MethodInfo {
             index: 0,
             name: "login",
             doc: "",
             params: const { &[param("user", false), param("password", true)] },
+            returns: "",
+            error: None,
             timeout: None,
             max_workers: None,
         };

@@ -1,20 +1,21 @@
 use super::{Shared, Way};
 use crate::{
     codec::Format,
-    protocol::{Fault, Message, Properties, encode_reply, excerpt, names},
+    protocol::{Fault, Message, Name, Properties, encode_reply, excerpt, names},
     transport::{Delivery, Publishing},
 };
 
 /// Where one call's reply goes.
 pub(super) struct Answer<'a> {
     pub(super) way: Way,
+    pub(super) rpc_exchange: &'a Name,
     pub(super) request: &'a Message,
     pub(super) max_body_bytes: usize,
 }
 
 impl Shared {
-    pub(super) fn answer<'a>(&self, request: &'a Message, way: Way) -> Answer<'a> {
-        Answer { way, request, max_body_bytes: self.max_body_bytes }
+    pub(super) fn answer<'a>(&'a self, request: &'a Message, way: Way) -> Answer<'a> {
+        Answer { way, request, rpc_exchange: &self.settings.rpc_exchange, max_body_bytes: self.settings.max_body_bytes }
     }
 }
 
@@ -48,7 +49,7 @@ impl Answer<'_> {
         delivery.reply(Message {
             exchange: match self.way {
                 Way::Short => names::DEFAULT_EXCHANGE,
-                Way::Nameko => names::RPC_EXCHANGE,
+                Way::Nameko => self.rpc_exchange.clone(),
             },
             routing_key: reply_to,
             properties: Properties {

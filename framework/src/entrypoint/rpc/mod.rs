@@ -17,7 +17,7 @@ use crate::{
     Result,
     codec::Codecs,
     context::Cancelled,
-    protocol::names,
+    protocol::{Name, names},
     service::{DynService, MethodInfo, ServiceDescriptor},
     task::Tasks,
     transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
@@ -26,6 +26,16 @@ use crate::{
 
 /// How long the queue of the short path outlives its last consumer: long enough for a restart, short enough to leave nothing behind.
 const SHORT_QUEUE_EXPIRES: Duration = Duration::from_secs(5 * 60);
+
+/// What the settings say of RPC.
+#[derive(Debug, Clone)]
+pub(crate) struct RpcSettings {
+    /// Only Nameko's path is served.
+    pub(crate) nameko_wire: bool,
+    /// Where requests and replies of Nameko's path travel.
+    pub(crate) rpc_exchange: Name,
+    pub(crate) max_body_bytes: usize,
+}
 
 /// The RPC side of one container.
 pub(crate) struct RpcEntrypoint {
@@ -44,7 +54,7 @@ struct Shared {
     codecs: Arc<Codecs>,
     limits: Arc<Limits>,
     tasks: Tasks,
-    max_body_bytes: usize,
+    settings: RpcSettings,
     /// Weak: the transport holds its consumers, and they hold this.
     transport: OnceLock<Weak<dyn Transport>>,
     /// Held for reading while an attempt is counted.
@@ -69,10 +79,10 @@ impl RpcEntrypoint {
         codecs: Arc<Codecs>,
         limits: Arc<Limits>,
         tasks: Tasks,
-        nameko_wire: bool,
-        max_body_bytes: usize,
+        settings: RpcSettings,
     ) -> Self {
         let descriptor = service.descriptor();
+        let nameko_wire = settings.nameko_wire || descriptor.nameko_wire;
         let methods = descriptor.methods.iter().map(|info| {
             let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
             (info.name, Method { info, slots })
@@ -84,15 +94,11 @@ impl RpcEntrypoint {
             codecs,
             limits,
             tasks,
-            max_body_bytes,
+            settings,
             transport: OnceLock::new(),
             counting: RwLock::default(),
         };
-        Self {
-            shared: Arc::new(shared),
-            nameko_wire: nameko_wire || descriptor.nameko_wire,
-            consumers: Mutex::default(),
-        }
+        Self { shared: Arc::new(shared), nameko_wire, consumers: Mutex::default() }
     }
 
     /// Declares the request queues and consumes them. Returns when the broker has the consumers.
@@ -101,11 +107,12 @@ impl RpcEntrypoint {
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         let service = self.shared.descriptor.name;
         let rpc_queue = names::rpc_queue(service);
+        let rpc_exchange = &self.shared.settings.rpc_exchange;
         let mut topology = Topology {
-            exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange { name: rpc_exchange.clone(), kind: ExchangeKind::Topic }],
             queues: vec![Queue::durable(rpc_queue.clone())],
             bindings: vec![Binding {
-                exchange: names::RPC_EXCHANGE,
+                exchange: rpc_exchange.clone(),
                 queue: rpc_queue.clone(),
                 routing_key: names::rpc_binding(service),
             }],
@@ -168,7 +175,7 @@ struct RequestSink {
 
 impl DeliverySink for RequestSink {
     fn deliver(&self, delivery: Delivery) {
-        if delivery.message().body.len() > self.shared.max_body_bytes {
+        if delivery.message().body.len() > self.shared.settings.max_body_bytes {
             // Here and not in the task: the body is gone before the next one comes, whatever the workers are busy with.
             let refused = self.shared.refuse_large(delivery, self.way);
             self.shared.tasks.spawn(written(refused));

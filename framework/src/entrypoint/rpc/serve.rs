@@ -91,7 +91,7 @@ impl Shared {
     /// Answers a request whose body is too large to look at. When it returns, nothing holds the body any more.
     pub(super) fn refuse_large(&self, delivery: Delivery, way: Way) -> Publishing {
         let message = delivery.message().clone();
-        let (service, bytes, limit) = (self.descriptor.name, message.body.len(), self.max_body_bytes);
+        let (service, bytes, limit) = (self.descriptor.name, message.body.len(), self.settings.max_body_bytes);
         tracing::debug!(service, bytes, limit, "refused a request that is too large");
         let text = format!("the request's body has {bytes} bytes, {limit} are allowed (max_body_bytes)");
         let content_type = message.properties.content_type.as_deref().unwrap_or_default();
@@ -109,8 +109,8 @@ impl Shared {
         delivery: Delivery,
     ) -> Publishing {
         match outcome {
-            Outcome::Reply(body) if body.len() > self.max_body_bytes => {
-                let fault = Fault::reply_too_large("its result", body.len(), self.max_body_bytes);
+            Outcome::Reply(body) if body.len() > self.settings.max_body_bytes => {
+                let fault = Fault::reply_too_large("its result", body.len(), self.settings.max_body_bytes);
                 let outcome = Outcome::Fault { fault: Box::new(fault), expected: false };
                 self.settle(outcome, context, format, answer, delivery)
             }

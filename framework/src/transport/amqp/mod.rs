@@ -79,6 +79,7 @@ impl AmqpTransport {
         let shared = Arc::new(Shared {
             brokers: Brokers::parse(url, &options)?,
             connection_name: options.connection_name,
+            rpc_exchange: options.rpc_exchange,
             registry: Registry::default(),
             state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
             phase: watch::Sender::new(Phase::Down),

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    protocol::{Message, Name, names},
+    protocol::{Message, Name},
     transport::{Binding, Exchange, ExchangeKind, Publishing, Queue, ReplySink, Requester, Topology},
 };
 
@@ -212,7 +212,7 @@ impl Running {
     async fn open(entry: &Entry, shared: &Shared, link: &Arc<Link>) -> Result<Self, Failure> {
         let queue: Name = format!("rpc.reply-{}-{}", entry.owner, Uuid::new_v4()).into();
         let reply_to = short("reply queue", &queue)?;
-        shared.registry.declare(link, &reply_topology(queue.clone())).await?;
+        shared.registry.declare(link, &reply_topology(queue.clone(), shared.rpc_exchange.clone())).await?;
         let replies_channel = link.consuming_channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consume =
@@ -260,10 +260,10 @@ impl Running {
 }
 
 /// Exclusive, and gone with its one consumer: a fault of the requester alone leaves no queue behind either.
-fn reply_topology(queue: Name) -> Topology {
+fn reply_topology(queue: Name, exchange: Name) -> Topology {
     Topology {
-        exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
-        bindings: vec![Binding { exchange: names::RPC_EXCHANGE, queue: queue.clone(), routing_key: queue.clone() }],
+        exchanges: vec![Exchange { name: exchange.clone(), kind: ExchangeKind::Topic }],
+        bindings: vec![Binding { exchange, queue: queue.clone(), routing_key: queue.clone() }],
         queues: vec![Queue { name: queue, durable: false, exclusive: true, auto_delete: true, expires: None }],
     }
 }

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{brokers::Brokers, failure::closed, link::Link, topology::Registry};
-use crate::{Error, ErrorKind, Result, transport::ConnectionState};
+use crate::{Error, ErrorKind, Result, protocol::Name, transport::ConnectionState};
 
 const FIRST_DELAY_MS: u64 = 50;
 const LONGEST_DELAY_MS: u64 = 5_000;
@@ -19,6 +19,7 @@ pub(super) const STABLE_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Shared {
     pub(super) brokers: Brokers,
     pub(super) connection_name: String,
+    pub(super) rpc_exchange: Name,
     pub(super) registry: Registry,
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) phase: watch::Sender<Phase>,

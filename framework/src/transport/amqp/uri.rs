@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 
@@ -10,9 +10,6 @@ use crate::{
 const PORT: u16 = 5672;
 const TLS_PORT: u16 = 5671;
 
-/// Heartbeat asked of the broker: a silent peer is dropped by lapin after two of them, whatever our own probe says.
-const HEARTBEAT_SECONDS: u16 = 5;
-
 /// Where the broker is and who we are there. Neither Debug nor Display tell the password.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -23,6 +20,8 @@ pub(super) struct Address {
     pub(super) vhost: String,
     pub(super) tls: Option<Tls>,
     pub(super) login: Login,
+    /// Asked of the broker: a silent peer is dropped by lapin after two of them, whatever our own probe says. Zero: none.
+    heartbeat: Duration,
 }
 
 impl Address {
@@ -113,6 +112,7 @@ impl Address {
             vhost,
             tls,
             login,
+            heartbeat: options.heartbeat,
         })
     }
 
@@ -136,7 +136,7 @@ impl Address {
             vhost: self.vhost.clone(),
             query: AMQPQueryString {
                 frame_max,
-                heartbeat: Some(HEARTBEAT_SECONDS),
+                heartbeat: Some(u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX)),
                 auth_mechanism: Some(mechanism),
                 ..AMQPQueryString::default()
             },
@@ -265,6 +265,16 @@ mod tests {
         assert_eq!((&*address.user, &*address.password), ("us@er", "p:w"));
         assert_eq!((&*address.host, address.port), ("::1", 99));
         assert_eq!(shown("amqp://"), ["amqp://guest@localhost:5672/%2F"]);
+    }
+
+    #[test]
+    fn the_heartbeat_is_asked_of_the_broker() {
+        let asked = |heartbeat: Duration| {
+            let options = TransportOptions { heartbeat, ..TransportOptions::default() };
+            Address::parse_list("amqp://h", &options).unwrap()[0].to_lapin(None).query.heartbeat
+        };
+        assert_eq!(one("amqp://h").to_lapin(None).query.heartbeat, Some(5));
+        assert_eq!(asked(Duration::from_secs(60)), Some(60));
     }
 
     #[test]

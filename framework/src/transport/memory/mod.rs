@@ -35,6 +35,7 @@ use crate::{
 pub struct MemoryTransport {
     broker: Arc<Broker>,
     name: String,
+    rpc_exchange: Name,
     state: watch::Sender<ConnectionState>,
     closed: AtomicBool,
     consumers: Mutex<Vec<Arc<MemoryConsumer>>>,
@@ -48,6 +49,11 @@ static NAMED: Mutex<Option<HashMap<String, Weak<Broker>>>> = Mutex::new(None);
 impl MemoryTransport {
     /// Opens a connection; an empty name means a broker of its own.
     pub fn open(name: &str) -> Arc<dyn Transport> {
+        Self::open_with(name, names::RPC_EXCHANGE)
+    }
+
+    /// The same with another exchange for replies.
+    pub(crate) fn open_with(name: &str, rpc_exchange: Name) -> Arc<dyn Transport> {
         let broker = if name.is_empty() {
             Arc::new(Broker::default())
         } else {
@@ -63,6 +69,7 @@ impl MemoryTransport {
         Arc::new(Self {
             broker,
             name: name.to_owned(),
+            rpc_exchange,
             state: watch::Sender::new(ConnectionState::Connected),
             closed: AtomicBool::new(false),
             consumers: Mutex::default(),
@@ -101,10 +108,10 @@ impl Transport for MemoryTransport {
         self.check_open()?;
         let reply_to = Name::from(format!("rpc.reply-{owner}-{}", Uuid::new_v4()));
         self.broker.declare(Topology {
-            exchanges: vec![Exchange { name: names::RPC_EXCHANGE, kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange { name: self.rpc_exchange.clone(), kind: ExchangeKind::Topic }],
             queues: vec![Queue { exclusive: true, ..Queue::durable(reply_to.clone()) }],
             bindings: vec![Binding {
-                exchange: names::RPC_EXCHANGE,
+                exchange: self.rpc_exchange.clone(),
                 queue: reply_to.clone(),
                 routing_key: reply_to.clone(),
             }],

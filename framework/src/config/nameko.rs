@@ -1,0 +1,83 @@
+//! The keys of a Nameko configuration file that are spelt otherwise here, so that a service moves with the file that it has.
+
+use super::{
+    Settings,
+    known::SettingInfo,
+    tree::{Kind, Node},
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Nameko's key and ours.
+const READ_AS: [(&str, &str); 3] =
+    [("AMQP_URI", "amqp_uri"), ("HEARTBEAT", "heartbeat"), ("WEB_SERVER_ADDRESS", "http.address")];
+
+/// What has no effect here, and why that does no harm.
+const IGNORED: [(&str, &str); 4] = [
+    ("ACCEPT", "kinoko reads every content type that it has a codec for"),
+    ("LOGGING", "it is for Python's loggers; write `log` and `log_format`"),
+    ("SERIALIZERS", "it names Python code; register a codec with `App::codec`"),
+    ("TRANSPORT_OPTIONS", "a lost connection is made again by itself, and a publish waits for its deadline"),
+];
+
+/// What would matter and has no effect here.
+const REFUSED: [(&str, &str); 2] = [
+    ("AMQP_SSL", "whether TLS is spoken to the broker is said by the URL `amqp_uri`"),
+    ("LOGIN_METHOD", "kinoko logs in with the user and the password of `amqp_uri` (PLAIN)"),
+];
+
+impl Settings {
+    /// Takes over what a file says in Nameko's words.
+    pub(super) fn adopt_nameko(&mut self) -> Result<()> {
+        for (key, why) in REFUSED {
+            let plain = |node: &Node| {
+                matches!(&node.kind, Kind::Null | Kind::Bool(false))
+                    || matches!(&node.kind, Kind::Text(text) if ["PLAIN", "AMQPLAIN"].contains(&text.as_str()))
+            };
+            if let Some(node) = self.root.remove(key).filter(|node| !plain(node)) {
+                let text = format!("setting `{key}` (from {}), which is Nameko's: {why}; remove it", node.origin);
+                return Err(Error::new(ErrorKind::Config, text));
+            }
+        }
+        for (key, why) in IGNORED {
+            if let Some(node) = self.root.remove(key) {
+                self.notes.push(format!("`{key}` ({}) is Nameko's and has no effect: {why}", node.origin));
+            }
+        }
+        for (key, ours) in READ_AS {
+            let Some(node) = self.root.remove(key) else { continue };
+            if let Some(other) = self.find(ours) {
+                let text = format!(
+                    "setting `{ours}` (from {}) is set as Nameko's `{key}` too ({}): remove one of them",
+                    other.origin, node.origin
+                );
+                return Err(Error::new(ErrorKind::Config, text));
+            }
+            self.adopt(key, node)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a value under our own key where the one that it has is Nameko's.
+    pub(super) fn adopt(&mut self, key: &str, mut node: Node) -> Result<()> {
+        let Some((_, ours)) = READ_AS.into_iter().find(|(theirs, _)| *theirs == key) else {
+            return self.insert(key, node);
+        };
+        let mut note = format!("`{key}` ({}), which is Nameko's, is read as `{ours}`", node.origin);
+        if ours == "heartbeat" && matches!(node.kind, Kind::Number(_)) {
+            // Nameko's is a number of seconds.
+            let seconds = node.text.take().unwrap_or_default();
+            node = Node { kind: Kind::Text(format!("{seconds}s")), text: None, origin: node.origin };
+        }
+        if ours == "http.address" {
+            note.push_str("; this version serves no HTTP, so nothing listens there");
+            self.declare([SettingInfo::new(ours)]);
+        }
+        self.notes.push(note);
+        self.insert(ours, node)
+    }
+
+    /// What the log should say of these settings.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}

@@ -1,0 +1,25 @@
+//! kinoko's own settings.
+
+use super::SettingInfo;
+
+/// Key and default of each, in the order in which they are shown.
+const OWN: [(&str, &str); 13] = [
+    ("amqp_uri", "memory://"),
+    ("max_workers", "256"),
+    ("rpc_timeout", "30s"),
+    ("grace_period", "25s"),
+    ("rpc_codec", "msgpack"),
+    ("serializer", "json"),
+    ("max_body_bytes", "16777216"),
+    ("parent_calls_tracked", "10"),
+    ("wire", "kinoko"),
+    ("rpc_exchange", "nameko-rpc"),
+    ("heartbeat", "5s"),
+    ("log", "info"),
+    ("log_format", "text"),
+];
+
+/// What is known in every program.
+pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
+    OWN.into_iter().map(|(key, default)| SettingInfo::new(key).default_text(default))
+}
