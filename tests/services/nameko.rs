@@ -69,7 +69,12 @@ async fn python_calls_rust_which_calls_python() {
     let _peer = Python::nameko2().serve(&name);
     let app = App::new().broker(amqp_uri()).service::<Hop>().start().await.unwrap();
     let answer = tokio::task::spawn_blocking(move || {
-        Python::nameko2().call("nameko_hop", "pass_on", serde_json::json!([name, "there and back"]), serde_json::json!({}))
+        Python::nameko2().call(
+            "nameko_hop",
+            "pass_on",
+            serde_json::json!([name, "there and back"]),
+            serde_json::json!({}),
+        )
     });
     assert_eq!(answer.await.unwrap(), serde_json::json!({"result": "there and back"}));
     app.stop().await.unwrap();

@@ -71,7 +71,7 @@ impl Shared {
             return Verdict::Cancelled(delivery, Cancelled::Stopping);
         };
         let attempt = attempt(delivery.message()) + 1;
-        let publish = transport.publish(next(delivery.message(), attempt, way, context));
+        let publish = transport.publish(self.next(delivery.message(), attempt, way, context));
         let (service, method) = (context.service(), context.entrypoint());
         let uncounted = match context.until_cancelled(publish).await {
             Err(reason) => return Verdict::Cancelled(delivery, reason),
@@ -102,16 +102,19 @@ impl Shared {
         );
         Verdict::Run(delivery)
     }
-}
 
-/// The same request. Not through the queue's name on Nameko's way, although that is sure to lead back here: a Python instance that shares
-/// the queue reads the method from the routing key. The service's own binding leads here as well, and to nobody else's queue.
-fn next(message: &Message, attempt: u64, way: Way, context: &WorkerContext) -> Message {
-    let mut next = message.clone();
-    (next.exchange, next.routing_key) = match way {
-        Way::Nameko => (names::RPC_EXCHANGE, names::rpc_routing_key(context.service(), context.entrypoint())),
-        Way::Short => (names::DEFAULT_EXCHANGE, names::short_queue(context.service())),
-    };
-    next.properties.headers.set(HEADER, attempt);
-    next
+    /// The same request. Not through the queue's name on Nameko's way, although that is sure to lead back here: a Python instance that shares
+    /// the queue reads the method from the routing key. The service's own binding leads here as well, and to nobody else's queue.
+    fn next(&self, message: &Message, attempt: u64, way: Way, context: &WorkerContext) -> Message {
+        let mut next = message.clone();
+        (next.exchange, next.routing_key) = match way {
+            Way::Nameko => {
+                let key = names::rpc_routing_key(context.service(), context.entrypoint());
+                (self.settings.rpc_exchange.clone(), key)
+            }
+            Way::Short => (names::DEFAULT_EXCHANGE, names::short_queue(context.service())),
+        };
+        next.properties.headers.set(HEADER, attempt);
+        next
+    }
 }
