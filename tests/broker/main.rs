@@ -2,7 +2,6 @@
 
 mod alarms;
 mod certificates;
-mod failover;
 mod faults;
 mod outages;
 mod publishing;
@@ -10,3 +9,4 @@ mod refusals;
 mod secrets;
 mod support;
 mod tls;
+mod urls;

@@ -96,7 +96,17 @@ impl Wire {
             properties,
         );
         let refused = |error| ConnectFailure::from_lapin(&error, address);
-        let connection = connecting.await.map_err(refused)?;
+        let connection = match connecting.await {
+            Ok(connection) => connection,
+            #[cfg(feature = "tls")]
+            Err(error)
+                if error.is_io_error()
+                    && let Some(tls) = &address.tls =>
+            {
+                return Err(tls::why_cut(tls, address).await.unwrap_or_else(|| refused(error)));
+            }
+            Err(error) => return Err(refused(error)),
+        };
         let events = connection.events_listener().boxed();
         let probe = connection.create_channel().await.map_err(refused)?;
         Ok((Self { role, connection, socket, probe }, events))

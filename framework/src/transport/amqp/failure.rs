@@ -165,7 +165,6 @@ impl ConnectFailure {
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Absent(error.to_string()),
-            _ if address.tls.is_some() => Self::Unavailable(format!("{error} (over TLS)")),
             _ => Self::Unavailable(error.to_string()),
         }
     }

@@ -3,13 +3,19 @@
 mod files;
 mod refusal;
 
-use futures_util::{AsyncRead, AsyncWrite};
+use std::time::Duration;
+
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite};
 use lapin::{AsyncTcpStream, tcp::RustlsConnector};
 use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{net::lookup_host, time};
 
 pub(super) use self::refusal::refusal;
 use super::{failure::ConnectFailure, uri::Address};
 use crate::{Error, ErrorKind, Result, transport::Tls};
+
+/// How long a broker's refusal may take to come. One that has nothing against us says nothing.
+const WORD_LIMIT: Duration = Duration::from_secs(1);
 
 /// Whether the files can be read and the host can be verified.
 ///
@@ -42,6 +48,23 @@ where
     let connector = RustlsConnector::from(config);
     let shaken = stream.into_rustls(&connector, server_name(tls, address)).await;
     shaken.map_err(|error| ConnectFailure::from_io(&error, address))
+}
+
+/// What the broker says to who is silent after the handshake, for one that cut a connection there.
+///
+/// With TLS 1.3 a broker looks at the client's certificate when the handshake is over for the client. Its refusal crosses AMQP's first
+/// words, which it answers with a reset, and that takes the refusal away before it is read.
+pub(super) async fn why_cut(tls: &Tls, address: &Address) -> Option<ConnectFailure> {
+    let runtime = lapin::runtime::default_runtime().ok()?;
+    let addresses = lookup_host((&*address.host, address.port)).await.ok()?.collect::<Vec<_>>();
+    let stream = AsyncTcpStream::connect(&runtime, addresses).await.ok()?;
+    match handshake(stream, tls, address).await {
+        Ok(mut stream) => {
+            let word = time::timeout(WORD_LIMIT, stream.read(&mut [0])).await.ok()?;
+            refusal(&word.err()?, address).map(ConnectFailure::Refused)
+        }
+        Err(failure) => Some(failure),
+    }
 }
 
 fn server_name<'a>(tls: &'a Tls, address: &'a Address) -> &'a str {
