@@ -1,6 +1,11 @@
 //! TLS as RabbitMQ speaks it: verified connections, client certificates, logins by certificate.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use kinoko::{
     App, Client, ErrorKind, Settings,
@@ -10,7 +15,7 @@ use kinoko::{
 use kinoko_tests::{Authority, Issued, PrivateBroker, captured_log, free_ports, soon, write_pem};
 use rcgen::{DnType, date_time_ymd};
 
-use crate::support::{Echo, queue, reach};
+use crate::support::{Echo, open, queue, reach};
 
 /// A node with a TLS listener on `localhost`, whose certificate a CA of the test issued.
 struct TlsBroker {
@@ -113,6 +118,30 @@ async fn services_and_clients_speak_over_verified_tls() {
     let by_url = format!("{}?cacertfile={}&verify=verify_peer", broker.url(), ca.display());
     let echo = echoes(&by_url, TransportOptions::default()).await;
 
+    // By the system's CAs, which this variable names, and without: the program ends with the reason.
+    let program = |variable: &str, file: PathBuf| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_program-with-a-service"));
+        command.env_clear().env("KINOKO_AMQP_URI", broker.url()).env("SLEEP_MILLIS", "1").env(variable, file);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut trusting = program("SSL_CERT_FILE", ca.clone());
+    let mut lines = BufReader::new(trusting.stdout.take().unwrap()).lines();
+    let answered = lines.any(|line| line.unwrap() == "answered");
+    trusting.kill().unwrap();
+    trusting.wait().unwrap();
+    assert!(answered);
+    let other = write_pem(broker.node.directory(), &Authority::new("another CA").pem);
+    for (variable, reason) in [
+        ("SSL_CERT_FILE", "it was not issued by a CA that this system trusts"),
+        ("KINOKO_AMQP_TLS__CA", "it was not issued by a CA of the file `ca`"),
+    ] {
+        let output = program(variable, other.clone()).wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        let last = error.lines().last().unwrap();
+        assert!(last.starts_with("error: amqps://guest@localhost:") && last.contains(reason), "{last}");
+    }
+
     // The same broker by a name that its certificate lacks, and to clients that do not know its CA.
     let by_address = broker.url().replace("localhost", "127.0.0.1");
     let text = refusal(&by_address, options(broker.tls())).await;
@@ -129,6 +158,11 @@ async fn services_and_clients_speak_over_verified_tls() {
     let plain = format!("amqps://guest:guest@{}/", broker.node.host_port());
     let text = refusal(&plain, options(broker.tls())).await;
     assert!(text.contains("does not speak TLS"), "{text}");
+    // It answers with an alert, which its reset may take away.
+    let transport = open(&broker.url().replace("amqps", "amqp")).await;
+    let state = format!("{:?}", *transport.state().borrow());
+    assert!(state.contains("Connecting") && state.contains("`amqps://`"), "{state}");
+    soon("a close", transport.close()).await;
 
     // Whoever was connected once goes on trying, and says why it cannot.
     broker.node.kill9();

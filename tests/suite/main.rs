@@ -18,3 +18,4 @@ mod settings;
 mod shutdown;
 mod starting;
 mod testing;
+mod tls;

@@ -130,8 +130,20 @@ impl ConnectFailure {
     /// Tells a refusal from an outage. lapin's texts cannot hold the password: it never parsed our URL.
     pub(super) fn from_lapin(error: &lapin::Error, address: &Address) -> Self {
         let Address { user, vhost, .. } = address;
-        if let LapinKind::IOError(error) = error.kind() {
-            return Self::from_io(error, address);
+        match error.kind() {
+            LapinKind::IOError(error) if address.tls.is_some() => return Self::from_io(error, address),
+            LapinKind::IOError(error) => {
+                return Self::Unavailable(format!(
+                    "the connection was cut before AMQP began ({error}); a port that wants TLS does that: is it `amqps://`?"
+                ));
+            }
+            LapinKind::ParsingError(_) => {
+                return Self::Unavailable(format!(
+                    "what answers at port {} does not speak AMQP 0-9-1: correct the port (5672, or `amqps://` and 5671)",
+                    address.port
+                ));
+            }
+            _ => {}
         }
         match reply(error) {
             Some((ACCESS_REFUSED | COMMAND_INVALID, _)) if address.login == Login::External => Self::Refused(format!(
