@@ -1,8 +1,15 @@
+use std::time::Duration;
+
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
-    options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{
+        BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
+
+use crate::eventually;
 
 /// A client that knows nothing of kinoko: another program, or the operator of the broker.
 #[derive(Debug)]
@@ -36,6 +43,40 @@ impl Raw {
     pub async fn publish(&self, queue: &str, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions::default();
         self.channel.basic_publish("".into(), queue.into(), options, body, properties).await.expect("publishing works");
+    }
+
+    /// Publishes through an exchange, and waits until the broker has it. Says whether a queue took it.
+    pub async fn publish_to(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> bool {
+        self.channel.confirm_select(ConfirmSelectOptions::default()).await.expect("RabbitMQ confirms");
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let published = self.channel.basic_publish(exchange.into(), routing_key.into(), options, body, properties);
+        let confirmed = published.await.expect("publishing works").await.expect("the broker confirms");
+        confirmed.take_message().is_none()
+    }
+
+    /// Declares a queue that goes with this client, bound to an exchange.
+    pub async fn bound_queue(&self, name: &str, exchange: &str, routing_key: &str) {
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(name.into(), options, FieldTable::default()).await.expect("a new queue");
+        let (options, table) = (QueueBindOptions::default(), FieldTable::default());
+        let bound = self.channel.queue_bind(name.into(), exchange.into(), routing_key.into(), options, table);
+        bound.await.expect("the exchange is there");
+    }
+
+    /// The next message of a queue, which must come soon.
+    pub async fn next(&self, queue: &str) -> (BasicProperties, Vec<u8>) {
+        let options = BasicGetOptions { no_ack: true };
+        let got = eventually(Duration::from_secs(20), "a message", || async {
+            self.channel.basic_get(queue.into(), options).await.expect("the queue is there")
+        });
+        let delivery = got.await.delivery;
+        (delivery.properties, delivery.data)
     }
 
     /// Deletes a queue, if there is one.

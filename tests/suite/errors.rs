@@ -139,7 +139,7 @@ fn the_wire_form_has_namekos_keys_and_ours() {
         serde_json::to_value(&fault).unwrap(),
         serde_json::json!({
             "exc_type": "OutOfStock", "exc_path": "shop.errors.OutOfStock",
-            "exc_args": ["only 2 of A left"], "value": "only 2 of A left",
+            "exc_args": ["A", "2"], "value": "only 2 of A left",
             "code": "OUT_OF_STOCK", "data": {"sku": "A", "left": 2}, "retryable": false,
             "http": 409, "grpc": "FAILED_PRECONDITION"
         })

@@ -41,12 +41,14 @@ fn bodies(model: &ErrorModel, k: &TokenStream) -> (TokenStream, TokenStream) {
     let arms = model.variants.iter().map(|variant| to_fault(variant, k));
     let to_fault = if model.variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) };
     let known = model.variants.iter().filter_map(|variant| from_data(variant, k));
+    let raised = model.variants.iter().filter_map(|variant| from_python(variant, k));
     let forwarded = model.variants.iter().filter_map(|variant| from_forwarded(variant, k));
     let from_fault = quote! {
         match ::core::option::Option::as_deref(&fault.code) {
             #(#known)*
             _ => {}
         }
+        #(#raised)*
         #(#forwarded)*
         ::core::option::Option::None
     };
@@ -99,6 +101,8 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
                     ::core::option::Option::Some(data)
                 }}
             };
+            let exc_args = python.iter().flat_map(|_| variant.fields.iter().map(ErrorField::key));
+            let exc_args = quote!(&[#(#exc_args),*]);
             let python = python_path(variant, python.as_ref(), k);
             let (http, grpc, retry) = (option(*http), option(grpc.as_ref()), option(*retry));
             quote_spanned! {span=>
@@ -106,6 +110,7 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
                     const META: #k::FaultMeta = #k::FaultMeta {
                         exc_type: #name,
                         exc_path: #python,
+                        exc_args: #exc_args,
                         code: #code,
                         http: #http,
                         grpc: #grpc,
@@ -157,6 +162,26 @@ fn from_data(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
     });
     Some(quote_spanned! {span=>
         ::core::option::Option::Some(#code) => return ::core::option::Option::Some(#path { #(#fields),* }),
+    })
+}
+
+/// An exception that a Python service raised: it has no code, and its arguments are the fields in order.
+fn from_python(variant: &VariantModel, k: &TokenStream) -> Option<TokenStream> {
+    let ErrorKind::Data { path: Some(python), .. } = &variant.kind else { return None };
+    let (path, span) = (path(variant), at(variant.span));
+    let fields = variant.fields.iter().enumerate().map(|(place, field)| {
+        let (member, travel) = (&field.member, travel(field, k));
+        quote!(#member: (#travel.from_python)(&args[#place])?)
+    });
+    let count = variant.fields.len();
+    let p = moved(k, span);
+    Some(quote_spanned! {span=>
+        if let ::core::option::Option::Some(args) = #p::raised(fault, #python, #count) {
+            let read = || ::core::option::Option::Some(#path { #(#fields),* });
+            if let ::core::option::Option::Some(error) = read() {
+                return ::core::option::Option::Some(error);
+            }
+        }
     })
 }
 

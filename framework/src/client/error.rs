@@ -145,6 +145,11 @@ impl<E: ServiceError> CallError<E> {
         let mut fault = Fault::internal("RemoteError", self.to_string());
         fault.exc_type = exc_type.into();
         fault.exc_path = Cow::Owned(format!("kinoko.{exc_type}"));
+        if let Self::UnknownService { service, .. } = self {
+            // Nameko has this one too, made with the name.
+            fault.exc_path = Cow::Borrowed("nameko.exceptions.UnknownService");
+            fault.exc_args = vec![service.clone().into()];
+        }
         fault.code = Some(code.into());
         fault.http = Some(http);
         fault.grpc = Some(grpc.into());

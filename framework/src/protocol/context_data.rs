@@ -10,6 +10,8 @@ use super::{Headers, Properties, Value};
 pub(crate) const PREFIX: &str = "nameko.";
 /// The header of the call-id stack.
 pub(crate) const STACK_HEADER: &str = "nameko.call_id_stack";
+/// Where nameko-amqp-retry keeps the routing key of a request that it sends again, straight to the service's queue.
+const RETRIED_HEADER: &str = "nameko.rpc_method_id";
 /// AMQP's limit for a short string, which `app_id` is.
 const SHORT_STRING_BYTES: usize = 255;
 /// How many parents a stack names at most, Nameko's `parent_calls_tracked`.
@@ -58,12 +60,22 @@ pub(crate) fn write_stack(properties: &mut Properties, stack: Vec<String>, short
     properties.headers.set(STACK_HEADER, stack);
 }
 
-/// The context data among a message's headers: what starts with `nameko.`, without the prefix and without the stack.
+/// The context data among a message's headers: what starts with `nameko.`, without the prefix and without what is the call's own.
 pub(crate) fn context_data(headers: &Headers) -> impl Iterator<Item = (&str, &Value)> {
     headers.iter().filter_map(|(key, value)| {
-        let key = key.strip_prefix(PREFIX)?;
-        (key != "call_id_stack").then_some((key, value))
+        let own = *key == STACK_HEADER || *key == RETRIED_HEADER;
+        Some((key.strip_prefix(PREFIX).filter(|_| !own)?, value))
     })
+}
+
+/// The method that a request on Nameko's path asks for.
+pub(crate) fn requested_method<'a>(routing_key: &'a str, headers: &'a Headers, service: &str) -> &'a str {
+    if let Some((_, method)) = routing_key.split_once('.') {
+        return method;
+    }
+    // Through the default exchange, with the queue for a routing key: sent again by nameko-amqp-retry.
+    let retried = headers.get(RETRIED_HEADER).and_then(Value::as_str);
+    retried.and_then(|key| key.strip_prefix(service)?.strip_prefix('.')).unwrap_or(routing_key)
 }
 
 /// What is left of a request's time, at `now_ms` since the Unix epoch: its budget less its age, where the clocks agree enough

@@ -5,7 +5,7 @@ use std::{borrow::Cow, convert::Infallible, fmt};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Map;
 
-use super::Value;
+use super::{Value, exception};
 use crate::Error;
 
 /// An error as it travels: Nameko's error map, with the further keys that Nameko ignores.
@@ -53,6 +53,8 @@ pub struct FaultMeta {
     pub exc_type: &'static str,
     /// Where Python finds the class.
     pub exc_path: &'static str,
+    /// The fields that the class is made with, in order; none: it is made with the text.
+    pub exc_args: &'static [&'static str],
     /// The stable code.
     pub code: &'static str,
     /// The HTTP status.
@@ -115,7 +117,10 @@ impl Fault {
         Self {
             exc_type: meta.exc_type.into(),
             exc_path: meta.exc_path.into(),
-            exc_args: vec![Value::from(text.clone())],
+            exc_args: match &data {
+                Some(data) if !meta.exc_args.is_empty() => exception::arguments(meta.exc_args, data),
+                _ => vec![Value::from(text.clone())],
+            },
             value: text,
             code: Some(meta.code.into()),
             data,
@@ -191,7 +196,7 @@ fn lenient_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>
 /// ```
 ///
 /// Keys of `#[fault(…)]`: `code` (default: the variant in SCREAMING_SNAKE), `http` (400 to 599), `grpc`, `retry`, `path` (the Python
-/// class, so that Nameko callers who registered it get it raised), `internal` (a foreign error: no data, arrives as
+/// class, so that Nameko callers who registered it get it raised, and callers here get the variant when Python raised it), `internal` (a foreign error: no data, arrives as
 /// [`CallError::Remote`](crate::CallError::Remote)), `forward` (a [`CallError`](crate::CallError) of another service, whose fault passes on).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel to a caller as an error",

@@ -6,6 +6,7 @@ mod args;
 pub(crate) mod context_data;
 mod envelope;
 mod excerpt;
+pub(crate) mod exception;
 mod fault;
 mod message;
 mod name;

@@ -14,7 +14,7 @@ use crate::{
     client::CallError,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, SetupContext},
-    protocol::{Fault, FaultMeta, ServiceError, Value},
+    protocol::{Fault, FaultMeta, ServiceError, Value, exception},
 };
 
 /// A value that can be read from a caller's arguments.
@@ -170,6 +170,8 @@ pub struct Travel<T> {
     pub to_value: fn(&T) -> Value,
     /// From the data of a fault.
     pub from_data: fn(Data<'_>, &str) -> Option<T>,
+    /// From an argument of a Python exception, which Nameko made a text of.
+    pub from_python: fn(&Value) -> Option<T>,
 }
 
 /// See [`Travel`].
@@ -177,7 +179,13 @@ pub fn travel<T: Travels>() -> Travel<T> {
     Travel {
         to_value: |field| serde_json::to_value(field).unwrap_or(Value::Null),
         from_data: |data, key| T::deserialize(data?.get(key).unwrap_or(&Value::Null)).ok(),
+        from_python: |value| T::deserialize(value).or_else(|_| T::deserialize(exception::unsafe_again(value))).ok(),
     }
+}
+
+/// The arguments of a Python exception, where the fault is one of this class that no kinoko service sent.
+pub fn raised(fault: &Fault, path: &str, fields: usize) -> Option<Vec<Value>> {
+    exception::raised(fault, path, fields)
 }
 
 /// The fault of a variant that travels.

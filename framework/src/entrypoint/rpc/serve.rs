@@ -23,15 +23,16 @@ impl Shared {
         let message = delivery.message().clone();
         let properties = &message.properties;
         let answer = self.answer(&message, way);
-        let content_type = properties.content_type.as_deref().unwrap_or_default();
-        let Some(format) = self.codecs.by_content_type(content_type) else {
-            let text = format!("no codec for content type `{}`", excerpt(content_type));
-            let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
-            return written(reply).await;
+        let format = match self.format(properties) {
+            Ok(format) => format,
+            Err(text) => {
+                let reply = answer.fault(delivery, &Format::Json, &Fault::nameko("MalformedRequest", text));
+                return written(reply).await;
+            }
         };
         let name = match (&properties.kind, way) {
             (Some(kind), Way::Short) => &**kind,
-            _ => message.routing_key.split_once('.').map_or(&*message.routing_key, |(_, method)| method),
+            _ => context_data::requested_method(&message.routing_key, &properties.headers, self.descriptor.name),
         };
         let Some(method) = self.methods.get(name) else {
             let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", excerpt(name)));
@@ -97,6 +98,20 @@ impl Shared {
         let content_type = message.properties.content_type.as_deref().unwrap_or_default();
         let format = self.codecs.by_content_type(content_type).unwrap_or(Format::Json);
         self.answer(&message, way).fault(delivery, &format, &Fault::nameko("MalformedRequest", text))
+    }
+
+    /// The codec of a request, or why there is none.
+    fn format(&self, properties: &Properties) -> Result<Format, String> {
+        // What kombu calls it in a header.
+        if properties.headers.get("compression").is_some_and(|compression| !compression.is_null()) {
+            return Err("the body is compressed: send it without `compression`".to_owned());
+        }
+        let Some(content_type) = properties.content_type.as_deref() else {
+            return Err("the request has no content type".to_owned());
+        };
+        self.codecs
+            .by_content_type(content_type)
+            .ok_or_else(|| format!("no codec for content type `{}`", excerpt(content_type)))
     }
 
     /// Answers, and ends the delivery.
