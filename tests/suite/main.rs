@@ -3,6 +3,7 @@
 mod arguments;
 mod clients;
 mod codecs;
+mod command_line;
 mod context;
 mod contracts;
 mod deadlines;

@@ -6,20 +6,23 @@ use clap::ArgMatches;
 use kinoko_text::{nearest, parse_duration};
 use serde_json::{Map, json};
 
-use super::{failure::Failure, print, print_json, texts};
+use super::{
+    failure::{Failure, Target},
+    print, print_json, texts,
+};
+
 use crate::{
     Error, ErrorKind, Result,
     client::{Client, ServiceProxy, UntypedCall},
     config::Settings,
     container::App,
     protocol::Value,
-    service::MethodInfo,
+    service::ServiceDescriptor,
 };
 
 /// What is called, and how.
 struct Request {
-    service: String,
-    method: String,
+    target: Target,
     args: Vec<Value>,
     kwargs: Map<String, Value>,
     headers: Vec<(String, Value)>,
@@ -38,27 +41,26 @@ pub(super) async fn run(app: App, mut settings: Settings, matches: &ArgMatches) 
         settings.option("log", if in_memory { "off" } else { "warn" }, "call")?;
     }
     crate::log::install(&settings)?;
-    let methods = app.descriptors().find(|service| service.name == request.service).map(|service| service.methods);
+    let services: Vec<_> = app.descriptors().collect();
     if in_memory {
-        if methods.is_none() {
-            return Err(not_here(&app, &request));
+        if !services.iter().any(|service| service.name == request.target.service) {
+            return Err(not_here(&services, &request.target.service));
         }
         let running = app.settings(settings).start().await?;
-        let told = request.run(&running.proxy(), methods).await;
+        let told = request.run(&running.proxy(), &services).await;
         running.stop().await?;
         return told;
     }
     app.declare(&settings)?;
     let client = Client::connect_with(&url, &settings).await?;
-    let told = request.run(&client.proxy(), methods).await;
+    let told = request.run(&client.proxy(), &services).await;
     client.close().await;
     told
 }
 
 /// In memory there is nobody but this program.
-fn not_here(app: &App, request: &Request) -> Error {
-    let names: Vec<_> = app.descriptors().map(|service| service.name).collect();
-    let service = &request.service;
+fn not_here(services: &[&ServiceDescriptor], service: &str) -> Error {
+    let names: Vec<_> = services.iter().map(|service| service.name).collect();
     let hint = match (nearest(service, names.iter().copied()), names.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "this program has none".to_owned(),
@@ -84,8 +86,7 @@ impl Request {
         });
         let (args, kwargs) = arguments(texts(matches, "arguments"))?;
         Ok(Self {
-            service: service.to_owned(),
-            method: method.to_owned(),
+            target: Target { service: service.to_owned(), method: method.to_owned() },
             args,
             kwargs,
             headers: pairs(matches, "header")?,
@@ -95,34 +96,34 @@ impl Request {
         })
     }
 
-    async fn run(self, proxy: &ServiceProxy, methods: Option<&[MethodInfo]>) -> Result<()> {
-        let (target, method, json) = (format!("{}.{}", self.service, self.method), self.method.clone(), self.json);
-        match self.into_call(proxy).await {
-            Ok(result) if json => print(&format!("{}\n", json!({ "result": result }))),
+    async fn run(self, proxy: &ServiceProxy, services: &[&ServiceDescriptor]) -> Result<()> {
+        let answer = self.to_call(proxy).await;
+        match answer {
+            Ok(result) if self.json => print(&format!("{}\n", json!({ "result": result }))),
             Ok(result) => print_json(&result),
             Err(error) => {
-                let failure = Failure::new(&error, &method, methods);
-                if json {
+                let failure = Failure::new(&error, &self.target, services);
+                if self.json {
                     print(&format!("{}\n", failure.to_json()))?;
                 }
-                Err(failure.into_error(&target))
+                Err(failure.into_error(&self.target))
             }
         }
     }
 
-    fn into_call(self, proxy: &ServiceProxy) -> UntypedCall {
-        let mut call = proxy.call(self.service, self.method);
-        for arg in self.args {
+    fn to_call(&self, proxy: &ServiceProxy) -> UntypedCall {
+        let mut call = proxy.call(&self.target.service, &self.target.method);
+        for arg in &self.args {
             call = call.arg(arg);
         }
-        for (name, value) in self.kwargs {
+        for (name, value) in &self.kwargs {
             call = call.kwarg(name, value);
         }
-        for (name, value) in self.headers {
-            call = call.header(name, value);
+        for (name, value) in &self.headers {
+            call = call.header(name.clone(), value.clone());
         }
-        for (key, value) in self.context {
-            call = call.context(&key, value);
+        for (key, value) in &self.context {
+            call = call.context(key, value.clone());
         }
         match self.timeout {
             Some(timeout) => call.timeout(timeout),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use kinoko_text::nearest;
 use serde_json::json;
 
 use super::list::signature;
@@ -9,8 +10,14 @@ use crate::{
     Error, ErrorKind,
     client::CallError,
     protocol::{Fault, Value},
-    service::MethodInfo,
+    service::ServiceDescriptor,
 };
+
+/// What was called.
+pub(super) struct Target {
+    pub(super) service: String,
+    pub(super) method: String,
+}
 
 /// One failed call, for people and for programs.
 pub(super) struct Failure {
@@ -23,14 +30,14 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// `methods` are those of the service, where this program has it.
-    pub(super) fn new(error: &CallError<Infallible>, method: &str, methods: Option<&[MethodInfo]>) -> Self {
+    /// `services` are those of this program, which may be the one that was called.
+    pub(super) fn new(error: &CallError<Infallible>, request: &Target, services: &[&ServiceDescriptor]) -> Self {
         let remote = matches!(error, CallError::Remote(_));
         let fault = match error {
             CallError::Remote(fault) => (**fault).clone(),
             other => other.to_fault(),
         };
-        let hint = methods.and_then(|methods| hint(error, method, methods));
+        let hint = hint(error, request, services);
         Self { fault, remote, message: error.to_string(), may_have_run: error.may_have_run(), hint }
     }
 
@@ -63,8 +70,8 @@ impl Failure {
     }
 
     /// The error that the program ends with.
-    pub(super) fn into_error(self, target: &str) -> Error {
-        let mut text = format!("`{target}`: {}", self.message);
+    pub(super) fn into_error(self, Target { service, method }: &Target) -> Error {
+        let mut text = format!("`{service}.{method}`: {}", self.message);
         let mut line = |name: &str, value: &str| text.push_str(&format!("\n  {name}: {value}"));
         line("code", self.code());
         if self.remote && !self.fault.exc_path.is_empty() {
@@ -84,17 +91,24 @@ impl Failure {
     }
 }
 
-fn hint(error: &CallError<Infallible>, method: &str, methods: &[MethodInfo]) -> Option<String> {
-    match error {
-        CallError::MethodNotFound { .. } => {
-            let names = methods.iter().map(|info| info.name);
-            Some(match kinoko_text::nearest(method, names.clone()) {
+fn hint(error: &CallError<Infallible>, target: &Target, services: &[&ServiceDescriptor]) -> Option<String> {
+    let service = services.iter().find(|service| service.name == target.service);
+    match (error, service) {
+        (CallError::UnknownService { .. }, Some(_)) => Some("this program has it: `run` serves it".to_owned()),
+        (CallError::UnknownService { did_you_mean: None, .. }, None) => {
+            let near = nearest(&target.service, services.iter().map(|service| service.name))?;
+            Some(format!("did you mean `{near}`?"))
+        }
+        (CallError::MethodNotFound { .. }, Some(service)) => {
+            let names: Vec<_> = service.methods.iter().map(|method| method.name).collect();
+            Some(match nearest(&target.method, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
+                None => format!("it has {}", names.join(", ")),
             })
         }
-        CallError::BadRequest(_) => {
-            methods.iter().find(|info| info.name == method).map(|info| format!("it is {}", signature(info)))
+        (CallError::BadRequest(_), Some(service)) => {
+            let method = service.methods.iter().find(|method| method.name == target.method)?;
+            Some(format!("it is {}", signature(method)))
         }
         _ => None,
     }
