@@ -75,6 +75,8 @@
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
+#[cfg(feature = "cli")]
+mod cli;
 pub mod client;
 pub mod codec;
 mod config;

@@ -95,9 +95,5 @@ impl Starter {
 
 #[kinoko::main]
 async fn main() -> kinoko::Result<()> {
-    let app = App::linked();
-    match std::env::args().nth(1) {
-        Some(name) => app.only([name]).run().await,
-        None => app.run().await,
-    }
+    kinoko::run().await
 }

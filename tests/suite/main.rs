@@ -4,6 +4,7 @@ mod arguments;
 mod attempts;
 mod clients;
 mod codecs;
+mod command_line;
 mod context;
 mod contracts;
 mod deadlines;

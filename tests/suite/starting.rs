@@ -32,12 +32,12 @@ fn a_program_that_lost_its_services_ends_with_2_and_the_line_to_add() {
 
 #[test]
 fn an_absent_name_ends_with_2_and_says_what_there_is() {
-    let output = program(WITH_A_SERVICE).arg("program_sleper").output().unwrap();
+    let output = program(WITH_A_SERVICE).args(["run", "program_sleper"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(error(&output).contains(
         "this program has no service `program_sleper` (it has program_sleeper, program_starter): did you mean `program_sleeper`?"
     ));
-    let output = program(WITH_A_SERVICE).arg("order_history").output().unwrap();
+    let output = program(WITH_A_SERVICE).args(["run", "order_history"]).output().unwrap();
     assert!(error(&output).contains("if it is in a library, name it: App::new().service::<OrderHistory>()"));
 }
 
@@ -56,7 +56,7 @@ fn wrong_settings_end_with_2_and_name_the_variable() {
             "setting `rpc_timeout` (from KINOKO_RPC_TIMEOUT): `5` is no duration: its unit is missing; write `2s`",
         ),
         ("KINOKO_AMQP_URI", "carrier-pigeon://x", "no transport is called `carrier-pigeon`"),
-        ("KINOKO_LOG", "kinoko=loud", "setting `log`: `kinoko=loud`"),
+        ("KINOKO_LOG", "kinoko=loud", "setting `log` (from KINOKO_LOG): `loud` is no level"),
         ("KINOKO_CONFIG", "nowhere.yaml", "settings file `nowhere.yaml` cannot be read"),
     ] {
         let output = program(WITH_A_SERVICE).env(name, value).output().unwrap();

@@ -1,5 +1,4 @@
-//! A service and a typed call: `cargo run -p quickstart`.
-#![allow(clippy::print_stdout, reason = "the example shows its reply")]
+//! A service, and a program that serves it: `cargo run -p quickstart`.
 
 use kinoko::prelude::*;
 
@@ -17,12 +16,5 @@ impl GreetingService {
 
 #[kinoko::main]
 async fn main() -> kinoko::Result<()> {
-    // `cargo run -p quickstart -- run` serves until Ctrl-C, over RabbitMQ where KINOKO_AMQP_URI names one.
-    if std::env::args().nth(1).as_deref() == Some("run") {
-        return kinoko::run().await;
-    }
-    let app = App::linked().start().await?;
-    let greeting = app.client::<GreetingServiceClient>().hello("Ada".into()).await?;
-    println!("{greeting}");
-    app.stop().await
+    kinoko::run().await
 }

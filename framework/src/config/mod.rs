@@ -49,6 +49,7 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
+/// | `log_format` | `text` | `json`: one object a line |
 ///
 /// # Examples
 ///

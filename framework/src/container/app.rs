@@ -1,20 +1,20 @@
 //! A program of services: which ones, with what settings; and running them until a signal comes.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
 
-use kinoko_text::nearest;
 use tokio::sync::Semaphore;
 
 use super::{
     Registration, RunningApp,
     container::{Container, ContainerSettings},
+    selection::select,
     signals::Signals,
 };
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientSettings, RpcClient},
     codec::{Codec, Codecs},
-    config::{SettingInfo, Settings},
+    config::{SettingInfo, Settings, without_passwords},
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::RpcSettings,
     service::Service,
@@ -62,18 +62,22 @@ pub async fn run() -> Result<()> {
 /// app.stop().await
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use = "an app does nothing until it is started or run"]
 pub struct App {
-    services: Vec<Registration>,
-    only: Option<Vec<String>>,
-    settings: Option<Settings>,
-    broker: Option<String>,
+    pub(super) services: Vec<Registration>,
+    pub(super) only: Option<Vec<String>>,
+    pub(super) settings: Option<Settings>,
+    pub(super) broker: Option<String>,
     codecs: Codecs,
-    linked: bool,
+    pub(super) linked: bool,
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
     known_settings: Vec<String>,
+    #[cfg(feature = "cli")]
+    pub(super) arguments: Option<Vec<std::ffi::OsString>>,
+    #[cfg(feature = "cli")]
+    pub(super) version: Option<String>,
 }
 
 impl App {
@@ -148,7 +152,7 @@ impl App {
 
     /// Starts, or stops what was started already when `called_off` ends first: the broker may take its time to come.
     async fn start_unless(mut self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
-        let services = self.selected()?;
+        let services = select(&self.services, self.only.as_deref(), self.linked)?;
         let settings = Arc::new(self.settings.take().unwrap_or_default());
         self.declare(&settings)?;
         for note in settings.notes() {
@@ -161,11 +165,9 @@ impl App {
         let client_settings = ClientSettings::read(&settings, &options)?;
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
-        let url = match self.broker {
-            Some(url) => url,
-            None => settings.get::<String>("amqp_uri")?.unwrap_or_else(|| "memory://".to_owned()),
-        };
+        let url = self.broker_url(&settings)?;
 
+        tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let transport = connect(&url, options).await?;
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
@@ -195,22 +197,37 @@ impl App {
         }
     }
 
-    /// Runs the services until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once.
+    /// Does what the command line says: runs the services until SIGTERM or SIGINT, unless it says something else.
+    ///
+    /// The commands are `run`, `list`, `show-config` and `call`; `--help` tells of them. Without the feature `cli` it runs, whatever the
+    /// arguments. A first signal stops gracefully, a second one ends the process at once.
     ///
     /// Reads settings from the file and the environment, and logs to standard error unless the program installed a subscriber of its own.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); also [`ErrorKind::Internal`] when workers had to be dropped at the end of the grace period.
+    /// As [`start`](Self::start); [`ErrorKind::Usage`] for arguments that make no sense, [`ErrorKind::Internal`] when workers had to be
+    /// dropped at the end of the grace period, or when `call` was answered with an error.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, the services end without order, as in a crash: requests that run go to another instance.
-    pub async fn run(mut self) -> Result<()> {
-        let settings = match self.settings.take() {
-            Some(settings) => settings,
-            None => Settings::load()?,
-        };
+    pub async fn run(self) -> Result<()> {
+        #[cfg(feature = "cli")]
+        return Box::pin(crate::cli::run(self)).await;
+        #[cfg(not(feature = "cli"))]
+        {
+            let mut app = self;
+            let settings = match app.settings.take() {
+                Some(settings) => settings,
+                None => Settings::load()?,
+            };
+            app.serve(settings, String::new()).await
+        }
+    }
+
+    /// Runs the services until a signal. `next` is said last of the start: where to look.
+    pub(crate) async fn serve(self, settings: Settings, next: String) -> Result<()> {
         crate::log::install(&settings)?;
         let mut signals = Signals::listen()?;
         let called_off = async {
@@ -218,6 +235,9 @@ impl App {
             tracing::info!(signal = signal.name(), "stopping before the services have started");
         };
         let Some(app) = self.settings(settings).start_unless(called_off).await? else { return Ok(()) };
+        if !next.is_empty() {
+            tracing::info!("{next}");
+        }
         let signal = signals.next().await;
         tracing::info!(signal = signal.name(), "stopping; a second signal ends the process at once");
         tokio::select! {
@@ -239,8 +259,16 @@ impl App {
         self.services.iter().map(|service| service.descriptor.name).collect()
     }
 
+    /// The broker, as the program or the settings name it.
+    pub(crate) fn broker_url(&self, settings: &Settings) -> Result<String> {
+        match &self.broker {
+            Some(url) => Ok(url.clone()),
+            None => Ok(settings.get::<String>("amqp_uri")?.unwrap_or_else(|| "memory://".to_owned())),
+        }
+    }
+
     /// Makes known what can be known before anything is set up.
-    fn declare(&self, settings: &Settings) -> Result<()> {
+    pub(crate) fn declare(&self, settings: &Settings) -> Result<()> {
         settings.declare(crate::config::own());
         settings.declare(self.known_settings.iter().cloned().map(SettingInfo::new));
         for service in &self.services {
@@ -248,46 +276,18 @@ impl App {
         }
         Ok(())
     }
+}
 
-    fn selected(&self) -> Result<Vec<Registration>> {
-        if self.services.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, nothing_linked(self.linked)));
-        }
-        let mut seen = BTreeMap::new();
-        for service in &self.services {
-            if let Some(other) = seen.insert(service.descriptor.name, service) {
-                let (name, one, two) = (service.descriptor.name, (other.type_name)(), (service.type_name)());
-                let text = if one == two {
-                    format!(
-                        "service `{name}` ({one}) was added twice; `App::linked()` and `kinoko::run()` have it already"
-                    )
-                } else {
-                    format!("two services are called `{name}`: {one} and {two}; give one of them another name")
-                };
-                return Err(Error::new(ErrorKind::Usage, text));
-            }
-        }
-        let Some(only) = &self.only else { return Ok(self.services.clone()) };
-        if only.is_empty() {
-            let have: Vec<_> = seen.keys().copied().collect();
-            let text = format!("`only` names no service: name some of {}", have.join(", "));
-            return Err(Error::new(ErrorKind::Usage, text));
-        }
-        only.iter()
-            .map(|name| {
-                seen.get(name.as_str()).map(|service| **service).ok_or_else(|| {
-                    let have: Vec<_> = seen.keys().copied().collect();
-                    let hint = nearest(name, have.iter().copied()).map_or_else(
-                        || format!("; if it is in a library, name it: App::new().service::<{}>()", type_guess(name)),
-                        |near| format!(": did you mean `{near}`?"),
-                    );
-                    Error::new(
-                        ErrorKind::Usage,
-                        format!("this program has no service `{name}` (it has {}){hint}", have.join(", ")),
-                    )
-                })
-            })
-            .collect()
+impl fmt::Debug for App {
+    /// Without the broker's password and what is secret in the settings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.services.iter().map(|service| service.descriptor.name).collect();
+        f.debug_struct("App")
+            .field("services", &names)
+            .field("only", &self.only)
+            .field("settings", &self.settings)
+            .field("broker", &self.broker.as_deref().map(without_passwords))
+            .finish_non_exhaustive()
     }
 }
 
@@ -324,7 +324,8 @@ async fn bring_up(
     }
     for container in &app.containers {
         container.start_taking(transport).await?;
-        tracing::info!(service = container.name(), broker = transport.address(), "service started");
+        let (service, entrypoints) = (container.name(), container.entrypoints());
+        tracing::info!(service, entrypoints, broker = transport.address(), "service started");
     }
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");
@@ -370,24 +371,4 @@ fn container_settings(
     };
     let rpc = RpcSettings { nameko_wire, rpc_exchange: options.rpc_exchange.clone(), max_body_bytes };
     Ok(ContainerSettings { max_workers, rpc })
-}
-
-fn nothing_linked(linked: bool) -> String {
-    if linked {
-        "no service is linked into this program. If yours is in a library (a package's own lib.rs counts), the linker dropped it: \
-         name it in main, `kinoko::App::new().service::<Orders>().run().await`, or keep the library with `use orders as _;`"
-            .to_owned()
-    } else {
-        "this program has no service: add one, `App::new().service::<Orders>()`".to_owned()
-    }
-}
-
-/// `order_history` → `OrderHistory`.
-fn type_guess(name: &str) -> String {
-    name.split(['_', '-'])
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-        })
-        .collect()
 }

@@ -57,6 +57,11 @@ impl Container {
         self.descriptor.name
     }
 
+    /// What fires its methods, for people.
+    pub(super) fn entrypoints(&self) -> String {
+        self.descriptor.methods.iter().map(|method| method.name).collect::<Vec<_>>().join(", ")
+    }
+
     /// Starts the dependencies.
     pub(super) async fn start_dependencies(&self) -> Result<()> {
         self.scope.registry.start(0).await.map(drop)

@@ -1,10 +1,13 @@
 //! The life of running services: workers and their limits, start and stop.
 
 mod app;
+#[cfg(feature = "cli")]
+mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
 mod registration;
 mod running;
+mod selection;
 mod signals;
 
 pub use self::{

@@ -1,0 +1,62 @@
+//! What the command line asks of an [`App`].
+
+use std::ffi::OsString;
+
+use super::{App, selection::select};
+use crate::{Result, config::Settings, service::ServiceDescriptor};
+
+impl App {
+    /// Takes these arguments in place of the process' own, without the program's name: for tests, and for programs that have
+    /// arguments themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kinoko::prelude::*;
+    /// # #[derive(Dependencies)] struct Greeting;
+    /// # #[service(name = "greeting")]
+    /// # impl Greeting { #[rpc] fn hello(&self, name: &str) -> String { format!("Hello, {name}!") } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+    /// // Prints "Hello, Ada!".
+    /// App::new().service::<Greeting>().arguments(["call", "greeting.hello", "Ada"]).run().await
+    /// # }
+    /// ```
+    pub fn arguments<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments = Some(arguments.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// What `--version` says: `env!("CARGO_PKG_VERSION")`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    pub(crate) fn program_version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    pub(crate) fn take_arguments(&mut self) -> Option<Vec<OsString>> {
+        self.arguments.take()
+    }
+
+    pub(crate) fn take_settings(&mut self) -> Option<Settings> {
+        self.settings.take()
+    }
+
+    /// The settings name the broker from now on.
+    pub(crate) fn forget_broker(&mut self) {
+        self.broker = None;
+    }
+
+    /// All its services.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &'static ServiceDescriptor> {
+        self.services.iter().map(|service| service.descriptor)
+    }
+
+    /// Those of its services that have these names; all where there are none.
+    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&'static ServiceDescriptor>> {
+        let only = if names.is_empty() { self.only.as_deref() } else { Some(names) };
+        Ok(select(&self.services, only, self.linked)?.into_iter().map(|service| service.descriptor).collect())
+    }
+}

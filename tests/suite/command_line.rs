@@ -1,0 +1,202 @@
+//! The command line of a program: what it prints, and its exit codes.
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+use kinoko::{ErrorKind, prelude::*};
+use serde_json::{Value, json};
+
+const GREETER: &str = env!("CARGO_BIN_EXE_program-greeter");
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(GREETER);
+    command.env_clear().args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+#[track_caller]
+fn answered(args: &[&str]) -> String {
+    let output = run(args);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{args:?}");
+    text(&output.stdout)
+}
+
+/// What is said on standard error, and the exit code.
+#[track_caller]
+fn refused(args: &[&str], code: i32) -> String {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
+    let error = text(&output.stderr);
+    assert_eq!(error.matches("error:").count(), 1, "{error}");
+    assert!(error.starts_with("error: "), "{error}");
+    error
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn list_shows_signatures_and_the_first_line_of_each_doc() {
+    assert_eq!(
+        answered(&["list"]),
+        "program_greeter: Greets people.\n\
+         \x20 rpc  greet(name: String, times: usize = 1, password: Option<String>) -> String  Greets somebody by name.\n\
+         \x20 rpc  refuse(name: String) -> (), or GreetingError                  Is always refused.\n\
+         \x20 rpc  context() -> (Option<String>, Option<String>)\n"
+    );
+    let listed: Value = serde_json::from_str(&answered(&["list", "--json", "program_greeter"])).unwrap();
+    let greet = &listed["services"][0]["entrypoints"][0];
+    assert_eq!((&greet["kind"], &greet["name"], &greet["returns"]), (&json!("rpc"), &json!("greet"), &json!("String")));
+    assert_eq!(
+        greet["params"],
+        json!([
+            {"name": "name", "type": "String", "required": true, "default": null, "sensitive": false},
+            {"name": "times", "type": "usize", "required": false, "default": "1", "sensitive": false},
+            {"name": "password", "type": "Option<String>", "required": false, "default": null, "sensitive": true},
+        ])
+    );
+    assert!(refused(&["list", "program_greter"], 2).contains("did you mean `program_greeter`?"));
+}
+
+#[test]
+fn call_takes_arguments_by_name_by_position_and_as_words() {
+    for (arguments, greeting) in [
+        (vec!["{\"name\": \"Ada\", \"times\": 2}"], "\"Hello, Ada! Hello, Ada!\"\n"),
+        (vec!["[\"Ada\"]"], "\"Hello, Ada!\"\n"),
+        (vec!["Ada", "2"], "\"Hello, Ada! Hello, Ada!\"\n"),
+        (vec!["\"7\""], "\"Hello, 7!\"\n"),
+    ] {
+        assert_eq!(answered(&[vec!["call", "program_greeter.greet"], arguments].concat()), greeting);
+    }
+    let mut child = command(&["call", "program_greeter.greet", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"name\": \"Zo\xc3\xab\"}").unwrap();
+    assert_eq!(text(&child.wait_with_output().unwrap().stdout), "\"Hello, Zoë!\"\n");
+    assert_eq!(
+        answered(&["call", "--json", "program_greeter.context", "--header", "trace=abc", "--context", "language=de"]),
+        "{\"result\":[\"\\\"abc\\\"\",\"\\\"de\\\"\"]}\n"
+    );
+    assert_eq!(answered(&["-d", "greeter.word=Moin", "call", "program_greeter.greet", "Ada"]), "\"Moin, Ada!\"\n");
+}
+
+#[test]
+fn a_call_that_fails_tells_all_that_is_known_and_ends_with_1() {
+    assert_eq!(
+        refused(&["call", "program_greeter.refuse", "Ada"], 1),
+        "error: `program_greeter.refuse`: Absent: Ada is not here, 3 are\n  code: ABSENT\n  \
+         type: greeter.exceptions.Absent\n  data: {\"left\":3,\"name\":\"Ada\"}\n  may have run: yes\n  safe to repeat: no\n"
+    );
+    let output = run(&["call", "--json", "program_greeter.refuse", "Ada"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        json!({"error": {
+            "code": "ABSENT", "type": "greeter.exceptions.Absent", "message": "Absent: Ada is not here, 3 are",
+            "data": {"left": 3, "name": "Ada"}, "may_have_run": true, "retryable": false,
+        }})
+    );
+    assert!(refused(&["call", "program_greeter.gret", "Ada"], 1).contains("hint: did you mean `greet`?"));
+    let error = refused(&["call", "program_greeter.greet", "{\"nam\": 1}"], 1);
+    assert!(error.contains("unknown argument `nam`: did you mean `name`?"), "{error}");
+    assert!(error.contains("hint: it is greet(name: String, times: usize = 1, password: Option<String>)"), "{error}");
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_say_what_to_write() {
+    for (args, said) in [
+        (&["frob"][..], "unrecognized subcommand 'frob'"),
+        (&["program_greeter"], "`program_greeter` is a service and no command: write `run program_greeter`"),
+        (&["lst"], "a similar subcommand exists: 'list'"),
+        (&["run", "program_greter"], "did you mean `program_greeter`?"),
+        (&["call"], "<SERVICE.METHOD>"),
+        (&["call", "greet"], "`greet` is no method: write the service and the method, `orders.place`"),
+        (&["call", "billing.pay"], "set KINOKO_AMQP_URI, or write `--broker amqp://…`"),
+        (&["call", "program_greter.greet"], "did you mean `program_greeter`?"),
+        (&["call", "program_greeter.greet", "{\"name\": "], "the arguments are no JSON object or array"),
+        (&["call", "program_greeter.greet", "--timeout", "5"], "`--timeout`: `5` is no duration: its unit is missing"),
+        (&["call", "program_greeter.greet", "--header", "x"], "write `--header key=value`"),
+        (&["-d", "greeter"], "a definition is a key and a value: write `orders.max_lines=7`"),
+        (&["-c", "nowhere.yaml"], "settings file `nowhere.yaml` cannot be read"),
+        (&["-d", "greeter.wrd=x"], "unknown setting `greeter.wrd` (--define): did you mean `greeter.word`?"),
+        (&["--broker", "amq://x"], "no transport is called `amq`"),
+        (&["--log", "lound"], "setting `log` (from --log): `lound` is no level"),
+        (&["-d", "log_format=jsno"], "setting `log_format` (from --define): `jsno` is no format: did you mean `json`?"),
+    ] {
+        // `starting` is said by the log before the broker's address is looked at.
+        let error = refused(&[args, if args.contains(&"--log") { &[] } else { &["--log", "warn"] }].concat(), 2);
+        assert!(error.contains(said), "{args:?}: {error}");
+        assert!(!error.contains("Error {") && !error.contains("backtrace"), "{error}");
+    }
+}
+
+#[test]
+fn show_config_tells_values_and_origins_and_hides_secrets() {
+    let folder = std::env::temp_dir().join(kinoko_tests::unique("kinoko-config"));
+    std::fs::create_dir(&folder).unwrap();
+    let file = "greeter:\n  word: ${WORD:Moin}\n  api_key: hunter2\nHEARTBEAT: 60\nmax_wrkers: 3\n";
+    std::fs::write(folder.join("kinoko.yaml"), file).unwrap();
+    let mut command = command(&["show-config", "-d", "greeter.pin=31415926"]);
+    command.current_dir(&folder).env("KINOKO_AMQP_URI", "amqp://me:hunter2@host/v").env("KINOKO_MAX_WORKERS", "7");
+    let output = command.output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let shown = text(&output.stdout);
+    for line in [
+        "amqp_uri: \"amqp://me:***@host/v\"  # KINOKO_AMQP_URI",
+        "max_workers: 7                    # KINOKO_MAX_WORKERS",
+        "grace_period: \"25s\"               # default",
+        "heartbeat: \"60s\"                  # kinoko.yaml:4",
+        "greeter.api_key: \"***\"            # kinoko.yaml:3",
+        "greeter.pin: \"***\"                # --define",
+        "greeter.word: \"Moin\"              # kinoko.yaml:2, ${WORD}",
+        "max_wrkers: 3                     # kinoko.yaml:5; no field of a service reads it",
+        "# `HEARTBEAT` (kinoko.yaml:4), which is Nameko's, is read as `heartbeat`",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    assert!(!shown.contains("hunter2") && !shown.contains("31415926"), "{shown}");
+    let shown: Value = serde_json::from_str(&answered(&["show-config", "--json"])).unwrap();
+    assert_eq!(shown["greeter.api_key"], json!({"value": null, "origin": "default, not shown", "known": true}));
+    assert_eq!(shown["rpc_timeout"], json!({"value": "30s", "origin": "default", "known": true}));
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let help = answered(&["--help"]);
+    for text in [
+        "Services: program_greeter",
+        "show-config",
+        "--define <KEY=VALUE>",
+        "Without a command it does what `run` does.",
+    ] {
+        assert!(help.contains(text), "{help}");
+    }
+    assert!(answered(&["call", "--help"]).contains("Usage: program-greeter call [OPTIONS] <SERVICE.METHOD>"));
+    assert_eq!(answered(&["--version"]), format!("program-greeter 1.2.3 (kinoko {})\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[derive(Dependencies)]
+struct Own;
+
+#[service(name = "command_line_own")]
+impl Own {
+    #[rpc]
+    fn nothing(&self) {}
+}
+
+#[tokio::test]
+async fn a_program_may_give_its_own_arguments() {
+    let app = || App::new().service::<Own>();
+    app().arguments(["call", "command_line_own.nothing"]).run().await.unwrap();
+    let error = app().arguments(["call", "command_line_own.noting"]).run().await.unwrap_err();
+    assert!(error.to_string().contains("METHOD_NOT_FOUND"), "{error}");
+    let error = app().arguments(["call", "x.y"]).run().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let error = app().settings(Settings::default()).arguments(["-c", "a.yaml"]).run().await.unwrap_err();
+    assert!(error.to_string().starts_with("this program makes its settings itself"), "{error}");
+}
