@@ -3,12 +3,14 @@
 mod app;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
+mod readiness;
 mod registration;
 mod running;
 mod signals;
 
 pub use self::{
     app::{App, run},
+    readiness::Readiness,
     registration::Registration,
     running::RunningApp,
 };
