@@ -73,7 +73,12 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     call += 1;
                     let value = format!("{caller}-{call}");
-                    match proxy.call(service, "who").arg(&value).returning::<(String, String), std::convert::Infallible>().await {
+                    match proxy
+                        .call(service, "who")
+                        .arg(&value)
+                        .returning::<(String, String), std::convert::Infallible>()
+                        .await
+                    {
                         Ok((echoed, who)) if echoed == value => {
                             *answered.lock().unwrap().entry(who).or_default() += 1;
                         }
@@ -120,7 +125,12 @@ impl Load {
                 *counts.entry(("python", who.clone())).or_default() += count;
             }
         }
-        assert!(failed.is_empty(), "{} calls failed; answered: {counts:?}; the first: {:#?}", failed.len(), &failed[..failed.len().min(5)]);
+        assert!(
+            failed.is_empty(),
+            "{} calls failed; answered: {counts:?}; the first: {:#?}",
+            failed.len(),
+            &failed[..failed.len().min(5)]
+        );
         counts
     }
 }
@@ -137,7 +147,10 @@ async fn a_service_moves_to_rust_and_back_under_load(python: Python) {
     tokio::task::spawn_blocking(|| drop(old)).await.unwrap();
     println!("python down");
     load.until_answered("rust", 2000, Duration::from_secs(60)).await;
-    let old = { let python = python.clone(); tokio::task::spawn_blocking(move || python.serve(SERVICE)).await.unwrap() };
+    let old = {
+        let python = python.clone();
+        tokio::task::spawn_blocking(move || python.serve(SERVICE)).await.unwrap()
+    };
     println!("python up");
     let t0 = Instant::now();
     rust.stop().await.unwrap();
