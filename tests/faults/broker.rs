@@ -112,10 +112,12 @@ async fn channel_closed() {
 async fn queues_with_other_arguments() {
     const QUEUES: [&str; 2] = ["kinoko.rpc-faults_echo", "rpc-faults_echo"];
     let node = Node::get().await;
-    let raw = Raw::connect(&node.uri()).await;
-    for queue in QUEUES {
-        raw.delete_queue(queue).await;
-        raw.declare_queue(queue, &[("x-max-length", 100_000.into())]).await;
+    {
+        let raw = Raw::connect(&node.uri()).await;
+        for queue in QUEUES {
+            raw.delete_queue(queue).await;
+            raw.declare_queue(queue, &[("x-max-length", 100_000.into())]).await;
+        }
     }
     let trial =
         Trial::start("request queues that exist with other arguments, then a reconnect", &node, &node.uri()).await;

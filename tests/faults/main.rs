@@ -10,6 +10,7 @@ mod load;
 mod network;
 mod node;
 mod poison;
+mod rolling;
 mod trial;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ mod hooks;
 mod inject;
 mod limits;
 mod logs;
+mod panics;
 mod results;
 mod settings;
 mod shutdown;
