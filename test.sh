@@ -12,6 +12,8 @@ proofs() {
     cat <<'PROOFS'
 verdicts env KINOKO_TEST_PROOF_CALLS=100000 cargo test --release -p kinoko-tests --test services -- --nocapture no_verdict_reaches_the_wrong_caller
 outage env KINOKO_TEST_PROOF_CALLS=1 cargo test --release -p kinoko-tests --test services -- --nocapture every_call_ends_by_its_deadline_while_the_broker_is_killed
+faults env KINOKO_TEST_PROOF_FAULTS=1 KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1
+rolling env KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 rolling
 performance cargo bench -p kinoko-tests --bench rpc
 PROOFS
 }

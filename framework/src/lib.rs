@@ -98,7 +98,7 @@ mod worker;
 pub use async_trait::async_trait;
 pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::{SettingInfo, Settings};
-pub use container::{App, RunningApp, run};
+pub use container::{App, Readiness, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
     AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,

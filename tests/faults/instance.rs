@@ -14,18 +14,27 @@ use kinoko_tests::{eventually, unique};
 /// The file where instances write which calls they have begun.
 pub(crate) struct Ledger(PathBuf);
 
+/// How often one call was begun, and whether its request came back from somewhere before.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    pub(crate) times: u32,
+    pub(crate) redelivered: bool,
+}
+
 impl Ledger {
     pub(crate) fn new() -> Self {
         Self(std::env::temp_dir().join(unique("kinoko-ledger")))
     }
 
-    /// How often each call was begun.
-    pub(crate) fn begun(&self) -> HashMap<u64, u32> {
-        let mut begun = HashMap::new();
-        for id in fs::read(&self.0).unwrap_or_default().chunks_exact(8) {
-            *begun.entry(u64::from_le_bytes(id.try_into().unwrap())).or_default() += 1;
+    pub(crate) fn read(&self) -> HashMap<u64, Begun> {
+        let mut calls: HashMap<u64, Begun> = HashMap::new();
+        for entry in fs::read(&self.0).unwrap_or_default().chunks_exact(8) {
+            let entry = u64::from_le_bytes(entry.try_into().unwrap());
+            let begun = calls.entry(entry & !(1 << 63)).or_default();
+            begun.times += 1;
+            begun.redelivered |= entry >> 63 == 1;
         }
-        begun
+        calls
     }
 }
 

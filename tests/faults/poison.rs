@@ -6,21 +6,27 @@ use kinoko::{
     protocol::{Message, Properties},
     transport::{TransportOptions, connect},
 };
-use kinoko_tests::{Replies, amqp_uri, body, eventually, soon};
+use kinoko_tests::{Replies, body, eventually, soon};
 
 use crate::{
     instance::{Instance, Ledger},
+    node::Node,
     report,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
 async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
-    let transport = soon("a connection", connect(&amqp_uri(), TransportOptions::default())).await.unwrap();
+    let node = Node::get().await;
+    let uri = node.uri();
+    let transport = soon("a connection", connect(&uri, TransportOptions::default())).await.unwrap();
     let (sink, replies) = Replies::new();
     let requester = soon("a requester", transport.open_requester("poison", sink)).await.unwrap();
     let ledger = Ledger::new();
-    let mut instance = Instance::start(&amqp_uri(), &ledger).await;
+    let mut instance = Instance::start(&uri, &ledger).await;
     // As a Python caller sends it: without a deadline.
     let request = Message {
         exchange: "nameko-rpc".into(),
@@ -47,11 +53,11 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
             None => deaths += 1,
         }
         assert!(deaths <= 3, "it kills for ever");
-        instance = Instance::spawn(&amqp_uri(), &ledger);
+        instance = Instance::spawn(&uri, &ledger);
     };
     let reply: serde_json::Value = serde_json::from_str(&body(&reply)).unwrap();
     assert_eq!(reply["error"]["code"], "TOO_MANY_ATTEMPTS", "{reply}");
-    assert_eq!((deaths, ledger.begun()[&u64::MAX]), (3, 3));
+    assert_eq!((deaths, ledger.read()[&0].times), (3, 3));
     let queue = "rpc-faults_instance".into();
     let empty = || async { transport.queue_status(&queue).await.unwrap().filter(|status| status.messages == 0) };
     eventually(Duration::from_secs(5), "the queue is empty", empty).await;

@@ -17,8 +17,10 @@ impl Dependency for Ledger {
 
 impl Ledger {
     /// In one write, so that instances can share a file, and what dies in the middle of a call has written it.
-    fn note(&self, id: u64) -> kinoko::Result<()> {
-        (&*self.0).write_all(&id.to_le_bytes())?;
+    fn note(&self, id: u64, cx: &WorkerContext) -> kinoko::Result<()> {
+        // The highest bit tells whether the request was given to a worker before, or handed back.
+        let entry = id | u64::from(cx.redelivered()) << 63;
+        (&*self.0).write_all(&entry.to_le_bytes())?;
         Ok(())
     }
 }
@@ -31,16 +33,16 @@ struct Instance {
 #[service(name = "faults_instance")]
 impl Instance {
     #[rpc]
-    async fn work(&self, id: u64, millis: u64) -> kinoko::Result<u64> {
-        self.ledger.note(id)?;
+    async fn work(&self, #[inject] cx: WorkerContext, id: u64, millis: u64) -> kinoko::Result<u64> {
+        self.ledger.note(id, &cx)?;
         tokio::time::sleep(Duration::from_millis(millis)).await;
         Ok(id)
     }
 
     /// Ends the whole process, as a bug in a C library does.
     #[rpc]
-    fn abort(&self) -> kinoko::Result<()> {
-        self.ledger.note(u64::MAX)?;
+    fn abort(&self, #[inject] cx: WorkerContext) -> kinoko::Result<()> {
+        self.ledger.note(0, &cx)?;
         std::process::abort()
     }
 }

@@ -5,6 +5,7 @@ mod certificates;
 mod guide;
 mod log;
 mod private_broker;
+mod proxy;
 mod python;
 mod raw;
 mod sinks;
@@ -15,6 +16,7 @@ pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
     log::captured_log,
     private_broker::{PrivateBroker, free_ports},
+    proxy::{Direction, Proxy},
     python::{Python, PythonLoad, PythonService},
     raw::Raw,
     sinks::{Deliveries, Replies, Returned},

@@ -98,11 +98,31 @@ impl PrivateBroker {
 
     /// Ends the node at once: its peers see a reset.
     pub fn kill9(&mut self) {
-        self.signal("KILL");
+        self.end("KILL");
+    }
+
+    /// Ends the node as an operator does: it closes its connections, then goes.
+    pub fn stop(&mut self) {
+        self.end("TERM");
+    }
+
+    fn end(&mut self, signal: &str) {
+        let pid = self.pid();
+        self.signal(signal);
         let started = Instant::now();
         while TcpStream::connect(self.address()).is_ok() {
             assert!(started.elapsed() < BOOT_LIMIT, "{} is still there", self.node);
             thread::sleep(Duration::from_millis(10));
+        }
+        // The port closes before the node is gone, and its name is taken until then.
+        while Command::new("kill")
+            .args(["-0", &pid])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+        {
+            assert!(started.elapsed() < BOOT_LIMIT, "{} does not end", self.node);
+            thread::sleep(Duration::from_millis(20));
         }
         let _ = fs::remove_file(self.pid_file());
     }
@@ -117,18 +137,19 @@ impl PrivateBroker {
         self.signal("CONT");
     }
 
-    /// Runs `rabbitmqctl` against the node.
+    /// Runs `rabbitmqctl` against the node, and returns what it prints.
     ///
     /// # Panics
     ///
     /// When the command fails.
-    pub fn ctl(&self, arguments: &[&str]) {
+    pub fn ctl(&self, arguments: &[&str]) -> String {
         let output = self
             .command(&server_binary().with_file_name("rabbitmqctl"))
             .args(arguments)
             .output()
             .expect("rabbitmqctl stands beside rabbitmq-server");
         assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -155,7 +176,7 @@ impl PrivateBroker {
     }
 
     /// Whether it answers AMQP's first words: the port alone opens earlier.
-    fn accepts(&self) -> bool {
+    pub fn accepts(&self) -> bool {
         let limit = Duration::from_millis(500);
         let Ok(mut stream) = TcpStream::connect_timeout(&self.address(), limit) else { return false };
         let mut first = [0];

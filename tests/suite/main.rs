@@ -14,6 +14,7 @@ mod hooks;
 mod inject;
 mod limits;
 mod logs;
+mod panics;
 mod results;
 mod settings;
 mod shutdown;

@@ -59,23 +59,23 @@ impl Request {
         }
         let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route);
         let message = self.message(path, &waiting.correlation_id, now)?;
-        let publish = match self.rpc.opened() {
+        let mut publish = match self.rpc.opened() {
             Some(requester) => requester.request(message),
             None => {
                 let rpc = self.rpc.clone();
-                Publishing::Writing(Box::pin(async move { rpc.requester().await?.request(message).await }))
+                Publishing::Waiting(Box::pin(async move { Ok(rpc.requester().await?.request(message)) }))
             }
         };
         tokio::select! {
             biased;
-            sent = publish => match sent {
+            sent = &mut publish => match sent {
                 Ok(()) => Ok(waiting),
                 Err(error) if error.kind() == ErrorKind::Codec => Err(Failure::NotSendable(error.chain())),
                 Err(error) => Err(Failure::NotSent(error.chain())),
             },
             // The reply can be here before the write is known to be done.
             verdict = &mut waiting.verdict => match verdict {
-                Ok(Verdict::TimedOut) if !self.connected() => Err(Failure::NotSent(self.unreachable())),
+                Ok(Verdict::TimedOut) if publish.is_waiting() => Err(Failure::NotSent(self.unreachable())),
                 Ok(verdict) => {
                     waiting.early = Some(verdict);
                     Ok(waiting)
@@ -190,10 +190,6 @@ impl Request {
             )));
         }
         Ok(Message { exchange, routing_key, properties, body })
-    }
-
-    fn connected(&self) -> bool {
-        *self.rpc.transport().state().borrow() == ConnectionState::Connected
     }
 
     fn unreachable(&self) -> String {

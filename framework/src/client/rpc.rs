@@ -79,6 +79,9 @@ fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<For
     }
 }
 
+/// How many services are remembered that nobody calls at the moment.
+const ROUTES_KEPT: usize = 1024;
+
 /// What all clients of one program share.
 pub(crate) struct RpcClient {
     transport: Arc<dyn Transport>,
@@ -123,6 +126,13 @@ impl RpcClient {
 
     pub(super) fn route(&self, service: &Name) -> Arc<Route> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = routes.get(service) {
+            return route.clone();
+        }
+        // Names may come from anywhere. A route that no client and no call holds is found again by asking.
+        if routes.len() >= ROUTES_KEPT {
+            routes.retain(|_, route| Arc::strong_count(route) > 1);
+        }
         routes.entry(service.clone()).or_insert_with(|| Arc::new(Route::new(service.clone()))).clone()
     }
 
@@ -253,5 +263,23 @@ impl ServiceClient {
 impl fmt::Debug for ServiceClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceClient").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_that_were_tried_once_are_forgotten() {
+        let transport = crate::transport::MemoryTransport::open("");
+        let settings = ClientSettings::read(&Settings::default()).unwrap();
+        let client = RpcClient::new(transport, "test", Arc::new(Codecs::default()), settings, &Tasks::new());
+        let kept = client.route(&"kept".into());
+        for number in 0..10 * ROUTES_KEPT {
+            client.route(&format!("tried-{number}").into());
+        }
+        assert!(client.routes.lock().unwrap().len() <= ROUTES_KEPT);
+        assert!(Arc::ptr_eq(&kept, &client.route(&"kept".into())), "what somebody holds stays");
     }
 }

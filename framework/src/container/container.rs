@@ -10,7 +10,7 @@ use crate::{
     entrypoint::{RpcEntrypoint, RpcSettings},
     service::ServiceDescriptor,
     task::Tasks,
-    transport::Transport,
+    transport::{ConsumerStatus, Transport},
     worker::Limits,
 };
 
@@ -77,6 +77,11 @@ impl Container {
     #[cfg(feature = "testing")]
     pub(super) fn direct(&self) -> Option<Arc<dyn crate::transport::DeliverySink>> {
         self.rpc.direct()
+    }
+
+    /// How its consumers are doing.
+    pub(super) fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
+        self.rpc.consumer_statuses()
     }
 
     /// How many workers run.

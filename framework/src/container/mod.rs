@@ -5,6 +5,7 @@ mod app;
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
+mod readiness;
 mod registration;
 mod running;
 mod selection;
@@ -12,6 +13,7 @@ mod signals;
 
 pub use self::{
     app::{App, run},
+    readiness::Readiness,
     registration::Registration,
     running::RunningApp,
 };

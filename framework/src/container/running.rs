@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 
-use super::container::Container;
+use super::{container::Container, readiness::Readiness};
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
@@ -55,6 +55,22 @@ impl RunningApp {
     /// The state of the connection to the broker.
     pub fn broker_state(&self) -> ConnectionState {
         self.transport.state().borrow().clone()
+    }
+
+    /// Whether the services take requests at the moment, and why not.
+    ///
+    /// ```
+    /// # use kinoko::{App, prelude::*};
+    /// # #[derive(Dependencies)] struct Adder;
+    /// # #[service(name = "adder")] impl Adder { #[rpc] fn add(&self, a: u32, b: u32) -> u32 { a + b } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+    /// # let app = App::new().service::<Adder>().start().await?;
+    /// let readiness = app.readiness();
+    /// assert!(readiness.is_ready(), "{readiness}");
+    /// # app.stop().await }
+    /// ```
+    pub fn readiness(&self) -> Readiness {
+        Readiness::of(&self.containers, &*self.transport)
     }
 
     /// How many workers run at the moment.

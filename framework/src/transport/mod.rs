@@ -176,12 +176,49 @@ pub trait Consumer: fmt::Debug + Send + Sync {
     /// Allows this many more unsettled deliveries than before.
     fn grow(&self, extra: u16);
 
+    /// How it is doing, for readiness and for messages to people.
+    fn status(&self) -> ConsumerStatus;
+
     /// Stops taking messages; what was delivered can still be settled. When it returns, nothing more reaches the sink.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, it goes on by itself.
     async fn cancel(&self);
+}
+
+/// How a consumer is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerStatus {
+    /// What it consumes.
+    pub queue: Name,
+    /// Whether the broker delivers to it.
+    pub running: bool,
+    /// How often that ended since the start without being asked for: with the connection, or with the queue.
+    pub interruptions: u64,
+    /// Why it last ended; empty while it runs.
+    pub reason: String,
+}
+
+impl ConsumerStatus {
+    /// The broker delivers.
+    pub(crate) fn started(&mut self) {
+        self.running = true;
+        self.reason.clear();
+    }
+
+    /// The broker delivers no more.
+    pub(crate) fn interrupted(&mut self, reason: impl Into<String>) {
+        self.interruptions += u64::from(self.running);
+        self.stopped(reason);
+    }
+
+    /// It was asked to end.
+    pub(crate) fn stopped(&mut self, reason: impl Into<String>) {
+        self.running = false;
+        self.reason = reason.into();
+    }
 }
 
 /// The calling side of RPC over one transport.
@@ -196,7 +233,9 @@ pub trait Requester: fmt::Debug + Send + Sync {
 pub enum Publishing {
     /// Already done: in memory there is nothing to wait for.
     Done(Option<Result<()>>),
-    /// Waits for the socket, or for the broker to be back.
+    /// Waits for the broker to be back or to take messages; dropped now, the message was not sent.
+    Waiting(BoxFuture<'static, Result<Publishing>>),
+    /// Waits for the socket; dropped now, the message was sent or not.
     Writing(BoxFuture<'static, Result<()>>),
 }
 
@@ -205,12 +244,18 @@ impl Publishing {
     pub fn done(result: Result<()>) -> Self {
         Self::Done(Some(result))
     }
+
+    /// Whether it was not sent for sure, should it be dropped now.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
 }
 
 impl fmt::Debug for Publishing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Done(_) => "Publishing::Done",
+            Self::Waiting(_) => "Publishing::Waiting",
             Self::Writing(_) => "Publishing::Writing",
         })
     }
@@ -220,9 +265,17 @@ impl Future for Publishing {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Done(result) => Poll::Ready(result.take().expect("a publish is awaited once")),
-            Self::Writing(future) => future.as_mut().poll(cx),
+        let publishing = self.get_mut();
+        loop {
+            match publishing {
+                Self::Done(result) => return Poll::Ready(result.take().expect("a publish is awaited once")),
+                Self::Waiting(future) => match future.as_mut().poll(cx) {
+                    Poll::Ready(Ok(next)) => *publishing = next,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return Poll::Pending,
+                },
+                Self::Writing(future) => return future.as_mut().poll(cx),
+            }
         }
     }
 }

@@ -154,6 +154,7 @@ impl Slots for MethodSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::ConsumerStatus;
 
     #[derive(Debug, Default)]
     struct Room(AtomicUsize);
@@ -162,6 +163,9 @@ mod tests {
     impl Consumer for Room {
         fn grow(&self, extra: u16) {
             self.0.fetch_add(extra.into(), Ordering::Relaxed);
+        }
+        fn status(&self) -> ConsumerStatus {
+            ConsumerStatus::default()
         }
         async fn cancel(&self) {}
     }

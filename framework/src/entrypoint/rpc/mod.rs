@@ -20,7 +20,9 @@ use crate::{
     protocol::{Name, names},
     service::{DynService, MethodInfo, ServiceDescriptor},
     task::Tasks,
-    transport::{Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport},
+    transport::{
+        Binding, Consumer, ConsumerStatus, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, Topology, Transport,
+    },
     worker::{Limits, MethodSlots, Workers},
 };
 
@@ -158,6 +160,11 @@ impl RpcEntrypoint {
         for (_, workers) in self.consumers().iter() {
             workers.cancel_all(Cancelled::Stopping);
         }
+    }
+
+    /// How its consumers are doing.
+    pub(crate) fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
+        self.consumers().iter().map(|(consumer, _)| consumer.status()).collect()
     }
 
     /// How many workers run.

@@ -3,7 +3,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
@@ -36,7 +36,7 @@ use super::{
 use crate::{
     Result,
     protocol::Name,
-    transport::{Consumer, Delivery, DeliverySink, Settler},
+    transport::{Consumer, ConsumerStatus, Delivery, DeliverySink, Settler},
 };
 
 /// How many deliveries one wake hands over before other tasks of the thread have their turn.
@@ -50,6 +50,7 @@ pub(super) struct Entry {
     queue: Name,
     sink: Arc<dyn DeliverySink>,
     prefetch: AtomicU32,
+    status: Mutex<ConsumerStatus>,
     grown: Notify,
     cancel: CancellationToken,
     done: CancellationToken,
@@ -61,6 +62,7 @@ pub(super) struct AmqpConsumer(pub(super) Arc<Entry>);
 impl Entry {
     pub(super) fn new(queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Arc<Self> {
         Arc::new(Self {
+            status: Mutex::new(ConsumerStatus { queue: queue.clone(), ..ConsumerStatus::default() }),
             queue,
             sink,
             // 0 would mean no limit at all.
@@ -75,6 +77,10 @@ impl Entry {
         &self.cancel
     }
 
+    fn status(&self) -> MutexGuard<'_, ConsumerStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn prefetch(&self) -> u16 {
         u16::try_from(self.prefetch.load(Ordering::Relaxed)).unwrap_or(u16::MAX)
     }
@@ -85,6 +91,10 @@ impl Consumer for AmqpConsumer {
     fn grow(&self, extra: u16) {
         self.0.prefetch.fetch_add(u32::from(extra), Ordering::Relaxed);
         self.0.grown.notify_one();
+    }
+
+    fn status(&self) -> ConsumerStatus {
+        self.0.status().clone()
     }
 
     async fn cancel(&self) {
@@ -135,6 +145,11 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
         drop(running);
         if link.is_over() || began.elapsed() > STABLE_AFTER {
             attempt = 0;
+        }
+        match &end {
+            End::Cancelled => entry.status().stopped("it was cancelled"),
+            End::Link => entry.status().interrupted("the connection was lost"),
+            End::Fault(failure) => entry.status().interrupted(failure.to_string()),
         }
         match end {
             End::Cancelled => return,
@@ -191,6 +206,7 @@ impl Running {
             Err(failure) => return End::Fault(failure),
         };
         self.started = true;
+        entry.status().started();
         let settler: Arc<dyn Settler> = Arc::new(ChannelSettler::new(channel.clone(), link.clone()));
         ready.tell(Ok(()));
         let mut over = pin!(link.over().cancelled());

@@ -104,22 +104,39 @@ impl Entry {
         }
     }
 
-    async fn request(&self, message: &Message) -> Result<()> {
+    /// A request that waits here was never handed to lapin, which would send it even when the caller has given up.
+    async fn writable_route(&self) -> Result<Arc<Route>> {
         let route = self.next_route().await?;
-        // A request that waits here was never handed to lapin, which would send it even when the caller has given up.
         // When the link ends it fails: its caller heard `lost`, and must not be answered by the next link.
         route.link.writable().await?;
-        // Not known to be sent when the link ends in the middle: then `lost` is the verdict, which this link's end brings.
-        let _ = route.link.publish(&route.channel, message, Some(&route.reply_to), true).await?;
-        self.activity.note();
-        Ok(())
+        Ok(route)
+    }
+
+    /// The present route, if a request can be written to it at once.
+    fn open_route(&self) -> Option<Arc<Route>> {
+        self.route().ok().flatten().filter(|route| !route.link.is_blocked())
+    }
+
+    fn write(self: Arc<Self>, route: Arc<Route>, message: Message) -> Publishing {
+        Publishing::Writing(Box::pin(async move {
+            // Not known to be sent when the link ends in the middle: then `lost` is the verdict, which this link's end brings.
+            let _ = route.link.publish(&route.channel, &message, Some(&route.reply_to), true).await?;
+            self.activity.note();
+            Ok(())
+        }))
     }
 }
 
 impl Requester for AmqpRequester {
     fn request(&self, message: Message) -> Publishing {
         let entry = self.0.clone();
-        Publishing::Writing(Box::pin(async move { entry.request(&message).await }))
+        match entry.open_route() {
+            Some(route) => entry.write(route, message),
+            None => Publishing::Waiting(Box::pin(async move {
+                let route = entry.writable_route().await?;
+                Ok(entry.write(route, message))
+            })),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 
+/// How long whoever opens the transport waits to hear of the first attempt. A peer that says nothing is as good as away.
+const FIRST_LIMIT: Duration = Duration::from_secs(3);
+
 /// Keeps the connection for as long as the transport lives.
 ///
 /// Tells `first` how the first attempt went: an outage is no error, it only goes on trying; a refusal is one, and ends it.
@@ -21,12 +24,20 @@ pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>)
     let mut supervisor = Supervisor { first: Some(first), ever_connected: false, attempt: 0, reason: String::new() };
     let closing = shared.closing.clone();
     let mut round = Round::default();
+    let patience = Instant::now() + FIRST_LIMIT;
     loop {
-        let opened = tokio::select! {
-            biased;
-            () = closing.cancelled() => break,
-            opened = Link::open(shared.brokers.current(), &shared.connection_name) => opened,
+        let opened = {
+            let mut opening = pin!(Link::open(shared.brokers.current(), &shared.connection_name));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = closing.cancelled() => break None,
+                    opened = &mut opening => break Some(opened),
+                    () = time::sleep_until(patience), if supervisor.first.is_some() => supervisor.tell_first(Ok(())),
+                }
+            }
         };
+        let Some(opened) = opened else { break };
         let mut delay: fn(u32) -> Duration = backoff;
         let failure = match opened {
             Ok((link, events)) => {

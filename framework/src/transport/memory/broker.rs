@@ -97,8 +97,10 @@ impl Broker {
         prefetch: u16,
         sink: Arc<dyn DeliverySink>,
     ) -> Result<Arc<MemoryConsumer>> {
+        let name = queue.clone();
         let queue = self.queue(queue)?;
-        let consumer = Arc::new(MemoryConsumer::new(Arc::downgrade(&queue), Arc::downgrade(self), prefetch, sink));
+        let consumer =
+            Arc::new(MemoryConsumer::new(name, Arc::downgrade(&queue), Arc::downgrade(self), prefetch, sink));
         queue.add_consumer(consumer.clone());
         Ok(consumer)
     }

@@ -1,25 +1,34 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use super::{
     broker::Broker,
     queue::{Home, Waiting},
 };
 use crate::{
-    protocol::Message,
-    transport::{Consumer, Delivery, DeliverySink, Publishing, Settler},
+    protocol::{Message, Name},
+    transport::{Consumer, ConsumerStatus, Delivery, DeliverySink, Publishing, Settler},
 };
 
 /// One consumer of one queue; also what settles its deliveries.
 pub(super) struct MemoryConsumer {
+    name: Name,
     queue: Home,
     broker: Weak<Broker>,
     sink: Arc<dyn DeliverySink>,
     unsettled: Mutex<Unsettled>,
+    /// Deliveries that have their place, and that the sink has not taken yet.
+    delivering: AtomicUsize,
+    delivered: Notify,
 }
 
 /// What was delivered and has no verdict yet; a delivery's tag is its place.
@@ -33,9 +42,23 @@ struct Unsettled {
 }
 
 impl MemoryConsumer {
-    pub(super) fn new(queue: Home, broker: Weak<Broker>, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Self {
+    pub(super) fn new(
+        name: Name,
+        queue: Home,
+        broker: Weak<Broker>,
+        prefetch: u16,
+        sink: Arc<dyn DeliverySink>,
+    ) -> Self {
         let unsettled = Unsettled { places: Vec::new(), free: Vec::new(), room: prefetch.into(), cancelled: false };
-        Self { queue, broker, sink, unsettled: Mutex::new(unsettled) }
+        Self {
+            name,
+            queue,
+            broker,
+            sink,
+            unsettled: Mutex::new(unsettled),
+            delivering: AtomicUsize::new(0),
+            delivered: Notify::new(),
+        }
     }
 
     fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
@@ -49,6 +72,7 @@ impl MemoryConsumer {
             return None;
         }
         unsettled.room -= 1;
+        self.delivering.fetch_add(1, Ordering::AcqRel);
         let waiting = Some(waiting.clone());
         Some(match unsettled.free.pop() {
             Some(tag) => {
@@ -63,8 +87,20 @@ impl MemoryConsumer {
     }
 
     pub(super) fn deliver(self: Arc<Self>, tag: u64, message: Arc<Message>, redelivered: bool) {
-        let sink = self.sink.clone();
-        sink.deliver(Delivery::new(message, redelivered, tag, self));
+        let delivering = Delivering(self.clone());
+        delivering.0.sink.deliver(Delivery::new(message, redelivered, tag, self));
+    }
+
+    /// Returns when the sink has taken everything that was admitted. After a cancel nothing more is.
+    async fn delivered(&self) {
+        loop {
+            let mut delivered = pin!(self.delivered.notified());
+            delivered.as_mut().enable();
+            if self.delivering.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            delivered.await;
+        }
     }
 
     /// Ends a delivery. `None` where the connection was closed meanwhile: then its message belongs to somebody else.
@@ -115,9 +151,32 @@ impl Consumer for MemoryConsumer {
         self.dispatch();
     }
 
+    fn status(&self) -> ConsumerStatus {
+        let mut status = ConsumerStatus { queue: self.name.clone(), ..ConsumerStatus::default() };
+        status.started();
+        if self.unsettled().cancelled {
+            status.stopped("it was cancelled");
+        } else if self.queue.upgrade().is_none() {
+            status.interrupted("its queue was deleted");
+        }
+        status
+    }
+
     async fn cancel(&self) {
         self.unsettled().cancelled = true;
         self.leave_queue();
+        self.delivered().await;
+    }
+}
+
+/// A delivery on its way into the sink, which may panic.
+struct Delivering(Arc<MemoryConsumer>);
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        if self.0.delivering.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.delivered.notify_waiters();
+        }
     }
 }
 
@@ -151,5 +210,49 @@ impl Settler for MemoryConsumer {
 impl fmt::Debug for MemoryConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryConsumer").field("room", &self.unsettled().room).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use futures_util::FutureExt;
+
+    use crate::{
+        protocol::Message,
+        transport::{Delivery, DeliverySink, MemoryTransport, Queue, Topology},
+    };
+
+    /// Tells when a delivery is in it, and holds it there.
+    struct Gate(mpsc::Sender<()>, std::sync::Mutex<mpsc::Receiver<()>>);
+
+    impl DeliverySink for Gate {
+        fn deliver(&self, delivery: Delivery) {
+            self.0.send(()).unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+            delivery.ack();
+        }
+        fn lost(&self) {}
+    }
+
+    #[tokio::test]
+    async fn cancel_waits_for_a_delivery_that_another_thread_hands_over() {
+        let transport = MemoryTransport::open("");
+        let topology = Topology { queues: vec![Queue::durable("q")], ..Topology::default() };
+        transport.declare(topology).await.unwrap();
+        let ((entered, inside), (open, gate)) = (mpsc::channel(), mpsc::channel());
+        let sink = std::sync::Arc::new(Gate(entered, gate.into()));
+        let consumer = transport.consume("q".into(), 1, sink).await.unwrap();
+        let publishing = thread::spawn({
+            let transport = transport.clone();
+            move || transport.publish(Message { routing_key: "q".into(), ..Message::default() }).now_or_never()
+        });
+        inside.recv().unwrap();
+        let mut cancelling = consumer.cancel();
+        assert!((&mut cancelling).now_or_never().is_none(), "the sink has not returned");
+        open.send(()).unwrap();
+        cancelling.await;
+        assert!(publishing.join().unwrap().unwrap().unwrap().routed);
     }
 }

@@ -1,0 +1,59 @@
+use std::fmt;
+
+use super::container::Container;
+use crate::transport::{ConnectionState, Transport};
+
+/// Whether a program takes requests at the moment, and why not.
+///
+/// About the broker, not about the process: an outage makes a program unready, and is no reason to restart it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    reasons: Vec<String>,
+    interruptions: u64,
+}
+
+impl Readiness {
+    pub(super) fn of(containers: &[Container], transport: &dyn Transport) -> Self {
+        let mut reasons = Vec::new();
+        let address = transport.address();
+        match &*transport.state().borrow() {
+            ConnectionState::Connected => {}
+            ConnectionState::Connecting(reason) => reasons.push(format!("no connection to {address}: {reason}")),
+            ConnectionState::Blocked(reason) => reasons.push(format!("{address} takes no messages: {reason}")),
+            ConnectionState::Refused(reason) => reasons.push(reason.clone()),
+            ConnectionState::Closed => reasons.push(format!("the connection to {address} is closed")),
+        }
+        let mut interruptions = 0;
+        for container in containers {
+            for consumer in container.consumer_statuses() {
+                interruptions += consumer.interruptions;
+                if !consumer.running {
+                    let (service, queue) = (container.name(), &consumer.queue);
+                    reasons.push(format!("service `{service}` does not consume `{queue}`: {}", consumer.reason));
+                }
+            }
+        }
+        Self { reasons, interruptions }
+    }
+
+    /// Whether the connection stands, takes publishes, and every service's queues are consumed.
+    pub fn is_ready(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Why it is not ready, for people; empty when it is.
+    pub fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
+    /// How often the broker has stopped delivering from one of the queues since the start: a gap that is over shows here.
+    pub fn interruptions(&self) -> u64 {
+        self.interruptions
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_ready() { f.write_str("ready") } else { write!(f, "not ready: {}", self.reasons.join("; ")) }
+    }
+}
