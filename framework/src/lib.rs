@@ -123,6 +123,7 @@ pub use kinoko_macros::rpc;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;

@@ -1,12 +1,14 @@
 //! What strangers send: no message ends the process, each sender is answered where it can be, nothing goes back to its queue.
 
 mod flood;
+mod generator;
 mod limits;
 mod replies;
 mod requests;
 mod sender;
 mod stack;
 mod target;
+mod wire;
 
 /// Makes each check a test in memory and one over RabbitMQ.
 macro_rules! on_both {

@@ -6,7 +6,7 @@ use kinoko::{
     prelude::*,
     protocol::{Message, Properties, Value},
 };
-use kinoko_tests::unique;
+use kinoko_tests::{eventually, unique};
 
 use crate::{
     sender::{Sender, request, text},
@@ -71,6 +71,7 @@ fn refused() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
         // Texts that are no UTF-8, numbers that are none, keys that are no texts.
         ("echo", JSON, json("\"\u{1}\""), "MalformedRequest"),
         ("echo", JSON, [b"{\"args\":[\"".as_slice(), b"\xff\xfe", b"\"],\"kwargs\":{}}"].concat(), "MalformedRequest"),
+        ("typed", JSON, br#"{"args":[NaN],"kwargs":{}}"#.to_vec(), "IncorrectSignature"),
         ("echo", JSON, json("1e999999"), "MalformedRequest"),
         ("echo", JSON, b"\xef\xbb\xbf{}".to_vec(), "MalformedRequest"),
         ("echo", MSGPACK, pack(b"\xa2\xff\xfe"), "MalformedRequest"),
@@ -144,7 +145,10 @@ pub(crate) async fn what_no_method_takes_is_refused(broker: &str) {
     }
     assert_eq!(app.client::<RequestsClient>().echo(Value::from(7)).await.unwrap(), 7);
     sender.drained(NAME).await;
-    assert_eq!(app.running_workers(), 0);
+    eventually(Duration::from_secs(10), "the end of all workers", || async {
+        (app.running_workers() == 0).then_some(())
+    })
+    .await;
     sender.close().await;
     app.stop().await.unwrap();
 }

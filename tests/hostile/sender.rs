@@ -56,6 +56,15 @@ impl Sender {
         soon("a request", self.requester.request(message)).await.unwrap();
     }
 
+    /// The name of its reply queue.
+    pub(crate) async fn reply_to(&self) -> Name {
+        self.send(Message { routing_key: self.queue.clone(), ..Message::default() }).await;
+        let own = self.deliveries.next().await;
+        let reply_to = own.message().properties.reply_to.clone().expect("a request says where its reply goes");
+        own.ack();
+        reply_to
+    }
+
     /// Sends a request and gives its reply, which must be its own.
     pub(crate) async fn ask(&self, message: Message) -> Message {
         let id = message.properties.correlation_id.clone();

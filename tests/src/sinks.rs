@@ -102,6 +102,11 @@ impl Replies {
         soon("a reply", async { self.replies.lock().await.recv().await }).await.expect("the sink lives")
     }
 
+    /// The next reply, however long it takes.
+    pub async fn wait(&self) -> Message {
+        self.replies.lock().await.recv().await.expect("the sink lives")
+    }
+
     /// The correlation id of the next request that came back, which must be soon.
     pub async fn next_returned(&self) -> Returned {
         soon("a return", async { self.returned.lock().await.recv().await }).await.expect("the sink lives")

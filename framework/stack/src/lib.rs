@@ -8,10 +8,24 @@
 /// 64 MiB: survives the deepest headers that fit into a 128 KiB frame. Address space only, until such a message comes.
 pub const IO_STACK_BYTES: usize = 64 * 1024 * 1024;
 
-const VARIABLE: &str = "RUST_MIN_STACK";
+/// What the standard library reads.
+pub const VARIABLE: &str = "RUST_MIN_STACK";
 
-/// Makes every thread that is spawned from now on without an explicit stack size get [`IO_STACK_BYTES`], unless the user
-/// chose a larger one. Call it first thing in `main`, before any other thread runs.
+/// Gives every thread that is spawned without an explicit stack size 64 MiB, unless `RUST_MIN_STACK` says more: address space only,
+/// until a message needs it. The library that reads from RabbitMQ needs it for headers that nest deeply.
+///
+/// `#[kinoko::main]` calls it. In a `main` of your own it is the first line, before anything starts a thread, so also before a
+/// runtime is built; afterwards it does nothing. That rules out `#[tokio::main]`, which starts threads before its first line.
+///
+/// # Examples
+///
+/// ```
+/// fn main() -> Result<(), std::io::Error> {
+///     kinoko_stack::enlarge_io_stack();
+///     std::thread::spawn(|| assert_eq!(std::env::var("RUST_MIN_STACK").as_deref(), Ok("67108864"))).join().unwrap();
+///     Ok(())
+/// }
+/// ```
 pub fn enlarge_io_stack() {
     let chosen = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok());
     if chosen.is_none_or(|bytes: usize| bytes < IO_STACK_BYTES) {

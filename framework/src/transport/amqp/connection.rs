@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use async_rs::Tokio;
 use futures_util::{StreamExt, stream::BoxStream};
 use lapin::{
     AsyncTcpStream, Channel, Connection, ConnectionProperties, Event, options::BasicQosOptions, types::ShortString,
@@ -14,7 +15,11 @@ use tokio::time;
 
 #[cfg(feature = "tls")]
 use super::tls;
-use super::{failure::ConnectFailure, uri::Address};
+use super::{
+    failure::ConnectFailure,
+    guard::{self, guarded},
+    uri::Address,
+};
 
 /// For looking the host up, connecting and the handshakes of TLS and AMQP together: lapin waits for a silent peer for ever.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -60,12 +65,10 @@ impl Wire {
         role: Role,
         frame_max: Option<u32>,
     ) -> Result<(Self, BoxStream<'static, Event>), ConnectFailure> {
-        let runtime =
-            lapin::runtime::default_runtime().map_err(|error| ConnectFailure::Unavailable(error.to_string()))?;
         // Connected here: a wait on lapin's own thread could not be interrupted, and panics when this runtime ends meanwhile.
         let io = |error| ConnectFailure::from_io(&error, address);
         let addresses = tokio::net::lookup_host((&*address.host, address.port)).await.map_err(io)?.collect::<Vec<_>>();
-        let stream = AsyncTcpStream::connect(&runtime, addresses).await.map_err(io)?;
+        let stream = AsyncTcpStream::connect(&Tokio::current(), addresses).await.map_err(io)?;
         let socket = match &stream {
             AsyncTcpStream::Plain(tcp) => Hold(Some(SockRef::from(tcp.get_ref()).try_clone().map_err(io)?)),
             // It was just opened, so it is plain yet; but another crate may have turned on TLS in lapin.
@@ -85,10 +88,10 @@ impl Wire {
             .with_connection_name(format!("{name} ({suffix})").into())
             .with_client_property("product".into(), "kinoko".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let stream = Mutex::new(Some(stream));
+        let stream = Mutex::new(Some(guarded(stream)));
         let connecting = Connection::connector(
             address.to_lapin(frame_max),
-            runtime,
+            guard::runtime(),
             async move |_, _| {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())

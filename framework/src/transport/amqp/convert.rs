@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How deep header values may nest. Nobody nests deeper on purpose, and parsers recurse.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// The header frame must fit one frame, or the broker closes the whole connection. The rest is for framing and flags.
 const MAX_PROPERTIES: usize = PUBLISH_FRAME_MAX as usize - 64;

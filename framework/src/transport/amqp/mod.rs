@@ -9,6 +9,7 @@ mod connection;
 mod consumer;
 mod convert;
 mod failure;
+mod guard;
 mod in_flight;
 mod link;
 mod pace;
@@ -17,6 +18,7 @@ mod ready;
 mod requester;
 mod settle;
 mod shared;
+mod stack;
 mod supervisor;
 #[cfg(feature = "tls")]
 mod tls;
@@ -86,6 +88,7 @@ impl AmqpTransport {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
+        stack::warn_if_small();
         let runtime = Builder::new_current_thread().enable_all().thread_name("kinoko-amqp-blocking").build()?;
         let handle = runtime.handle().clone();
         let (first, first_attempt) = oneshot::channel();
