@@ -5,8 +5,8 @@
 mod args;
 pub(crate) mod context_data;
 mod envelope;
-mod excerpt;
 pub(crate) mod exception;
+mod excerpt;
 mod fault;
 mod message;
 mod name;
