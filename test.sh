@@ -12,6 +12,7 @@ proofs() {
     cat <<'PROOFS'
 verdicts env KINOKO_TEST_PROOF_CALLS=100000 cargo test --release -p kinoko-tests --test services -- --nocapture no_verdict_reaches_the_wrong_caller
 outage env KINOKO_TEST_PROOF_CALLS=1 cargo test --release -p kinoko-tests --test services -- --nocapture every_call_ends_by_its_deadline_while_the_broker_is_killed
+migration env KINOKO_TEST_PROOF_CALLS=10000 cargo test --release -p kinoko-tests --test services -- --nocapture nameko::migration
 performance cargo bench -p kinoko-tests --bench rpc
 PROOFS
 }
