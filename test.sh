@@ -14,6 +14,7 @@ verdicts env KINOKO_TEST_PROOF_CALLS=100000 cargo test --release -p kinoko-tests
 outage env KINOKO_TEST_PROOF_CALLS=1 cargo test --release -p kinoko-tests --test services -- --nocapture every_call_ends_by_its_deadline_while_the_broker_is_killed
 faults env KINOKO_TEST_PROOF_FAULTS=1 KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1
 rolling env KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 rolling
+migration env KINOKO_TEST_PROOF_CALLS=10000 cargo test --release -p kinoko-tests --test services -- --nocapture nameko::migration
 performance cargo bench -p kinoko-tests --bench rpc
 PROOFS
 }

@@ -47,6 +47,7 @@ promises! {
         message_survives_the_trip,
         queue_status_counts_and_knows_what_is_not_there,
         unused_queue_expires,
+        idle_queue_can_be_removed_and_no_other,
     };
     requesting::{
         reply_comes_through_the_default_exchange,

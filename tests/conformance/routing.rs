@@ -216,3 +216,25 @@ pub(crate) async fn unused_queue_expires(broker: &Broker) {
     eventually(Duration::from_secs(10), "the queue is gone", gone).await;
     transport.close().await;
 }
+
+pub(crate) async fn idle_queue_can_be_removed_and_no_other(broker: &Broker) {
+    let transport = broker.open().await;
+    let queue = broker.declared(&*transport).await;
+    let (requester, replies) = requester(&*transport).await;
+    let removed = || async { soon("a removal", transport.remove_queue(&queue)).await.unwrap() };
+    publish(&*requester, message("", &queue, "one")).await;
+    waiting(&*transport, &queue, 1).await;
+    assert!(!removed().await, "a message waits");
+    let (sink, deliveries) = Deliveries::new();
+    let consumer = soon("a consumer", transport.consume(queue.clone(), 1, sink)).await.unwrap();
+    deliveries.next().await.ack();
+    assert!(!removed().await, "it is consumed");
+    soon("a cancel", consumer.cancel()).await;
+    let gone = || async { removed().await.then_some(()) };
+    eventually(Duration::from_secs(10), "the queue can be removed", gone).await;
+    assert!(removed().await, "it is gone already");
+    assert_eq!(transport.queue_status(&queue).await.unwrap().map(|status| status.messages), None);
+    publish(&*requester, message("", &queue, "two")).await;
+    assert_eq!(replies.next_returned().await, "two");
+    transport.close().await;
+}

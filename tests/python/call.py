@@ -5,8 +5,8 @@
                                                {"service": …, "method": …, "args": […], "kwargs": {…}}
                                                `python` in place of `args` is an expression for what JSON does not have;
                                                with --async all are sent with `call_async` before the first result is asked for
-    call.py --load SERVICE METHOD              calls METHOD(value) with a value of its own each time until standard input ends,
-                                               some at once, and expects [value, who] as the result
+    call.py --load [--calls N] SERVICE METHOD  calls METHOD(value) with a value of its own each time, N times or until standard
+                                               input ends, some at once, and expects [value, who] as the result
 
 Prints one line of JSON per call: {"result": …} or
 {"error": {"class": …, "exc_type": …, "value": …, "args": […], "text": …}}.
@@ -79,9 +79,9 @@ def lines(client, at_once):
         told(attempt(reply.result))
 
 
-def load(client, service, method):
+def load(client, service, method, calls):
     answered, failed, number = collections.Counter(), [], 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while number < calls and not select.select([sys.stdin], [], [], 0)[0]:
         values = ["{}-{}".format(os.getpid(), number + i) for i in range(AT_ONCE)]
         number += AT_ONCE
         sent = [getattr(client[service], method).call_async(value) for value in values]
@@ -108,7 +108,8 @@ def main():
     parser.add_argument("kwargs", nargs="?", type=json.loads, default={})
     parser.add_argument("--lines", action="store_true", help="read one call per line of standard input")
     parser.add_argument("--async", dest="at_once", action="store_true", help="with --lines: send all before the first result")
-    parser.add_argument("--load", action="store_true", help="call until standard input ends")
+    parser.add_argument("--load", action="store_true", help="call again and again")
+    parser.add_argument("--calls", type=int, default=float("inf"), help="with --load: how many calls at least")
     parser.add_argument("--amqp-uri", default=os.environ.get("AMQP_URI"), help="broker, or AMQP_URI")
     parser.add_argument("--timeout", type=float, default=10, help="seconds to wait for each reply (default 10)")
     parser.add_argument("--context", type=json.loads, default={}, help="JSON object sent as nameko.* headers")
@@ -125,7 +126,7 @@ def main():
         if options.lines:
             lines(client, options.at_once)
         elif options.load:
-            load(client, options.service, options.method)
+            load(client, options.service, options.method, options.calls)
         else:
             told(attempt(lambda: getattr(client[options.service], options.method)(*options.args, **options.kwargs)))
 

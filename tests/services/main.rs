@@ -12,3 +12,8 @@ mod verdicts;
 fn proof_calls(reduced: usize) -> usize {
     std::env::var("KINOKO_TEST_PROOF_CALLS").ok().and_then(|count| count.parse().ok()).unwrap_or(reduced)
 }
+
+/// Whether this is a proof, which may take its time.
+fn proves() -> bool {
+    std::env::var_os("KINOKO_TEST_PROOF_CALLS").is_some()
+}

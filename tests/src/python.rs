@@ -95,15 +95,18 @@ impl Python {
         calls.await.expect("the program succeeds")
     }
 
-    /// Calls a method that answers `[value, who]`, again and again, until it is told to stop.
+    /// Calls a method that answers `[value, who]`: so many times, or until it is told to stop.
     ///
     /// # Panics
     ///
     /// When the program does not start.
-    pub fn load(&self, service: &str, method: &str) -> PythonLoad {
+    pub fn load(&self, service: &str, method: &str, calls: Option<usize>) -> PythonLoad {
         let mut command = self.script("call.py");
-        let child = command.args(["--load", "--timeout", "30", service, method]).stdin(Stdio::piped()).spawn();
-        PythonLoad(child.expect("python runs"))
+        command.args(["--load", "--timeout", "30", service, method]);
+        if let Some(calls) = calls {
+            command.args(["--calls", &calls.to_string()]);
+        }
+        PythonLoad(command.stdin(Stdio::piped()).spawn().expect("python runs"))
     }
 
     /// Runs the Nameko service of `tests/python/nameko_service.py` under this name.
@@ -130,13 +133,15 @@ impl Drop for PythonService {
 }
 
 impl PythonLoad {
-    /// Ends it. Gives `{"answered": {who: count}, "failed": […]}`.
+    /// Waits for its end, which it may be told to come to now. Gives `{"answered": {who: count}, "failed": […]}`.
     ///
     /// # Panics
     ///
     /// When the program failed.
-    pub fn finish(mut self) -> Value {
-        drop(self.0.stdin.take());
+    pub fn finish(mut self, stop: bool) -> Value {
+        if stop {
+            drop(self.0.stdin.take());
+        }
         let mut text = String::new();
         self.0.stdout.take().expect("it is piped").read_to_string(&mut text).expect("call.py prints text");
         assert!(self.0.wait().expect("python ends").success(), "call.py failed");

@@ -97,10 +97,13 @@ where
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
         let (prepared, timeout) = self.prepare()?;
         let state = match prepared {
-            Prepared::Remote { request, path, now } => match request.send(path, now).await {
-                Ok(waiting) => State::Remote { request, path, waiting },
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
-            },
+            Prepared::Remote { request, now } => {
+                let path = request.path(now).await;
+                match request.send(path, now).await {
+                    Ok(waiting) => State::Remote { request, path, waiting },
+                    Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+                }
+            }
             Prepared::Local(call) => {
                 let (service, method, format) = (call.local.service, call.method.clone(), call.format.clone());
                 State::Local { service, method, format, task: crate::spawn(call.run()) }
@@ -130,7 +133,6 @@ where
         let deadline = now + timeout;
         let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
-                let path = route.path(now);
                 let request = Request {
                     rpc,
                     route,
@@ -141,7 +143,7 @@ where
                     deadline,
                     context,
                 };
-                Prepared::Remote { request, path, now }
+                Prepared::Remote { request, now }
             }
             Target::Local(local) => Prepared::Local(LocalCall {
                 local,
@@ -169,10 +171,11 @@ where
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
             let (prepared, timeout) = self.prepare()?;
-            let (request, path, now) = match prepared {
-                Prepared::Remote { request, path, now } => (request, path, now),
+            let (request, now) = match prepared {
+                Prepared::Remote { request, now } => (request, now),
                 Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
             };
+            let path = request.path(now).await;
             let mut waiting = match request.send(path, now).await {
                 Ok(waiting) => waiting,
                 Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
@@ -243,7 +246,7 @@ impl<T, E> fmt::Debug for PendingReply<T, E> {
 }
 
 enum Prepared {
-    Remote { request: Request, path: WirePath, now: Instant },
+    Remote { request: Request, now: Instant },
     Local(LocalCall),
 }
 

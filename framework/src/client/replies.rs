@@ -136,6 +136,13 @@ impl Replies {
         Waiting { replies: self.clone(), place, secret, correlation_id: correlation_id.into(), verdict, early: None }
     }
 
+    /// Has a route looked at soon, unless it is about to be.
+    pub(super) fn look(&self, route: Arc<Route>) {
+        if route.want_look() {
+            let _ = self.looks.send(route);
+        }
+    }
+
     /// How many calls wait.
     pub(super) fn len(&self) -> usize {
         let table = self.table();
@@ -168,10 +175,8 @@ impl Replies {
                 }
                 continue;
             }
-            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now)
-                && route.want_look()
-            {
-                let _ = self.looks.send(route);
+            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now) {
+                self.look(route);
             }
             let due = waiter.due();
             next = Some(next.map_or(due, |next| next.min(due)));

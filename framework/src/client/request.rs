@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     directory::suggest,
@@ -52,6 +52,16 @@ pub(super) enum Failure {
 }
 
 impl Request {
+    /// The way to take.
+    pub(super) async fn path(&self, now: Instant) -> WirePath {
+        // What cannot be seen by the deadline is found out by sending.
+        let _ = timeout_at(self.deadline, self.route.look_first(&**self.rpc.transport())).await;
+        if self.route.is_due(now) {
+            self.rpc.replies.look(self.route.clone());
+        }
+        self.route.path()
+    }
+
     /// Registers the call and publishes the request. Returns when it is written, or when there is a verdict before that.
     pub(super) async fn send(&self, path: WirePath, now: Instant) -> Result<Waiting, Failure> {
         if self.deadline <= now {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
     Result,
@@ -16,8 +16,8 @@ use crate::{
     transport::Transport,
 };
 
-/// How long a client stays on Nameko's path before it tries the short one again. It bounds how long a service that moved
-/// from Python to Rust is called the longer way.
+/// How long a client stays on Nameko's path before it looks whether the short one is served. It bounds how long a service that
+/// moved from Python to Rust is called the longer way.
 const REMEMBER: Duration = Duration::from_secs(30);
 /// How long an answer of the broker about a queue's consumers is believed.
 const LOOK_FRESH: Duration = Duration::from_secs(1);
@@ -42,6 +42,7 @@ pub(crate) struct Route {
     state: Mutex<State>,
     /// A look was asked for and has not begun. While the broker is away each takes its time, and every call wants one.
     look_wanted: AtomicBool,
+    first_look: OnceCell<()>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +59,7 @@ impl Route {
             service,
             state: Mutex::default(),
             look_wanted: AtomicBool::new(false),
+            first_look: OnceCell::new(),
         }
     }
 
@@ -66,15 +68,23 @@ impl Route {
     }
 
     /// The way to take now.
-    pub(super) fn path(&self, now: Instant) -> WirePath {
-        let mut state = self.state();
-        match state.nameko_until {
-            Some(until) if now < until => WirePath::Nameko,
-            Some(_) => {
-                state.nameko_until = None;
-                WirePath::Short
-            }
+    pub(super) fn path(&self) -> WirePath {
+        match self.state().nameko_until {
+            Some(_) => WirePath::Nameko,
             None => WirePath::Short,
+        }
+    }
+
+    /// Whether it is time to look if a kinoko instance is there now. Calls go Nameko's way until one was seen: a queue of the short
+    /// path may be there without an instance, and would keep what is sent to it.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.state().nameko_until.is_some_and(|until| until <= now)
+    }
+
+    /// Looks, where nobody has looked before: the first call of a service must not end in the queue that a crashed instance left.
+    pub(super) async fn look_first(&self, transport: &dyn Transport) {
+        if !self.first_look.initialized() {
+            Box::pin(self.first_look.get_or_init(|| self.look(transport))).await;
         }
     }
 
@@ -113,9 +123,12 @@ impl Route {
         .await;
         // An unreachable broker says nothing about the service.
         let Ok(Ok((short, rpc))) = asked else { return };
-        self.state().looked = Some((now, short + rpc > 0));
-        if short == 0 && rpc > 0 {
-            self.prefer_nameko(now);
+        let mut state = self.state();
+        state.looked = Some((now, short + rpc > 0));
+        match (short, rpc) {
+            (0, 0) => {}
+            (0, _) => state.nameko_until = Some(now + REMEMBER),
+            _ => state.nameko_until = None,
         }
     }
 }

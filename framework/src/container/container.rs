@@ -94,7 +94,17 @@ impl Container {
     pub(super) async fn drain(&self, grace: Duration) -> usize {
         // In this order: what is handed back while the consumers still run would come straight back.
         self.rpc.stop_taking().await;
+        let leaving = self.rpc.leave().await;
         self.limits.stop();
+        let late = self.finish_workers(grace).await;
+        if let Some(leaving) = leaving {
+            leaving.finish().await;
+        }
+        late
+    }
+
+    /// Waits for what runs, up to `grace`. Returns how many workers had to be dropped.
+    async fn finish_workers(&self, grace: Duration) -> usize {
         if tokio::time::timeout(grace, self.tasks.join()).await.is_ok() {
             return 0;
         }

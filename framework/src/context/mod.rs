@@ -108,14 +108,7 @@ impl WorkerContext {
 
     /// The ids of the calls that led here, oldest first, without this one. Empty where the caller sent none.
     pub fn parent_call_ids(&self) -> Vec<String> {
-        let stack = context_data::read_stack(&self.0.message.properties);
-        match &self.0.message.properties.correlation_id {
-            // A call from outside any worker, on the short path: its id is formed here rather than sent.
-            Some(id) if stack.is_empty() && self.0.message.properties.kind.is_some() => {
-                vec![format!("standalone_rpc_client.{id}")]
-            }
-            _ => stack,
-        }
+        context_data::parent_call_ids(&self.0.message.properties)
     }
 
     /// The first call of the chain, as far as it was tracked.

@@ -31,7 +31,7 @@ pub(crate) fn standalone_call_id(client: &str) -> String {
 }
 
 /// The call ids that led here, oldest first; empty where the caller sent none.
-pub(crate) fn read_stack(properties: &Properties) -> Vec<String> {
+fn read_stack(properties: &Properties) -> Vec<String> {
     if let Some(stack) = &properties.app_id
         && !stack.is_empty()
     {
@@ -40,6 +40,15 @@ pub(crate) fn read_stack(properties: &Properties) -> Vec<String> {
     match properties.headers.get(STACK_HEADER) {
         Some(Value::Array(ids)) => ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// The same, with the id that a call from outside any worker has on the short path: formed here rather than sent.
+pub(crate) fn parent_call_ids(properties: &Properties) -> Vec<String> {
+    let stack = read_stack(properties);
+    match &properties.correlation_id {
+        Some(id) if stack.is_empty() && properties.kind.is_some() => vec![format!("standalone_rpc_client.{id}")],
+        _ => stack,
     }
 }
 

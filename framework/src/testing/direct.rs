@@ -58,6 +58,10 @@ impl Transport for Direct {
         Ok(self.sinks.contains_key(queue).then_some(QueueStatus { messages: 0, consumers: 1 }))
     }
 
+    async fn remove_queue(&self, _: &Name) -> Result<bool> {
+        Err(only_calls())
+    }
+
     fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
     }

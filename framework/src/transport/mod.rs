@@ -110,6 +110,18 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// As [`declare`](Self::declare).
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>>;
 
+    /// Removes a queue that nobody consumes and in which nothing waits; it is not declared again with the next connection.
+    /// From then on a message to it comes back. Says whether the queue is gone: `false` where it is in use or holds messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`declare`](Self::declare).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the queue is there or not.
+    async fn remove_queue(&self, queue: &Name) -> Result<bool>;
+
     /// The state of the connection, for readiness and for messages to people.
     fn state(&self) -> watch::Receiver<ConnectionState>;
 

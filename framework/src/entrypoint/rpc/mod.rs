@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempts;
+mod leaving;
 mod serve;
 
 use std::{

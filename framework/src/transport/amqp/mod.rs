@@ -197,6 +197,21 @@ impl Transport for AmqpTransport {
         .await
     }
 
+    async fn remove_queue(&self, queue: &Name) -> Result<bool> {
+        let queue = queue.clone();
+        self.ask(move |shared, link| {
+            let queue = queue.clone();
+            async move {
+                let gone = topology::remove_queue(&link, &queue).await?;
+                if gone {
+                    shared.registry.forget(&queue);
+                }
+                Ok(gone)
+            }
+        })
+        .await
+    }
+
     fn state(&self) -> watch::Receiver<ConnectionState> {
         self.shared.state.subscribe()
     }

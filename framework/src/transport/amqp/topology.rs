@@ -6,7 +6,7 @@ use std::{
 
 use lapin::{
     Channel, ExchangeKind as LapinKind,
-    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::{AMQPValue, FieldTable},
 };
 use tracing::warn;
@@ -47,6 +47,12 @@ impl Registry {
                 known.bindings.push(binding.clone());
             }
         }
+    }
+
+    pub(super) fn forget(&self, queue: &Name) {
+        let mut known = self.topology.lock().unwrap_or_else(PoisonError::into_inner);
+        known.queues.retain(|other| other.name != *queue);
+        known.bindings.retain(|binding| binding.queue != *queue);
     }
 
     pub(super) fn all(&self) -> Topology {
@@ -173,6 +179,21 @@ pub(super) async fn queue_status(link: &Link, queue: &Name) -> Result<Option<Que
     match answer {
         Ok(queue) => Ok(Some(QueueStatus { messages: queue.message_count(), consumers: queue.consumer_count() })),
         Err(failure) if failure.code() == Some(NOT_FOUND) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Removes a queue unless it is in use or holds something, which the broker decides at once.
+pub(super) async fn remove_queue(link: &Link, queue: &Name) -> Result<bool, Failure> {
+    let name = short("queue", queue)?;
+    let channel = link.consuming_channel().await?;
+    let options = QueueDeleteOptions { if_unused: true, if_empty: true, ..QueueDeleteOptions::default() };
+    let answer = link.ask("remove a queue", channel.queue_delete(name, options)).await;
+    link.close_channel(&channel).await;
+    match answer {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.code() == Some(NOT_FOUND) => Ok(true),
+        Err(failure) if failure.code() == Some(PRECONDITION_FAILED) => Ok(false),
         Err(failure) => Err(failure),
     }
 }

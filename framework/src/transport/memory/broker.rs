@@ -114,6 +114,17 @@ impl Broker {
         self.queue(queue).ok().map(|queue| queue.status())
     }
 
+    /// Whether the queue is gone.
+    pub(super) fn remove_idle(&self, name: &Name) -> bool {
+        let Ok(queue) = self.queue(name) else { return true };
+        // Marked first, so that what is published meanwhile comes back.
+        let idle = queue.close_if_idle();
+        if idle {
+            self.delete(name);
+        }
+        idle
+    }
+
     pub(super) fn delete(&self, queue: &Name) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(deleted) = state.queues.remove(queue) {

@@ -133,6 +133,11 @@ impl Transport for MemoryTransport {
         Ok(self.broker.status(queue))
     }
 
+    async fn remove_queue(&self, queue: &Name) -> Result<bool> {
+        self.check_open()?;
+        Ok(self.broker.remove_idle(queue))
+    }
+
     fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
     }

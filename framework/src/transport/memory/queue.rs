@@ -162,6 +162,15 @@ impl MemoryQueue {
         state.consumers.clear();
     }
 
+    /// Takes nothing more, if nobody consumes it and nothing waits in it.
+    pub(super) fn close_if_idle(&self) -> bool {
+        let mut state = self.state();
+        state.drop_expired();
+        let idle = state.ready.is_empty() && state.consumers.is_empty() && self.replies.get().is_none();
+        state.deleted |= idle;
+        idle
+    }
+
     pub(super) fn status(&self) -> QueueStatus {
         let mut state = self.state();
         let now = Instant::now();
