@@ -37,7 +37,9 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 ///
 /// | key | default | what |
 /// | --- | --- | --- |
-/// | `amqp_uri` | `memory://` | the broker: `memory://`, `amqp://user:password@host:5672/vhost` |
+/// | `amqp_uri` | `memory://` | the broker: `memory://`, `amqp://user:password@host:5672/vhost`, `amqps://…` |
+/// | `amqp_tls` | `false` | TLS to the broker: `true`, or a map of `ca`, `cert`, `key` and `server_name` |
+/// | `login_method` | `plain` | how to log in to the broker: `plain`, `amqplain`, or `external` by certificate |
 /// | `max_workers` | 256 | workers that run at once in one service instance |
 /// | `rpc_timeout` | `30s` | how long a client waits for a reply, where nothing else is said |
 /// | `grace_period` | `25s` | how long a stop waits for running workers |

@@ -8,8 +8,13 @@ use super::{
 use crate::{Error, ErrorKind, Result};
 
 /// Nameko's key and ours.
-const READ_AS: [(&str, &str); 3] =
-    [("AMQP_URI", "amqp_uri"), ("HEARTBEAT", "heartbeat"), ("WEB_SERVER_ADDRESS", "http.address")];
+const READ_AS: [(&str, &str); 5] = [
+    ("AMQP_URI", "amqp_uri"),
+    ("AMQP_SSL", "amqp_tls"),
+    ("LOGIN_METHOD", "login_method"),
+    ("HEARTBEAT", "heartbeat"),
+    ("WEB_SERVER_ADDRESS", "http.address"),
+];
 
 /// What has no effect here, and why that does no harm.
 const IGNORED: [(&str, &str); 4] = [
@@ -19,25 +24,9 @@ const IGNORED: [(&str, &str); 4] = [
     ("TRANSPORT_OPTIONS", "a lost connection is made again by itself, and a publish waits for its deadline"),
 ];
 
-/// What would matter and has no effect here.
-const REFUSED: [(&str, &str); 2] = [
-    ("AMQP_SSL", "whether TLS is spoken to the broker is said by the URL `amqp_uri`"),
-    ("LOGIN_METHOD", "kinoko logs in with the user and the password of `amqp_uri` (PLAIN)"),
-];
-
 impl Settings {
     /// Takes over what a file says in Nameko's words.
     pub(super) fn adopt_nameko(&mut self) -> Result<()> {
-        for (key, why) in REFUSED {
-            let plain = |node: &Node| {
-                matches!(&node.kind, Kind::Null | Kind::Bool(false))
-                    || matches!(&node.kind, Kind::Text(text) if ["PLAIN", "AMQPLAIN"].contains(&text.as_str()))
-            };
-            if let Some(node) = self.root.remove(key).filter(|node| !plain(node)) {
-                let text = format!("setting `{key}` (from {}), which is Nameko's: {why}; remove it", node.origin);
-                return Err(Error::new(ErrorKind::Config, text));
-            }
-        }
         for (key, why) in IGNORED {
             if let Some(node) = self.root.remove(key) {
                 self.notes.push(format!("`{key}` ({}) is Nameko's and has no effect: {why}", node.origin));

@@ -1,6 +1,6 @@
 use std::{path::PathBuf, str::FromStr};
 
-use crate::{Error, ErrorKind, Result, config::Settings, protocol::Value};
+use crate::{Result, config::Settings, protocol::Value};
 
 /// How the broker proves who it is, and how this program does where the broker asks: certificate files, all PEM.
 ///
@@ -36,14 +36,15 @@ pub enum Login {
 }
 
 impl FromStr for Login {
-    type Err = String;
+    /// What to write instead.
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.to_ascii_lowercase().as_str() {
             "plain" => Ok(Self::Plain),
             "amqplain" => Ok(Self::AmqPlain),
             "external" => Ok(Self::External),
-            _ => Err("must be `plain`, `amqplain` or `external`".to_owned()),
+            _ => Err("write `plain`, `amqplain` or `external`"),
         }
     }
 }
@@ -51,18 +52,16 @@ impl FromStr for Login {
 impl Tls {
     /// Takes one option, whether kinoko spells it, RabbitMQ's URLs, kombu's, or the keyword arguments of Python's `ssl`.
     ///
-    /// `Ok(false)` for what is no option of TLS. The errors follow on the option's name.
-    pub(super) fn set(&mut self, option: &str, value: &str) -> Result<bool, String> {
-        let given = || if value.is_empty() { Err("is empty".to_owned()) } else { Ok(value) };
+    /// `Ok(false)` for what is no option of TLS.
+    pub(super) fn set(&mut self, option: &str, value: &str) -> Result<bool, &'static str> {
+        let given = || if value.is_empty() { Err("it is empty") } else { Ok(value) };
         match option {
             "ca" | "cacertfile" | "ca_certs" | "ssl_ca_certs" => self.ca = Some(given()?.into()),
             "cert" | "certfile" | "ssl_certfile" => self.cert = Some(given()?.into()),
             "key" | "keyfile" | "ssl_keyfile" => self.key = Some(given()?.into()),
             "server_name" | "server_name_indication" | "server_hostname" | "ssl_server_hostname" => match given()? {
                 "disable" => {
-                    return Err(
-                        "cannot be switched off: the broker's certificate must be valid for some name".to_owned()
-                    );
+                    return Err("it cannot be switched off: the broker's certificate must be valid for a name");
                 }
                 name => self.server_name = Some(name.to_owned()),
             },
@@ -71,69 +70,51 @@ impl Tls {
                 match value.trim_start_matches("verify_").trim_start_matches("CERT_").to_ascii_lowercase().as_str() {
                     "peer" | "required" | "optional" | "true" | "1" | "2" => {}
                     "none" | "false" | "0" => {
-                        return Err("is off, but kinoko always verifies the broker: \
-                         trust a certificate of your own with `ca`, another name with `server_name`"
-                            .to_owned());
+                        return Err("kinoko always verifies the broker: \
+                             trust a certificate of your own with `ca`, another name with `server_name`");
                     }
-                    _ => return Err("must be `verify_peer` or `CERT_REQUIRED`, or left out".to_owned()),
+                    _ => return Err("write `verify_peer` or `CERT_REQUIRED`, or leave it out"),
                 }
             }
             "password" => {
-                return Err("is the password of an encrypted key, which kinoko does not read: \
-                 decrypt the key with `openssl pkey`, and let only the program's user read it"
-                    .to_owned());
+                return Err("kinoko reads no encrypted key: \
+                     decrypt it with `openssl pkey`, and let only the program's user read it");
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// `true`, or a map of options.
-    fn from_value(key: &str, value: &Value) -> Result<Option<Self>> {
-        let wrong = |text: String| Error::new(ErrorKind::Config, text);
-        let options = match value {
-            Value::Null | Value::Bool(false) => return Ok(None),
-            Value::Bool(true) => return Ok(Some(Self::default())),
-            Value::Object(options) => options,
-            _ => return Err(wrong(format!("setting `{key}`: write `true`, or a map of {OPTIONS}"))),
+    /// The setting `amqp_tls`: `true`, or a map of options. Nameko's `AMQP_SSL` is read as the same.
+    pub(super) fn from_settings(settings: &Settings) -> Result<Option<Self>> {
+        let options = match settings.get::<Value>("amqp_tls")? {
+            None | Some(Value::Null | Value::Bool(false)) => return Ok(None),
+            Some(Value::Bool(true)) => return Ok(Some(Self::default())),
+            Some(Value::Object(options)) => options,
+            // A variable is a text.
+            Some(Value::String(text)) if text == "false" => return Ok(None),
+            Some(Value::String(text)) if text == "true" => return Ok(Some(Self::default())),
+            Some(_) => return Err(settings.refuse("amqp_tls", format!("write `true`, or a map of {OPTIONS}"))),
         };
         let mut tls = Self::default();
-        for (option, value) in options {
+        for (option, value) in &options {
+            let key = format!("amqp_tls.{option}");
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Bool(_) | Value::Number(_) => value.to_string(),
                 // Python's way to leave an option out.
                 Value::Null => continue,
-                _ => return Err(wrong(format!("setting `{key}.{option}` must be a text"))),
+                _ => return Err(settings.refuse(&key, "it must be a text")),
             };
-            match tls.set(option, &text) {
-                Ok(true) => {}
-                // What says how Python wraps a socket, and the version, which is 1.2 or 1.3 in any case.
-                Ok(false)
-                    if matches!(
-                        option.as_str(),
-                        "ssl_version" | "do_handshake_on_connect" | "suppress_ragged_eofs"
-                    ) => {}
-                Ok(false) => {
-                    return Err(wrong(format!("setting `{key}` has no option `{option}`: it takes {OPTIONS}")));
-                }
-                Err(text) => return Err(wrong(format!("setting `{key}.{option}` {text}"))),
+            // How Python wraps a socket; and the version, which is 1.2 or 1.3 in any case.
+            if ["ssl_version", "do_handshake_on_connect", "suppress_ragged_eofs"].contains(&option.as_str()) {
+                continue;
+            }
+            if !tls.set(option, &text).map_err(|text| settings.refuse(&key, text))? {
+                return Err(settings.refuse(&key, format!("there is no such option: `amqp_tls` takes {OPTIONS}")));
             }
         }
         Ok(Some(tls))
-    }
-
-    /// The setting `amqp_tls`, or what Nameko calls it.
-    pub(super) fn from_settings(settings: &Settings) -> Result<Option<Self>> {
-        if let Some(value) = settings.get::<Value>("amqp_tls")? {
-            return Self::from_value("amqp_tls", &value);
-        }
-        for nameko in ["amqp_ssl", "AMQP_SSL"] {
-            if let Some(value) = settings.get::<Value>(nameko)? {
-                return Self::from_value(nameko, &value);
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -142,14 +123,7 @@ const OPTIONS: &str = "`ca`, `cert`, `key` and `server_name`";
 impl Login {
     /// The setting `login_method`, which Nameko writes in capitals.
     pub(super) fn from_settings(settings: &Settings) -> Result<Self> {
-        let nameko = "LOGIN_METHOD";
-        let (key, text) = match settings.get::<String>("login_method")? {
-            Some(text) => ("login_method", text),
-            None => match settings.get::<String>(nameko)? {
-                Some(text) => (nameko, text),
-                None => return Ok(Self::default()),
-            },
-        };
-        text.parse().map_err(|error| Error::new(ErrorKind::Config, format!("setting `{key}` {error}")))
+        let Some(text) = settings.get::<String>("login_method")? else { return Ok(Self::default()) };
+        text.parse().map_err(|text: &str| settings.refuse("login_method", text))
     }
 }

@@ -185,7 +185,7 @@ fn read_query(query: &str, tls: &mut Option<Tls>, login: &mut Login) -> Result<(
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = decode(value)?;
-        let wrong = |text| config(format!("the broker's URL: `{key}` {text}"));
+        let wrong = |text: &str| config(format!("the broker's URL: `{key}`: {text}"));
         match key {
             "ssl" => {
                 if !matches!(value.as_str(), "" | "0" | "false" | "False") {
@@ -353,7 +353,7 @@ mod tests {
             ] {
                 let text = refusal(&format!("amqps://h?{query}"));
                 let option = query.split('=').next().unwrap();
-                assert!(text.starts_with(&format!("the broker's URL: `{option}` ")), "{text}");
+                assert!(text.starts_with(&format!("the broker's URL: `{option}`: ")), "{text}");
             }
             assert_eq!(one("amqps://h?verify=verify_peer&fail_if_no_peer_cert=true").tls, Some(Tls::default()));
         }
@@ -363,7 +363,7 @@ mod tests {
             for url in ["amqp://h?auth_mechanism=external", "amqps://h?auth_mechanism=EXTERNAL"] {
                 assert!(refusal(url).contains("needs TLS and a certificate of the client"), "{url}");
             }
-            assert!(refusal("amqps://h?auth_mechanism=magic").contains("must be `plain`, `amqplain` or `external`"));
+            assert!(refusal("amqps://h?auth_mechanism=magic").contains("write `plain`, `amqplain` or `external`"));
         }
 
         #[test]
