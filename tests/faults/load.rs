@@ -140,7 +140,10 @@ pub(crate) struct Published {
 impl Publishers {
     pub(crate) async fn start(uri: &str) -> Self {
         const PUBLISHERS: usize = 4;
-        let transport = connect(uri, TransportOptions { connection_name: "publishers".into() }).await.unwrap();
+        let transport =
+            connect(uri, TransportOptions { connection_name: "publishers".into(), ..TransportOptions::default() })
+                .await
+                .unwrap();
         let queue = Name::from(unique("faults.ledger"));
         let topology = Topology { queues: vec![Queue::durable(queue.clone())], ..Topology::default() };
         soon("a declaration", transport.declare(topology)).await.unwrap();

@@ -54,12 +54,16 @@ pub(super) enum Failure {
 impl Request {
     /// The way to take.
     pub(super) async fn path(&self, now: Instant) -> WirePath {
-        // What cannot be seen by the deadline is found out by sending.
-        let _ = timeout_at(self.deadline, self.route.look_first(&**self.rpc.transport())).await;
-        if self.route.is_due(now) {
+        if self.route.is_new() {
+            // What cannot be seen by the deadline is found out by sending. Boxed, as only the first call waits for it.
+            let look = timeout_at(self.deadline, self.route.look_first(&**self.rpc.transport()));
+            let _ = Box::pin(look).await;
+        }
+        let (path, due) = self.route.path(now);
+        if due {
             self.rpc.replies.look(self.route.clone());
         }
-        self.route.path()
+        path
     }
 
     /// Registers the call and publishes the request. Returns when it is written, or when there is a verdict before that.

@@ -67,25 +67,23 @@ impl Route {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The way to take now.
-    pub(super) fn path(&self) -> WirePath {
+    /// The way to take now, and whether it is time to look if a kinoko instance is there. Calls go Nameko's way until one was seen:
+    /// a queue of the short path may be there without an instance, and would keep what is sent to it.
+    pub(super) fn path(&self, now: Instant) -> (WirePath, bool) {
         match self.state().nameko_until {
-            Some(_) => WirePath::Nameko,
-            None => WirePath::Short,
+            Some(until) => (WirePath::Nameko, until <= now),
+            None => (WirePath::Short, false),
         }
     }
 
-    /// Whether it is time to look if a kinoko instance is there now. Calls go Nameko's way until one was seen: a queue of the short
-    /// path may be there without an instance, and would keep what is sent to it.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.state().nameko_until.is_some_and(|until| until <= now)
+    /// Whether nobody has looked yet.
+    pub(super) fn is_new(&self) -> bool {
+        !self.first_look.initialized()
     }
 
-    /// Looks, where nobody has looked before: the first call of a service must not end in the queue that a crashed instance left.
+    /// The look before the first call of a service, which must not end in the queue that a crashed instance left.
     pub(super) async fn look_first(&self, transport: &dyn Transport) {
-        if !self.first_look.initialized() {
-            Box::pin(self.first_look.get_or_init(|| self.look(transport))).await;
-        }
+        self.first_look.get_or_init(|| self.look(transport)).await;
     }
 
     /// No kinoko instance is there: takes Nameko's path for a while.

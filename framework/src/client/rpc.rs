@@ -273,7 +273,7 @@ mod tests {
     #[tokio::test]
     async fn names_that_were_tried_once_are_forgotten() {
         let transport = crate::transport::MemoryTransport::open("");
-        let settings = ClientSettings::read(&Settings::default()).unwrap();
+        let settings = ClientSettings::read(&Settings::default(), &TransportOptions::default()).unwrap();
         let client = RpcClient::new(transport, "test", Arc::new(Codecs::default()), settings, &Tasks::new());
         let kept = client.route(&"kept".into());
         for number in 0..10 * ROUTES_KEPT {
