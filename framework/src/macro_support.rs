@@ -17,8 +17,9 @@ pub use crate::{
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
-        Answer, Argument, Contract, ContractInfo, Covered, DynService, MethodInfo, NotResult, Outcome, Parts, Probe,
-        Service, ServiceDescriptor, Text, WorkerCall,
+        Answer, Anything, Argument, Contract, ContractInfo, Covered, Dispatches, DynService, Lists, Method, MethodInfo,
+        Named, NotProvided, NotResult, Outcome, Parts, Probe, Provided, ServedBy, Service, ServiceDescriptor, Text,
+        WorkerCall, assert_provided,
     },
     worker::{
         HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
@@ -71,6 +72,7 @@ impl MainResult for ExitCode {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Error>> MainResult for Result<(), E> {
     #[allow(clippy::print_stderr, reason = "the last word of a program that ends with an error")]
     fn exit(self) -> ExitCode {

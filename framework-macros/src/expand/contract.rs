@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{ReturnType, parse_quote, parse_quote_spanned, spanned::Spanned};
+use syn::{ReturnType, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned};
 
 use super::{
     Crate,
@@ -11,8 +11,8 @@ use super::{
     dispatch::{self, Target},
 };
 use crate::{
-    model::ContractModel,
-    syntax::{Item, Method, TraitBlock, at, hidden},
+    model::{ContractModel, MethodModel},
+    syntax::{Item, Method, TraitBlock, at, hidden, moved},
 };
 
 pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool) -> TokenStream {
@@ -29,22 +29,25 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
 
     let name = model.args.name.as_deref().unwrap_or_default();
     let (doc, infos) = (&model.doc, method_infos(&model.methods, k));
-    let coverage = model.methods.iter().map(|method| {
-        let (cfgs, method) = (&method.cfgs, method.ident.to_string());
-        let missing = format!("`{ident}` has a method `{method}` that this block lacks: add it and mark it `#[rpc]`");
-        quote!(#(#cfgs)* #k::Covered { method: #method, missing: #missing })
-    });
+    let coverage = model.methods.iter().map(|method| covered(method, &ident, k));
+    let (needs, dispatch) = (needs(model, client_ident, k), dispatch(model, &ident, client_ident, broken, k));
     let mut value = ident.clone();
     value.set_span(at(ident.span()));
     let value = quote! {
         #[doc(hidden)]
-        #[allow(non_upper_case_globals, dead_code, unreachable_pub)]
-        #vis const #value: #k::Contract<#client_ident> = #k::Contract::new(#k::ContractInfo {
-            name: #name,
-            doc: #doc,
-            methods: #infos,
-            coverage: &[#(#coverage),*],
-        });
+        #[allow(
+            non_upper_case_globals, non_camel_case_types, non_local_definitions, missing_debug_implementations, dead_code,
+            unreachable_pub, private_bounds
+        )]
+        #vis const #value: #k::Contract<#client_ident> = {
+            #needs
+            #k::Contract::new(#k::ContractInfo {
+                name: #name,
+                doc: #doc,
+                methods: #infos,
+                coverage: &[#(#coverage),*],
+            })
+        };
     };
 
     for item in &mut block.body.items {
@@ -55,7 +58,6 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
             }
         }
     }
-    block.body.items.push(Item::Other(dispatch(model, &ident, broken, k)));
     block.head.supertraits.extend::<[syn::TypeParamBound; 3]>([
         parse_quote!(::core::marker::Send),
         parse_quote!(::core::marker::Sync),
@@ -73,10 +75,100 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
         #client_item
 
         #(#cfgs)*
-        #[allow(deprecated, private_interfaces, clippy::all, clippy::pedantic)]
+        #[allow(deprecated, private_interfaces, unreachable_code, clippy::all, clippy::pedantic)]
         const _: () = {
             #client_impls
+            #dispatch
         };
+    }
+}
+
+/// What is said of parameters that a service has otherwise.
+fn covered(method: &MethodModel, contract: &Ident, k: &TokenStream) -> TokenStream {
+    let (cfgs, name) = (&method.cfgs, method.ident.to_string());
+    let texts = |say: fn(&str, &str, &Ident) -> String| {
+        let texts = method.arguments().map(|param| say(&name, &param.wire_name(), contract));
+        quote!(&[#(#texts),*])
+    };
+    let renamed = texts(|method, param, contract| {
+        format!(
+            "`{method}` calls this parameter `{param}` in `{contract}`: callers send arguments by name, so call it that"
+        )
+    });
+    let required = texts(|_, param, contract| {
+        format!(
+            "callers may leave `{param}` out by `{contract}`: repeat its `#[default(…)]` here, or write an `Option`"
+        )
+    });
+    let logged = texts(|_, param, contract| {
+        format!("`{param}` is sensitive in `{contract}`: write `#[rpc(sensitive({param}))]`, so that no log shows it")
+    });
+    quote! {
+        #(#cfgs)* #k::Covered { method: #name, renamed: #renamed, required: #required, logged: #logged }
+    }
+}
+
+/// A method's name as a type.
+pub(super) fn named(method: &Ident, k: &TokenStream) -> TokenStream {
+    // FNV-1a: `std`'s hashes may differ between two builds of this macro.
+    let hash = method.unraw().to_string().bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    quote!(#k::Named<#hash>)
+}
+
+/// One type for each method, which the compiler names where a service lacks it; and the client's function that asks for all.
+///
+/// To stand inside the contract's value: there the types are called `{contract}::{method}`.
+fn needs(model: &ContractModel, client: &Ident, k: &TokenStream) -> TokenStream {
+    let needs: Vec<Ident> = model
+        .methods
+        .iter()
+        .map(|method| {
+            let mut need = method.ident.clone();
+            need.set_span(at(need.span()));
+            need
+        })
+        .collect();
+    let types = model.methods.iter().zip(&needs).map(|(method, need)| {
+        let (cfgs, named) = (&method.cfgs, named(&method.ident, k));
+        let conditions = cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens);
+        let absent = (!cfgs.is_empty()).then(|| {
+            quote! {
+                #[cfg(not(all(#(#conditions),*)))]
+                impl #k::Method for #need {
+                    type Name = #k::Anything;
+                }
+            }
+        });
+        let item = quote_spanned!(need.span()=> pub struct #need;);
+        quote! {
+            #item
+
+            #(#cfgs)*
+            impl #k::Method for #need {
+                type Name = #named;
+            }
+
+            #absent
+        }
+    });
+    let bounds = needs.iter().map(|need| {
+        let k = moved(k, need.span());
+        quote_spanned!(need.span()=> #need: #k::ServedBy<S>)
+    });
+    quote! {
+        #(#types)*
+
+        impl #client {
+            /// For `#[service(contract = …)]`.
+            #[doc(hidden)]
+            pub fn __covered_by<S>(&self)
+            where
+                #(#bounds,)*
+            {
+            }
+        }
     }
 }
 
@@ -95,17 +187,17 @@ fn promise_send(method: &mut Method) {
     };
 }
 
-/// The hidden method that runs a worker of whoever implements the trait. Its structs are inside, so that a contract may stand
-/// in a function.
-fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream) -> TokenStream {
+/// Runs a worker of whoever implements the trait.
+fn dispatch(model: &ContractModel, ident: &Ident, client: &Ident, broken: bool, k: &TokenStream) -> TokenStream {
     let local = |name| Ident::new(name, hidden(ident.span()));
     let (service, dependencies, call) = (local("service"), local("dependencies"), local("call"));
     let body = if broken {
         quote!(#k::no_such_method(#call))
     } else {
         let target = Target {
-            callee: quote!(<Self as #ident>),
-            hooks: quote!(__D),
+            callee: quote!(<__S as #ident>),
+            injects: quote!(__D),
+            hooks: quote!(&*#dependencies),
             service: &service,
             dependencies: &dependencies,
             call: &call,
@@ -114,18 +206,15 @@ fn dispatch(model: &ContractModel, ident: &Ident, broken: bool, k: &TokenStream)
     };
     let span = at(ident.span());
     quote_spanned! {span=>
-        #[doc(hidden)]
-        #[allow(deprecated, unreachable_code, unused_variables, clippy::all, clippy::pedantic)]
-        fn __kinoko<__D: #k::Dependencies>(
-            self: ::std::sync::Arc<Self>,
-            #dependencies: ::std::sync::Arc<__D>,
-            #call: #k::WorkerCall,
-        ) -> #k::BoxFuture<'static, #k::Outcome>
-        where
-            Self: ::core::marker::Sized,
-        {
-            let #service = self;
-            #body
+        #[allow(unused_variables)]
+        impl<__S: #ident> #k::Dispatches<__S> for #client {
+            fn dispatch<__D: #k::Dependencies>(
+                #service: ::std::sync::Arc<__S>,
+                #dependencies: ::std::sync::Arc<__D>,
+                #call: #k::WorkerCall,
+            ) -> #k::BoxFuture<'static, #k::Outcome> {
+                #body
+            }
         }
     }
 }
@@ -143,7 +232,7 @@ fn client<'a>(model: &'a ContractModel, ident: &Ident, vis: &syn::Visibility, k:
             let info = #value.info;
             Self(#k::ServiceClient::local(info.name, info.methods, move |call| {
                 let (service, dependencies) = (::core::clone::Clone::clone(&service), ::core::clone::Clone::clone(&dependencies));
-                #ident::__kinoko(service, dependencies, call)
+                #k::Contract::dispatch(&#value, service, dependencies, call)
             }))
         }
     };

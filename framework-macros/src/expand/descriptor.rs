@@ -5,22 +5,25 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::model::{MethodModel, Output, ParamKind};
+use crate::model::{MethodModel, Output, ParamKind, ParamModel};
 
 /// `&[Param { … }, …]`
 pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
-    let params = method.arguments().map(|param| {
-        let (name, required) = (param.wire_name(), param.is_required());
-        let (sensitive, default) = match &param.kind {
-            ParamKind::Argument { sensitive, default, .. } => (*sensitive, default.as_deref().map(spelled)),
-            ParamKind::Inject => (false, None),
-        };
-        let (ty, default) = (spelled(&param.ty), option(default));
-        quote! {
-            #k::Param { name: #name, ty: #ty, default: #default, required: #required, sensitive: #sensitive }
-        }
-    });
+    let params = method.arguments().map(|param| param_info(param, k));
     quote!(&[#(#params),*])
+}
+
+/// `Param { … }`
+pub(super) fn param_info(param: &ParamModel, k: &TokenStream) -> TokenStream {
+    let (name, required) = (param.wire_name(), param.is_required());
+    let (sensitive, default) = match &param.kind {
+        ParamKind::Argument { sensitive, default, .. } => (*sensitive, default.as_deref().map(spelled)),
+        ParamKind::Inject => (false, None),
+    };
+    let (ty, default) = (spelled(&param.ty), option(default));
+    quote! {
+        #k::Param { name: #name, ty: #ty, default: #default, required: #required, sensitive: #sensitive }
+    }
 }
 
 /// `MethodInfo { … }`

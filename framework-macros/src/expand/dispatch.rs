@@ -17,11 +17,13 @@ use crate::{
 pub(super) struct Target<'a> {
     /// The path in front of the method's name: `Orders`, or `<Self as Inventory>`.
     pub(super) callee: TokenStream,
-    /// The type whose hooks run and which `#[inject]` asks.
+    /// The type that `#[inject]` asks.
+    pub(super) injects: TokenStream,
+    /// Whose hooks run: a reference to something with `Dependencies`.
     pub(super) hooks: TokenStream,
     /// A variable of type `Arc`: whose methods are called.
     pub(super) service: &'a Ident,
-    /// A variable of type `Arc<hooks>`.
+    /// A variable of type `Arc<injects>`.
     pub(super) dependencies: &'a Ident,
     /// The variable of the call.
     pub(super) call: &'a Ident,
@@ -46,7 +48,7 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let k = &moved(k, span);
     let (index, cfgs) = (method.index, &method.cfgs);
     let arguments_struct = arguments::name(method);
-    let Target { callee, hooks, service, dependencies, call } = target;
+    let Target { callee, hooks, service, call, .. } = target;
     let args = Ident::new("args", hidden(method.span()));
     let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
     let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
@@ -57,17 +59,6 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     let callee = moved(callee, span);
     let value = quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait);
     let answer = answer(method, &value, call, k);
-    let place = Place::of(hooks);
-    let (run, wait) = (moved(k, place.first), place.wait());
-    let passed = place.parens(quote_spanned! {span=>
-        &*#dependencies, &#call, ::core::pin::pin!(::core::option::Option::Some(async {
-            #(#injected)*
-            #(#decoded)*
-            #answer
-        }))
-    });
-    // At the service's type, so that missing hooks are told once for all methods.
-    let run = quote_spanned!(place.first=> #run::run_worker::<#hooks>#passed #wait);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -75,7 +66,11 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,
             };
-            #run
+            #k::run_worker(#hooks, &#call, ::core::pin::pin!(::core::option::Option::Some(async {
+                #(#injected)*
+                #(#decoded)*
+                #answer
+            }))).await
         }),
     }
 }
@@ -100,10 +95,10 @@ fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStre
     let (local, ty, place) = (local(param), copied(&param.ty), Place::of(&param.ty));
     let (span, wait) = (place.first, place.wait());
     let k = &moved(k, span);
-    let Target { hooks, dependencies, call, .. } = target;
-    let (hooks, passed) = (moved(hooks, span), place.parens(quote!(&*#dependencies, &#call.context)));
+    let Target { injects, dependencies, call, .. } = target;
+    let (injects, passed) = (moved(injects, span), place.parens(quote!(&*#dependencies, &#call.context)));
     quote_spanned! {span=>
-        let #local = match #k::inject::<#hooks, #ty>#passed #wait {
+        let #local = match #k::inject::<#injects, #ty>#passed #wait {
             ::core::result::Result::Ok(value) => value,
             ::core::result::Result::Err(fault) => return #k::unexpected(fault),
         };

@@ -2,7 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
-use syn::{Type, spanned::Spanned};
+use syn::{
+    Type, parse_quote_spanned,
+    spanned::Spanned,
+    visit_mut::{self, VisitMut},
+};
 
 use crate::{
     model::{MethodModel, Output, Pass, ungrouped},
@@ -33,7 +37,10 @@ impl Reply {
             Output::Unknown(written) => {
                 let parts = parts(written, k);
                 let ok = quote_spanned!(span=> <#parts>::Ok);
-                Self { received: ok.clone(), ok, err: quote_spanned!(span=> <#parts>::Err) }
+                let held = held(written);
+                let received = self::parts(&held, k);
+                let received = quote_spanned!(span=> <#received>::Ok);
+                Self { received, ok, err: quote_spanned!(span=> <#parts>::Err) }
             }
         }
     }
@@ -61,17 +68,34 @@ pub(super) fn split(method: &MethodModel, value: &TokenStream, k: &TokenStream) 
     }
 }
 
-/// A borrow at the front of a reply becomes what a caller can hold.
+/// What a caller can hold: borrows become owned types, also those inside.
 fn owned(ty: &Type) -> TokenStream {
-    let Type::Reference(reference) = ungrouped(ty) else { return copied(ty) };
-    let span = at(reference.span());
-    match ungrouped(&reference.elem) {
-        Type::Path(path) if path.path.is_ident("str") => quote_spanned!(span=> ::std::string::String),
-        Type::Slice(slice) => {
-            let item = copied(&slice.elem);
-            quote_spanned!(span=> ::std::vec::Vec<#item>)
+    copied(held(ty))
+}
+
+fn held(ty: &Type) -> Type {
+    let mut ty = ty.clone();
+    Held.visit_type_mut(&mut ty);
+    ty
+}
+
+struct Held;
+
+impl VisitMut for Held {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Reference(reference) = ty {
+            let span = at(reference.span());
+            *ty = match ungrouped(&reference.elem) {
+                Type::Path(path) if path.path.is_ident("str") => parse_quote_spanned!(span=> ::std::string::String),
+                Type::Slice(slice) => {
+                    let item = &slice.elem;
+                    parse_quote_spanned!(span=> ::std::vec::Vec<#item>)
+                }
+                other => other.clone(),
+            };
+            return self.visit_type_mut(ty);
         }
-        other => copied(other),
+        visit_mut::visit_type_mut(self, ty);
     }
 }
 

@@ -7,7 +7,8 @@ use syn::{Path, Visibility, spanned::Spanned};
 use super::{
     Crate,
     client::{self, Client},
-    descriptor::{method_info, method_infos, option},
+    contract,
+    descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     output::Reply,
 };
@@ -39,7 +40,14 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
 
         impl #p::Service for #self_ty {
             const DESCRIPTOR: &'static #p::ServiceDescriptor = &#descriptor;
+
+            fn set_up(cx: &#p::SetupContext) -> #p::BoxFuture<'_, #p::Result<Self>> {
+                use #p::NotProvided as _;
+                #p::Provided::<#self_ty>::set_up(cx)
+            }
         }
+
+        const _: () = #p::assert_provided::<#self_ty>();
     };
     let registration = (!broken).then(|| {
         quote! {
@@ -133,15 +141,17 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
         _ if broken => quote!(#k::no_such_method(#call)),
         Some(path) if model.serves_trait() => {
             let span = at(path.span());
-            let path = copied(path);
+            let (path, k) = (copied(path), moved(k, span));
             quote_spanned! {span=>
-                <#self_ty as #path>::__kinoko::<#self_ty>(::core::clone::Clone::clone(&#service), #service, #call)
+                let hooks = #k::Provided::<#self_ty>::shared(::core::clone::Clone::clone(&#service));
+                #k::Contract::dispatch(&#path, #service, hooks, #call)
             }
         }
         _ => {
             let target = Target {
                 callee: quote!(<#self_ty>),
-                hooks: self_ty.clone(),
+                injects: self_ty.clone(),
+                hooks: quote!(#k::Provided::<#self_ty>::hooks(&*#service)),
                 service: &service,
                 dependencies: &service,
                 call: &call,
@@ -154,6 +164,8 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             self: ::std::sync::Arc<Self>,
             #call: #k::WorkerCall,
         ) -> #k::BoxFuture<'static, #k::Outcome> {
+            #[allow(unused_imports)]
+            use #k::NotProvided as _;
             let #service = self;
             #body
         }
@@ -175,14 +187,21 @@ fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> Token
     }
     let info = info(path, k);
     let span = at(path.span());
-    let names = model.methods.iter().map(|method| {
-        let (cfgs, name) = (&method.cfgs, method.ident.to_string());
-        quote!(#(#cfgs)* #name)
+    let (contract, self_ty) = (copied(path), copied(&model.self_ty));
+    let lists = model.methods.iter().map(|method| {
+        let (cfgs, name) = (&method.cfgs, contract::named(&method.ident, k));
+        quote!(#(#cfgs)* impl #k::Lists<#name> for #self_ty {})
     });
     let checks = model.methods.iter().map(|method| check_method(method, path, k));
-    let covered = quote_spanned!(span=> const _: () = __INFO.assert_covered_by(&[#(#names),*]););
+    let covered = quote_spanned! {span=>
+        #[allow(dead_code)]
+        fn __covered() {
+            #contract.client().__covered_by::<#self_ty>();
+        }
+    };
     quote! {
         const __INFO: #k::ContractInfo = #info;
+        #(#lists)*
         #covered
         #(#checks)*
     }
@@ -203,10 +222,12 @@ fn check_method(method: &MethodModel, path: &Path, k: &TokenStream) -> TokenStre
     let returned_span = at(method.output.written().map_or(method.ident.span(), Spanned::span));
     let moved = moved(k, returned_span);
     let returned = quote_spanned!(returned_span=> #moved::Call<#received, #err>);
-    let params_const = super::descriptor::params(method, k);
+    let same_params = method.arguments().enumerate().map(|(place, param)| {
+        let (span, own) = (at(param.ident.span()), param_info(param, k));
+        quote_spanned!(span=> #(#cfgs)* const _: () = __INFO.assert_param(#name, #place, #own);)
+    });
     quote_spanned! {span=>
-        #(#cfgs)*
-        const _: () = __INFO.assert_params(#name, #params_const);
+        #(#same_params)*
 
         #(#cfgs)*
         #[allow(dead_code)]

@@ -59,6 +59,7 @@ impl ParamModel {
     pub(crate) fn read(arg: &mut FnArg, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
         let FnArg::Typed(param) = arg else { return None };
         let clean = diag.count();
+        misspelt(param, diag);
         let inject = take_ours(&mut param.attrs, "inject", krate);
         let defaults = take_ours(&mut param.attrs, "default", krate);
         if let Some(cfg) = param.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
@@ -77,6 +78,32 @@ impl ParamModel {
         };
         (diag.count() == clean).then_some(Self { ident: ident?, ty: (*param.ty).clone(), kind })
     }
+}
+
+/// A parameter's attributes are ours, or the compiler's own. One that looks like ours is told here: left to the compiler, it would
+/// say more of the parameter's type.
+fn misspelt(param: &mut PatType, diag: &mut Diag) {
+    const COMPILERS: [&str; 7] = ["cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid"];
+    const OURS: [&str; 2] = ["inject", "default"];
+    let name = param.pat.to_token_stream();
+    let instead = |attr: &Attribute| {
+        let word = attr.path().get_ident()?.to_string();
+        if COMPILERS.contains(&&*word) || OURS.contains(&&*word) {
+            return None;
+        }
+        if word == "sensitive" {
+            return Some(format!("what no log may show is named on the method: `#[rpc(sensitive({name}))]`"));
+        }
+        let near = kinoko_text::nearest(&word, OURS)?;
+        Some(format!("no parameter has an attribute `{word}`: did you mean `#[{near}]`?"))
+    };
+    param.attrs.retain(|attr| match instead(attr) {
+        Some(text) => {
+            diag.on(attr, text);
+            false
+        }
+        None => true,
+    });
 }
 
 fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {

@@ -39,7 +39,7 @@ impl Registration {
 }
 
 fn set_up<S: Service>(cx: SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>> {
-    Box::pin(async move { Ok(Arc::new(S::setup(&cx).await?) as Arc<dyn DynService>) })
+    Box::pin(async move { Ok(Arc::new(S::set_up(&cx).await?) as Arc<dyn DynService>) })
 }
 
 inventory::collect!(Registration);

@@ -196,7 +196,7 @@ pub trait Has<D> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be injected into a worker of `{S}`",
     label = "not `FromWorker`",
-    note = "implement `kinoko::FromWorker<S>` for it, or drop `#[inject]` if the caller sends it"
+    note = "drop `#[inject]` if the caller sends it; make it a field of `{S}` if it is a dependency; implement `kinoko::FromWorker<S>` for it if it is made for each call"
 )]
 pub trait FromWorker<S>: Sized {
     /// Builds it. A hook for the end of the worker is added with [`WorkerContext::attach`].

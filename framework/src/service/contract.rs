@@ -1,9 +1,11 @@
 //! What `#[contract]` leaves for `#[service(contract = …)]` to find.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
-use super::MethodInfo;
-use crate::protocol::Param;
+use futures_util::future::BoxFuture;
+
+use super::{MethodInfo, Outcome, WorkerCall};
+use crate::{dependency::Dependencies, protocol::Param};
 
 /// A contract's constant data.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +16,7 @@ pub struct ContractInfo {
     pub doc: &'static str,
     /// Its methods.
     pub methods: &'static [MethodInfo],
-    /// Each method with the text that says it is missing, for a constant assertion.
+    /// The same methods by their names in Rust, each with what to say of parameters that differ.
     pub coverage: &'static [Covered],
 }
 
@@ -23,32 +25,12 @@ pub struct ContractInfo {
 pub struct Covered {
     /// Its name in Rust.
     pub method: &'static str,
-    /// What the compiler says where it is missing.
-    pub missing: &'static str,
-}
-
-impl ContractInfo {
-    /// Fails the build where a method of the contract is not among `methods`.
-    ///
-    /// # Panics
-    ///
-    /// At compile time, with the text that names the method.
-    #[track_caller]
-    pub const fn assert_covered_by(&self, methods: &[&str]) {
-        let mut i = 0;
-        while i < self.coverage.len() {
-            let mut found = false;
-            let mut j = 0;
-            while j < methods.len() {
-                if equal(self.coverage[i].method, methods[j]) {
-                    found = true;
-                }
-                j += 1;
-            }
-            assert!(found, "{}", self.coverage[i].missing);
-            i += 1;
-        }
-    }
+    /// What the compiler says of a parameter at this place that has another name.
+    pub renamed: &'static [&'static str],
+    /// … that callers may leave out by the contract, and not by the service.
+    pub required: &'static [&'static str],
+    /// … that the contract keeps out of logs, and the service does not.
+    pub logged: &'static [&'static str],
 }
 
 impl ContractInfo {
@@ -81,32 +63,80 @@ impl ContractInfo {
         own
     }
 
-    /// Fails the build where a method takes its arguments under other names than the contract says, or is stricter.
+    /// Fails the build where a method takes an argument under another name than the contract says, or is stricter.
     ///
     /// # Panics
     ///
-    /// At compile time.
+    /// At compile time, with the text that names the parameter.
     #[track_caller]
-    pub const fn assert_params(&self, method: &str, own: &[Param]) {
-        let Some(place) = self.position(method) else { return };
-        let contract = self.methods[place].params;
+    pub const fn assert_param(&self, method: &str, place: usize, own: Param) {
+        let Some(at) = self.position(method) else { return };
+        let (contract, covered) = (self.methods[at].params, self.coverage[at]);
         // Another number is a type error of its own.
-        let mut i = 0;
-        while i < own.len() && i < contract.len() {
-            assert!(
-                equal(own[i].name, contract[i].name),
-                "a parameter has another name than in the contract: callers send arguments by name, so write the contract's"
-            );
-            assert!(
-                contract[i].required || !own[i].required,
-                "a parameter is required here and not in the contract: callers may leave it out, so repeat its `#[default]`"
-            );
-            assert!(
-                own[i].sensitive || !contract[i].sensitive,
-                "a parameter is `sensitive` in the contract: write it here too, so that no log shows it"
-            );
-            i += 1;
+        if place < contract.len() {
+            let contract = contract[place];
+            assert!(equal(own.name, contract.name), "{}", covered.renamed[place]);
+            assert!(contract.required || !own.required, "{}", covered.required[place]);
+            assert!(own.sensitive || !contract.sensitive, "{}", covered.logged[place]);
         }
+    }
+}
+
+/// A name as a type, by its hash: how a contract asks a service for a method of that name.
+#[derive(Debug)]
+pub struct Named<const HASH: u128>;
+
+/// The name of a method that a `cfg` took away: every service has it.
+#[derive(Debug)]
+pub struct Anything;
+
+/// What a service's block has: a method of this name, as a [`Named`].
+pub trait Lists<N> {}
+
+impl<S> Lists<Anything> for S {}
+
+/// A contract's method, as a type that bears its name in messages.
+pub trait Method {
+    /// How services list it.
+    type Name;
+}
+
+/// A service that has this method of its contract.
+#[diagnostic::on_unimplemented(
+    message = "`{S}` lacks the method `{Self}`",
+    label = "a method of the contract is not in this block",
+    note = "add it as it stands in the contract, and mark it `#[rpc]`"
+)]
+pub trait ServedBy<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Lists<M::Name>, M: Method> ServedBy<S> for M {}
+
+/// A contract's client, for those who implement the contract's trait: runs a worker of theirs.
+pub trait Dispatches<S> {
+    /// Runs one worker, between the hooks of `dependencies`.
+    fn dispatch<D: Dependencies>(
+        service: Arc<S>,
+        dependencies: Arc<D>,
+        call: WorkerCall,
+    ) -> BoxFuture<'static, Outcome>;
+}
+
+/// The same, seen from the service, for the message where it does not implement the trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` serves a contract and has none of its methods",
+    label = "neither an `impl` of the contract's trait, nor a method in this block",
+    note = "implement the contract's trait for `{Self}`, or put its methods into this block, each marked `#[rpc]`"
+)]
+pub trait Serves<C> {
+    /// Runs one worker, between the hooks of `dependencies`.
+    fn serve<D: Dependencies>(self: Arc<Self>, dependencies: Arc<D>, call: WorkerCall) -> BoxFuture<'static, Outcome>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, C: Dispatches<S>> Serves<C> for S {
+    fn serve<D: Dependencies>(self: Arc<Self>, dependencies: Arc<D>, call: WorkerCall) -> BoxFuture<'static, Outcome> {
+        C::dispatch(self, dependencies, call)
     }
 }
 
@@ -139,6 +169,16 @@ impl<C> Contract<C> {
     /// For the macro.
     pub const fn new(info: ContractInfo) -> Self {
         Self { info, client: PhantomData }
+    }
+
+    /// Runs one worker of a service that implements the contract's trait.
+    pub fn dispatch<S: Serves<C>, D: Dependencies>(
+        &self,
+        service: Arc<S>,
+        dependencies: Arc<D>,
+        call: WorkerCall,
+    ) -> BoxFuture<'static, Outcome> {
+        service.serve(dependencies, call)
     }
 
     /// A client to check signatures against; never called.

@@ -6,6 +6,7 @@ mod answer;
 mod contract;
 #[doc(hidden)]
 pub mod expansion;
+mod provided;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,12 +15,13 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
-    contract::{Contract, ContractInfo, Covered},
+    contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
+    provided::{NotProvided, Provided, assert_provided},
 };
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},
-    dependency::Dependencies,
+    dependency::SetupContext,
     protocol::{Fault, Param},
 };
 
@@ -103,7 +105,14 @@ pub trait DynService: Send + Sync + 'static {
     label = "no `#[service]` impl block",
     note = "put `#[service(name = \"…\")]` on its impl block"
 )]
-pub trait Service: DynService + Dependencies {
+pub trait Service: DynService + Sized {
     /// What it is.
     const DESCRIPTOR: &'static ServiceDescriptor;
+
+    /// Builds it, by its [`Dependencies`](crate::Dependencies).
+    ///
+    /// # Errors
+    ///
+    /// What one of its fields fails with.
+    fn set_up(cx: &SetupContext) -> BoxFuture<'_, crate::Result<Self>>;
 }

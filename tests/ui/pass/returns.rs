@@ -55,6 +55,16 @@ impl Stock {
     }
 
     #[rpc]
+    fn borrowed_inside(&self) -> Option<[&'static str; 2]> {
+        Some(["also", "static"])
+    }
+
+    #[rpc]
+    fn borrowed_in_an_alias(&self) -> kinoko::Result<Vec<&'static str>> {
+        Ok(vec!["static"])
+    }
+
+    #[rpc]
     fn tuple(&self) -> (u8, Option<String>) {
         (1, None)
     }
@@ -74,5 +84,9 @@ async fn main() {
     assert!(matches!(stock.internal(true).await, Err(CallError::Remote(fault)) if fault.value == "disk full"));
     assert_eq!(stock.all_expected().await.unwrap(), 2);
     assert_eq!(stock.borrowed().await.unwrap(), "static");
+    // The caller gets owned types, wherever the borrow stood.
+    let inside: Option<[String; 2]> = stock.borrowed_inside().await.unwrap();
+    assert_eq!(inside.unwrap(), ["also", "static"]);
+    assert_eq!(stock.borrowed_in_an_alias().await.unwrap(), ["static"]);
     assert_eq!(stock.tuple().await.unwrap(), (1, None));
 }

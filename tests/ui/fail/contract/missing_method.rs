@@ -4,6 +4,7 @@ use kinoko::prelude::*;
 trait Inventory {
     async fn size(&self) -> u32;
     async fn clear(&self);
+    async fn sort(&self, by: String);
 }
 
 #[derive(Dependencies)]

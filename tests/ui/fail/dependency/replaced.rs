@@ -1,0 +1,5 @@
+use kinoko::testing::TestApp;
+
+fn main() {
+    let _ = TestApp::new().replace(50);
+}

@@ -1,0 +1,14 @@
+use kinoko::prelude::*;
+
+#[derive(Dependencies)]
+struct Orders;
+
+impl Orders {
+    fn count(&self) -> u32 {
+        3
+    }
+}
+
+fn main() {
+    let _ = App::new().service::<Orders>();
+}
