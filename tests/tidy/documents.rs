@@ -73,6 +73,38 @@ fn code_that_does_not_run_is_quoted_from_a_file_that_does() {
 }
 
 #[test]
+fn the_gallery_of_compile_errors_quotes_what_the_compiler_says() {
+    const PAGE: &str = "docs/reference/compile-errors.md";
+    check("Quote the .stderr file beside the fixture that the line `From [`…`](…)` names", |problems| {
+        let page = read(PAGE);
+        let kinds = page.lines().filter(|line| line.starts_with("### ")).count();
+        let quotes: Vec<_> = quotes(&page).into_iter().filter(|quote| quote.language == "text").collect();
+        if kinds < 25 || kinds != quotes.len() {
+            problems.push(format!(
+                "{PAGE}: {kinds} kinds and {} messages; each kind has one, and there are many",
+                quotes.len()
+            ));
+        }
+        for quote in &quotes {
+            let fixture = quote.source.as_deref().map(|link| beside(PAGE, link)).unwrap_or_default();
+            let Some(said) = fixture.strip_suffix(".rs").map(|stem| read(&format!("{stem}.stderr"))) else {
+                problems.push(format!("{PAGE}:{}: of no fixture", quote.line));
+                continue;
+            };
+            let mut rest = said.as_str();
+            for piece in quote.text.split("…\n") {
+                match rest.split_once(piece.trim_end()) {
+                    Some((_, after)) => rest = after,
+                    None => {
+                        problems.push(format!("{PAGE}:{}: the compiler does not say this of {fixture}", quote.line))
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn every_setting_is_documented_and_every_documented_one_is_read() {
     let read_in_code: BTreeSet<String> = rust_files()
         .filter(|file| file.path.starts_with("framework/src/") && !file.is_test())
