@@ -45,6 +45,11 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
                 use #p::NotProvided as _;
                 #p::Provided::<#self_ty>::set_up(cx)
             }
+
+            fn settings() -> #p::Result<::std::vec::Vec<#p::SettingInfo>> {
+                use #p::NotProvided as _;
+                #p::Provided::<#self_ty>::settings()
+            }
         }
 
         const _: () = #p::assert_provided::<#self_ty>();

@@ -20,6 +20,7 @@ pub use self::{
 };
 use crate::{
     codec::Format,
+    config::SettingInfo,
     context::{Cancelled, WorkerContext},
     dependency::SetupContext,
     protocol::{Fault, Param},
@@ -115,4 +116,11 @@ pub trait Service: DynService + Sized {
     ///
     /// What one of its fields fails with.
     fn set_up(cx: &SetupContext) -> BoxFuture<'_, crate::Result<Self>>;
+
+    /// The settings that its fields read, as far as they are known before they are set up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dependencies::settings`](crate::Dependencies::settings).
+    fn settings() -> crate::Result<Vec<SettingInfo>>;
 }

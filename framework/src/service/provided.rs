@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use super::expansion::NoHooks;
 use crate::{
     Result,
+    config::SettingInfo,
     dependency::{Dependencies, SetupContext},
 };
 
@@ -31,6 +32,15 @@ impl<S: Dependencies> Provided<S> {
     pub fn set_up(cx: &SetupContext) -> BoxFuture<'_, Result<S>> {
         Box::pin(S::setup(cx))
     }
+
+    /// The settings that its fields read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dependencies::settings`].
+    pub fn settings() -> Result<Vec<SettingInfo>> {
+        S::settings()
+    }
 }
 
 /// The other half of [`Provided`]. Never run: such a program does not build.
@@ -43,6 +53,15 @@ pub trait NotProvided<S> {
     /// None.
     fn shared(_: Arc<S>) -> Arc<NoHooks> {
         Arc::new(NoHooks)
+    }
+
+    /// None.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    fn settings() -> Result<Vec<SettingInfo>> {
+        Ok(Vec::new())
     }
 
     /// Nothing.
