@@ -16,12 +16,11 @@ use futures_util::future::BoxFuture;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
-    provided::{NotProvided, Provided, assert_provided},
+    provided::{NotProvided, Provided, Provider, assert_provided},
 };
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},
-    dependency::SetupContext,
     protocol::{Fault, Param},
 };
 
@@ -109,10 +108,6 @@ pub trait Service: DynService + Sized {
     /// What it is.
     const DESCRIPTOR: &'static ServiceDescriptor;
 
-    /// Builds it, by its [`Dependencies`](crate::Dependencies).
-    ///
-    /// # Errors
-    ///
-    /// What one of its fields fails with.
-    fn set_up(cx: &SetupContext) -> BoxFuture<'_, crate::Result<Self>>;
+    /// How its fields are built, from its [`Dependencies`](crate::Dependencies).
+    const PROVIDER: Provider<Self>;
 }
