@@ -18,8 +18,8 @@ pub use crate::{
     service::expansion::*,
     service::{
         Answer, Anything, Argument, Contract, ContractInfo, Covered, Dispatches, DynService, Lists, Method, MethodInfo,
-        Named, NotProvided, NotResult, Outcome, Parts, Probe, Provided, ServedBy, Service, ServiceDescriptor, Text,
-        WorkerCall, assert_provided,
+        Named, NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, ServedBy, Service, ServiceDescriptor,
+        Text, WorkerCall, assert_provided,
     },
     worker::{
         HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,

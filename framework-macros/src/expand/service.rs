@@ -41,15 +41,11 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
         impl #p::Service for #self_ty {
             const DESCRIPTOR: &'static #p::ServiceDescriptor = &#descriptor;
 
-            fn set_up(cx: &#p::SetupContext) -> #p::BoxFuture<'_, #p::Result<Self>> {
+            const PROVIDER: #p::Provider<Self> = {
+                #[allow(unused_imports)]
                 use #p::NotProvided as _;
-                #p::Provided::<#self_ty>::set_up(cx)
-            }
-
-            fn settings() -> #p::Result<::std::vec::Vec<#p::SettingInfo>> {
-                use #p::NotProvided as _;
-                #p::Provided::<#self_ty>::settings()
-            }
+                #p::Provided::<#self_ty>::PROVIDER
+            };
         }
 
         const _: () = #p::assert_provided::<#self_ty>();

@@ -32,14 +32,14 @@ impl Registration {
             package,
             module,
             type_name: std::any::type_name::<S>,
-            settings: S::settings,
+            settings: S::PROVIDER.settings,
             setup: set_up::<S>,
         }
     }
 }
 
 fn set_up<S: Service>(cx: SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>> {
-    Box::pin(async move { Ok(Arc::new(S::set_up(&cx).await?) as Arc<dyn DynService>) })
+    Box::pin(async move { Ok(Arc::new((S::PROVIDER.set_up)(&cx).await?) as Arc<dyn DynService>) })
 }
 
 inventory::collect!(Registration);

@@ -16,13 +16,11 @@ use futures_util::future::BoxFuture;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
-    provided::{NotProvided, Provided, assert_provided},
+    provided::{NotProvided, Provided, Provider, assert_provided},
 };
 use crate::{
     codec::Format,
-    config::SettingInfo,
     context::{Cancelled, WorkerContext},
-    dependency::SetupContext,
     protocol::{Fault, Param},
 };
 
@@ -110,17 +108,6 @@ pub trait Service: DynService + Sized {
     /// What it is.
     const DESCRIPTOR: &'static ServiceDescriptor;
 
-    /// Builds it, by its [`Dependencies`](crate::Dependencies).
-    ///
-    /// # Errors
-    ///
-    /// What one of its fields fails with.
-    fn set_up(cx: &SetupContext) -> BoxFuture<'_, crate::Result<Self>>;
-
-    /// The settings that its fields read, as far as they are known before they are set up.
-    ///
-    /// # Errors
-    ///
-    /// As [`Dependencies::settings`](crate::Dependencies::settings).
-    fn settings() -> crate::Result<Vec<SettingInfo>>;
+    /// How its fields are built, from its [`Dependencies`](crate::Dependencies).
+    const PROVIDER: Provider<Self>;
 }

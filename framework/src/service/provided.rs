@@ -11,6 +11,17 @@ use crate::{
     dependency::{Dependencies, SetupContext},
 };
 
+/// How a service's fields are built: its [`Dependencies`] as values.
+#[derive(Debug, Clone, Copy)]
+pub struct Provider<S> {
+    pub(crate) settings: fn() -> Result<Vec<SettingInfo>>,
+    pub(crate) set_up: fn(&SetupContext) -> BoxFuture<'_, Result<S>>,
+}
+
+fn set_up<S: Dependencies>(cx: &SetupContext) -> BoxFuture<'_, Result<S>> {
+    Box::pin(S::setup(cx))
+}
+
 /// Asks, at a concrete type, whether it has [`Dependencies`]: an inherent function hides the trait's.
 ///
 /// With the bound on each thing that needs it the compiler would tell it three times.
@@ -28,19 +39,8 @@ impl<S: Dependencies> Provided<S> {
         service
     }
 
-    /// Builds the service.
-    pub fn set_up(cx: &SetupContext) -> BoxFuture<'_, Result<S>> {
-        Box::pin(S::setup(cx))
-    }
-
-    /// The settings that its fields read.
-    ///
-    /// # Errors
-    ///
-    /// As [`Dependencies::settings`].
-    pub fn settings() -> Result<Vec<SettingInfo>> {
-        S::settings()
-    }
+    /// What its fields are built with.
+    pub const PROVIDER: Provider<S> = Provider { settings: S::settings, set_up: set_up::<S> };
 }
 
 /// The other half of [`Provided`]. Never run: such a program does not build.
@@ -55,23 +55,9 @@ pub trait NotProvided<S> {
         Arc::new(NoHooks)
     }
 
-    /// None.
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    fn settings() -> Result<Vec<SettingInfo>> {
-        Ok(Vec::new())
-    }
-
     /// Nothing.
-    ///
-    /// # Panics
-    ///
-    /// Always.
-    fn set_up(_: &SetupContext) -> BoxFuture<'_, Result<S>> {
-        unreachable!("`assert_provided` does not compile")
-    }
+    const PROVIDER: Provider<S> =
+        Provider { settings: || Ok(Vec::new()), set_up: |_| unreachable!("it does not compile") };
 }
 
 impl<S> NotProvided<S> for Provided<S> {}
