@@ -1,6 +1,7 @@
 //! What services, clients, dependencies and containers promise, through the public API, on the in-memory transport.
 
 mod arguments;
+mod canary;
 mod clients;
 mod codecs;
 mod command_line;
