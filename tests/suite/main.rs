@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attempts;
+mod canary;
 mod clients;
 mod codecs;
 mod command_line;

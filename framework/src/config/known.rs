@@ -184,7 +184,7 @@ fn is_inside(key: &str, section: &str) -> bool {
 }
 
 /// Calls `each` for what is no section, or is one that is shown as a whole.
-fn leaves(map: &Map, section: &str, is_secret: &dyn Fn(&str) -> bool, each: &mut impl FnMut(&str, &Node)) {
+pub(super) fn leaves(map: &Map, section: &str, is_secret: &dyn Fn(&str) -> bool, each: &mut impl FnMut(&str, &Node)) {
     for (name, node) in map {
         let key = join(section, name);
         match &node.kind {

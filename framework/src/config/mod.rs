@@ -237,12 +237,12 @@ fn hidden(text: &str) -> String {
 }
 
 impl fmt::Debug for Settings {
-    /// Without secrets.
+    /// Keys and origins: which values are secrets is not known before the services have declared it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        for (key, node) in &self.root {
-            map.entry(key, &format_args!("{}", node.shown(key, &|key| self.known.is_secret(key))));
-        }
+        known::leaves(&self.root, "", &|_| false, &mut |key, node| {
+            map.entry(&key, &format_args!("{}", node.origin));
+        });
         map.finish()
     }
 }

@@ -1,11 +1,13 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
 use super::{Name, Value};
 
 /// A message as every transport carries it: AMQP's model, whichever broker is beneath.
-#[derive(Debug, Clone, Default)]
+///
+/// `Debug` shows neither the body nor the values of headers: both may hold what no log may have.
+#[derive(Clone, Default)]
 pub struct Message {
     /// Where it is published; empty is the default exchange, which routes to the queue named by the routing key.
     pub exchange: Name,
@@ -45,7 +47,9 @@ pub struct Properties {
 }
 
 /// A message's headers, in the order they were set.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// `Debug` shows the keys alone: a value may be a token.
+#[derive(Clone, Default, PartialEq)]
 pub struct Headers(Vec<(Name, Value)>);
 
 impl Headers {
@@ -77,5 +81,22 @@ impl Headers {
 impl<K: Into<Name>, V: Into<Value>> FromIterator<(K, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(iter: I) -> Self {
         Self(iter.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("exchange", &self.exchange)
+            .field("routing_key", &self.routing_key)
+            .field("properties", &self.properties)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }

@@ -8,7 +8,7 @@ mod contract;
 pub mod expansion;
 mod provided;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -73,8 +73,7 @@ pub struct WorkerCall {
     pub context: WorkerContext,
 }
 
-/// What a worker leaves behind.
-#[derive(Debug)]
+/// What a worker leaves behind. `Debug` does not show the reply's body.
 pub enum Outcome {
     /// The whole body of the reply.
     Reply(Bytes),
@@ -87,6 +86,18 @@ pub enum Outcome {
     },
     /// The method was dropped; nobody waits for a reply.
     Cancelled(Cancelled),
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(body) => write!(f, "Reply({} bytes)", body.len()),
+            Self::Fault { fault, expected } => {
+                f.debug_struct("Fault").field("fault", fault).field("expected", expected).finish()
+            }
+            Self::Cancelled(reason) => f.debug_tuple("Cancelled").field(reason).finish(),
+        }
+    }
 }
 
 /// A service as a container stores it. `#[service]` implements it.

@@ -1,6 +1,11 @@
 //! What is logged of a worker: its span, and at TRACE its arguments, without those that are secret.
 
-use crate::{codec::Format, context::WorkerContext, protocol::Value, service::MethodInfo};
+use crate::{
+    codec::Format,
+    context::WorkerContext,
+    protocol::{Param, Value},
+    service::MethodInfo,
+};
 
 /// The span of one worker, where anybody listens: the user's own log lines inside it carry the call id.
 pub(crate) fn span(context: &WorkerContext) -> Option<tracing::Span> {
@@ -29,14 +34,35 @@ pub(crate) fn arguments(method: &MethodInfo, format: &Format, body: &[u8]) {
     }
 }
 
+/// Hides what is sensitive, and where anything is, also what fits no parameter: it may be a secret under a misspelt name.
 fn redact(method: &MethodInfo, request: &mut Value) {
-    for (place, param) in method.params.iter().enumerate().filter(|(_, param)| param.sensitive) {
-        if let Some(argument) = request.pointer_mut(&format!("/args/{place}")) {
-            *argument = Value::from(REDACTED);
+    if !method.params.iter().any(|param| param.sensitive) {
+        return;
+    }
+    let Some(request) = request.as_object_mut() else {
+        *request = Value::from(REDACTED);
+        return;
+    };
+    for (section, value) in request {
+        match (&**section, value) {
+            ("args", Value::Array(args)) => {
+                for (place, argument) in args.iter_mut().enumerate() {
+                    hide(argument, method.params.get(place));
+                }
+            }
+            ("kwargs", Value::Object(kwargs)) => {
+                for (name, argument) in kwargs {
+                    hide(argument, method.params.iter().find(|param| param.name == name));
+                }
+            }
+            (_, other) => *other = Value::from(REDACTED),
         }
-        if let Some(argument) = request.get_mut("kwargs").and_then(|kwargs| kwargs.get_mut(param.name)) {
-            *argument = Value::from(REDACTED);
-        }
+    }
+}
+
+fn hide(argument: &mut Value, param: Option<&Param>) {
+    if param.is_none_or(|param| param.sensitive) {
+        *argument = Value::from(REDACTED);
     }
 }
 
@@ -47,7 +73,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::Param;
 
     #[test]
     fn sensitive_arguments_are_redacted_by_place_and_by_name() {
@@ -71,7 +96,15 @@ mod tests {
                 json!({"args": ["ada"], "kwargs": {"password": "***"}}),
             ),
             (json!({"args": [], "kwargs": {}}), json!({"args": [], "kwargs": {}})),
-            (json!(["no request"]), json!(["no request"])),
+            (
+                json!({"args": ["ada", "x", "x"], "kwargs": "x"}),
+                json!({"args": ["ada", "***", "***"], "kwargs": "***"}),
+            ),
+            (
+                json!({"kwargs": {"pasword": "x", "user": "ada"}, "y": "x"}),
+                json!({"kwargs": {"pasword": "***", "user": "ada"}, "y": "***"}),
+            ),
+            (json!(["x"]), json!("***")),
         ] {
             redact(&method, &mut request);
             assert_eq!(request, expected);
