@@ -52,7 +52,7 @@
 //! [`Settings`] come from a file and the environment.
 //! [`#[kinoko::main]`](macro@main) makes the runtime and the exit code.
 //!
-//! **Transports.** [`transport`] has the traits and their promises: `memory://` in this process, `amqp://` over RabbitMQ.
+//! **Transports.** [`transport`] has the traits and their promises: `memory://` in this process, `amqp://` and `amqps://` over RabbitMQ.
 //! On the wire kinoko is Nameko: Python services are called and call, with no setting.
 //! [`codec`] has MessagePack and JSON, and takes others.
 //!
@@ -64,6 +64,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
+//! | `tls` | no | TLS to RabbitMQ, by `amqps://` URLs; brings `amqp` |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next

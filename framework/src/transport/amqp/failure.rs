@@ -175,6 +175,8 @@ impl ConnectFailure {
         if let Some(refused) = super::tls::refusal(error, address) {
             return Self::Refused(refused);
         }
+        #[cfg(not(feature = "tls"))]
+        let _ = address;
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Absent(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
