@@ -117,6 +117,35 @@ fn every_setting_is_documented_and_every_documented_one_is_read() {
     }
 }
 
+#[test]
+fn the_table_of_namekos_wire_lists_every_test_and_no_other() {
+    let folder = "tests/services/nameko/";
+    let mut tests = BTreeSet::new();
+    for file in rust_files().filter(|file| file.path.starts_with(folder)) {
+        let module = file.path[folder.len()..].trim_end_matches(".rs").to_owned();
+        let both = file.text.split_once("\nwith_both_namekos! {").and_then(|(_, rest)| rest.split_once('}'));
+        for test in both.map_or("", |(list, _)| list).split_whitespace() {
+            tests.insert((format!("{module}::{test}"), ["yes", "yes"]));
+        }
+        for (_, rest) in file.text.match_indices("\n#[tokio::test").map(|(at, _)| file.text.split_at(at)) {
+            let name =
+                rest.split_once("async fn ").and_then(|(_, rest)| rest.split_once('(')).map_or("", |(name, _)| name);
+            tests.insert((format!("{module}::{name}"), ["by hand", "by hand"]));
+        }
+    }
+    let page = read("docs/reference/nameko.md");
+    let listed: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [_, _, two, three, test] = cells[..] else { return None };
+            Some((test.strip_prefix('`')?.strip_suffix('`')?.to_owned(), [two, three]))
+        })
+        .collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    assert_eq!(listed, tests, "left: the table in docs/reference/nameko.md; right: the tests in {folder}");
+}
+
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
