@@ -1,12 +1,16 @@
 //! Methods that hold every thread of the service's runtime.
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::{
+    sync::{atomic::Ordering, mpsc},
+    thread,
+    time::Duration,
+};
 
 use kinoko::{RunningApp, prelude::*};
 use tokio::{runtime::Builder, sync::oneshot, task::block_in_place};
 
 use crate::{
-    load::{Backlog, Echo, EchoClient},
+    load::{BEGUN, Backlog, CALLERS, Echo, EchoClient},
     node::Node,
     trial::{Gap, Trial},
 };
@@ -44,9 +48,15 @@ async fn blocked() {
         let call = echo.block(HELD.as_millis() as u64).timeout(2 * HELD);
         held.push(call.send().await.unwrap());
     }
+    let begun = BEGUN.load(Ordering::Relaxed);
     for pending in held {
         pending.await.unwrap();
     }
+    // What came meanwhile waited in this process, where the broker cannot drop it any more, and its callers have gone.
+    let answered = trial.answered();
+    trial.some_more(100).await;
+    let (begun, answered) = (BEGUN.load(Ordering::Relaxed) - begun, trial.answered() - answered);
+    assert!(begun <= answered + 2 * CALLERS, "{begun} were begun when {answered} were answered");
     let mut connections = [before, connections()].map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
     connections.iter_mut().for_each(|lines| lines.sort());
     assert_eq!(connections[0], connections[1], "the connections are the same");

@@ -18,6 +18,9 @@ use kinoko::{
 use kinoko_tests::{Deliveries, body, soon, unique};
 use tokio::{task::JoinHandle, time::timeout};
 
+/// How many calls of `echo` were begun, in the test that has the node.
+pub(crate) static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
 #[derive(Dependencies)]
 pub(crate) struct Echo;
 
@@ -25,6 +28,7 @@ pub(crate) struct Echo;
 impl Echo {
     #[rpc]
     async fn echo(&self, id: u64, millis: u64) -> u64 {
+        BEGUN.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(millis)).await;
         id
     }
@@ -70,6 +74,8 @@ impl Ended {
     }
 }
 
+pub(crate) const CALLERS: usize = 12;
+
 /// Callers, one call after the other each.
 pub(crate) struct Callers {
     running: Arc<AtomicBool>,
@@ -81,14 +87,13 @@ const DEADLINES: [Duration; 3] = [Duration::from_millis(500), Duration::from_sec
 
 impl Callers {
     pub(crate) fn start(echo: &EchoClient) -> Self {
-        const CALLERS: u64 = 12;
         let (running, ended) = (Arc::new(AtomicBool::new(true)), Arc::<Ended>::default());
-        let tasks = (0..CALLERS).map(|caller| {
+        let tasks = (0..CALLERS as u64).map(|caller| {
             let (echo, running, ended) = (echo.clone(), running.clone(), ended.clone());
             tokio::spawn(async move {
                 let mut call = 0;
                 while running.load(Ordering::Relaxed) {
-                    let id = call * CALLERS + caller;
+                    let id = call * CALLERS as u64 + caller;
                     let deadline = DEADLINES[(id % 3) as usize];
                     let began = Instant::now();
                     let result = echo.echo(id, id % 20).timeout(deadline).await;
@@ -140,10 +145,7 @@ pub(crate) struct Published {
 impl Publishers {
     pub(crate) async fn start(uri: &str) -> Self {
         const PUBLISHERS: usize = 4;
-        let transport =
-            connect(uri, TransportOptions { connection_name: "publishers".into(), ..TransportOptions::default() })
-                .await
-                .unwrap();
+        let transport = connect(uri, TransportOptions::default()).await.unwrap();
         let queue = Name::from(unique("faults.ledger"));
         let topology = Topology { queues: vec![Queue::durable(queue.clone())], ..Topology::default() };
         soon("a declaration", transport.declare(topology)).await.unwrap();

@@ -72,12 +72,16 @@ impl Trial {
         trial
     }
 
+    /// How many calls were answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.callers.ended.answered.load(Ordering::Relaxed)
+    }
+
     /// Waits until this many more calls were answered.
     pub(crate) async fn some_more(&self, more: usize) {
-        let answered = || self.callers.ended.answered.load(Ordering::Relaxed);
-        let goal = answered() + more;
-        eventually(Duration::from_secs(60), "calls are answered", || async { (answered() >= goal).then_some(()) })
-            .await;
+        let goal = self.answered() + more;
+        let answered = || async { (self.answered() >= goal).then_some(()) };
+        eventually(Duration::from_secs(60), "calls are answered", answered).await;
     }
 
     /// Call it when the fault is over: sees the service resume, ends the load, and holds the invariants against what has happened.

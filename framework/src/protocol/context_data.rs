@@ -87,13 +87,17 @@ pub(crate) fn requested_method<'a>(routing_key: &'a str, headers: &'a Headers, s
     retried.and_then(|key| key.strip_prefix(service)?.strip_prefix('.')).unwrap_or(routing_key)
 }
 
-/// What is left of a request's time, at `now_ms` since the Unix epoch: its budget less its age, where the clocks agree enough
-/// for an age to make sense.
-pub(crate) fn remaining_budget(properties: &Properties, now_ms: u64) -> Option<Duration> {
+/// What is left of a request's time, at `now_ms` since the Unix epoch: its budget less its age, where the clocks agree enough for an age to
+/// make sense. Zero: it is too late.
+///
+/// The broker drops what is older than its budget, so that a request which seems older shows that the clocks disagree. Except one that may
+/// have waited in this process, whose threads were held up: in time before that, it is too late by now.
+pub(crate) fn remaining_budget(properties: &Properties, now_ms: u64, waited: Duration) -> Option<Duration> {
     let budget = properties.expiration?;
     let age = properties.timestamp_ms.and_then(|sent| now_ms.checked_sub(sent)).map(Duration::from_millis);
     Some(match age {
         Some(age) if age <= budget => budget - age,
+        Some(age) if age.saturating_sub(waited) <= budget => Duration::ZERO,
         _ => budget,
     })
 }
@@ -119,10 +123,22 @@ mod tests {
 
     #[test]
     fn age_is_ignored_where_clocks_plainly_disagree() {
-        let left = |now| remaining_budget(&properties(1_000, 50_000), now).unwrap().as_millis();
+        let left = |now| remaining_budget(&properties(1_000, 50_000), now, Duration::ZERO).unwrap().as_millis();
         assert_eq!(left(50_400), 600);
         assert_eq!(left(49_000), 1_000, "sent in the future");
         assert_eq!(left(90_000), 1_000, "older than it can be");
+    }
+
+    #[test]
+    fn what_has_waited_here_for_too_long_is_late() {
+        let left = |now, waited| {
+            remaining_budget(&properties(1_000, 50_000), now, Duration::from_millis(waited)).unwrap().as_millis()
+        };
+        assert_eq!(left(50_400, 300), 600);
+        assert_eq!(left(65_000, 15_000), 0, "in time when the threads were held up");
+        assert_eq!(left(65_000, 14_000), 0);
+        assert_eq!(left(65_000, 13_000), 1_000, "too old even then: the clocks disagree");
+        assert_eq!(left(49_000, 15_000), 1_000, "sent in the future");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -298,6 +299,7 @@ impl Future for Publishing {
 pub struct Delivery {
     message: Arc<Message>,
     redelivered: bool,
+    waited: Duration,
     ticket: Option<Ticket>,
 }
 
@@ -331,7 +333,20 @@ pub trait Settler: Send + Sync + 'static {
 impl Delivery {
     /// What a transport hands to a [`DeliverySink`].
     pub fn new(message: impl Into<Arc<Message>>, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
-        Self { message: message.into(), redelivered, ticket: Some(Ticket { tag, settler }) }
+        let ticket = Some(Ticket { tag, settler });
+        Self { message: message.into(), redelivered, waited: Duration::ZERO, ticket }
+    }
+
+    /// The same, after it may have waited for so long in this process: its threads were held up by something else.
+    #[must_use]
+    pub fn after_waiting(mut self, at_most: Duration) -> Self {
+        self.waited = at_most;
+        self
+    }
+
+    /// How long it may have waited in this process before it was handed over, at most.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The message.

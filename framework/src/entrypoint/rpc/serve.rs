@@ -47,7 +47,7 @@ impl Shared {
             Box::pin(self.counted()).await;
         }
 
-        let Deadline { at: deadline, of_method } = deadline(properties, method.info.timeout);
+        let Deadline { at: deadline, of_method, passed } = deadline(&delivery, method.info.timeout);
         let context = WorkerContext::new(WorkerOrigin {
             service: self.descriptor.name,
             entrypoint: method.info.name,
@@ -56,6 +56,10 @@ impl Shared {
             slots: Some(method.slots.clone()),
             message: message.clone(),
         });
+        if passed {
+            let outcome = Outcome::Cancelled(Cancelled::DeadlinePassed);
+            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+        }
         let _running = workers.enter(context.clone());
         if let Err(reason) = take_slots(method, &context).await {
             let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
@@ -174,15 +178,22 @@ struct Deadline {
     at: Option<Instant>,
     /// It is the method's own limit: the caller waits longer.
     of_method: bool,
+    /// It was over before the request was handed over.
+    passed: bool,
 }
 
 /// What the caller's budget leaves, and no longer than the method may take.
-fn deadline(properties: &Properties, limit: Option<Duration>) -> Deadline {
-    let budget = context_data::remaining_budget(properties, context_data::unix_ms());
+fn deadline(delivery: &Delivery, limit: Option<Duration>) -> Deadline {
+    let properties = &delivery.message().properties;
+    let budget = context_data::remaining_budget(properties, context_data::unix_ms(), delivery.waited());
     let of_method = limit.is_some_and(|limit| budget.is_none_or(|budget| limit < budget));
     let shorter = if of_method { limit } else { budget };
     // A limit beyond the end of time is none.
-    Deadline { at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)), of_method }
+    Deadline {
+        at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)),
+        of_method,
+        passed: budget.is_some_and(|budget| budget.is_zero()),
+    }
 }
 
 /// Of a method's own limit its caller is told: it still waits, perhaps without an end.

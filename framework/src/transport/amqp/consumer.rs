@@ -138,7 +138,7 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
             },
         };
         let began = Instant::now();
-        let mut running = Running::default();
+        let mut running = Running::new();
         let serving = AssertUnwindSafe(running.serve(&entry, &mut ready, &shared, &link)).catch_unwind();
         let end = serving.await.unwrap_or_else(|_| End::Fault(Failure::Panicked));
         let started = running.started;
@@ -187,14 +187,19 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
 }
 
 /// One incarnation: a channel, and on it one lapin consumer for each share of the prefetch.
-#[derive(Default)]
 struct Running {
     streams: Vec<lapin::Consumer>,
     prefetch: u16,
     started: bool,
+    /// When nothing was left to hand over: what comes next has come since then.
+    drained: Instant,
 }
 
 impl Running {
+    fn new() -> Self {
+        Self { streams: Vec::new(), prefetch: 0, started: false, drained: Instant::now() }
+    }
+
     async fn serve(&mut self, entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>) -> End {
         let started = tokio::select! {
             started = self.start(entry, link) => started,
@@ -213,10 +218,11 @@ impl Running {
         let mut closing = pin!(shared.closing.cancelled());
         let mut cancel = pin!(entry.cancel.cancelled());
         loop {
-            let push = |delivery: lapin::message::Delivery| {
+            let push = |delivery: lapin::message::Delivery, waited| {
                 let tag = delivery.delivery_tag;
                 let (message, redelivered) = incoming(delivery, &entry.queue);
-                entry.sink.deliver(Delivery::new(message, redelivered, tag, settler.clone()));
+                let delivery = Delivery::new(message, redelivered, tag, settler.clone());
+                entry.sink.deliver(delivery.after_waiting(waited));
             };
             let batch = tokio::select! {
                 biased;
@@ -269,14 +275,14 @@ impl Running {
     fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
-        mut push: impl FnMut(lapin::message::Delivery),
+        mut push: impl FnMut(lapin::message::Delivery, Duration),
     ) -> Poll<Result<usize, Option<lapin::Error>>> {
-        let mut count = 0;
+        let (mut count, waited) = (0, self.drained.elapsed());
         for stream in &mut self.streams {
             while count < BATCH {
                 match stream.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(delivery))) => {
-                        push(delivery);
+                        push(delivery, waited);
                         count += 1;
                     }
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Some(error))),
@@ -284,6 +290,9 @@ impl Running {
                     Poll::Pending => break,
                 }
             }
+        }
+        if count < BATCH {
+            self.drained = Instant::now();
         }
         if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
     }
