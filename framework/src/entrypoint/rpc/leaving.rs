@@ -116,7 +116,7 @@ struct HandOver {
 
 impl DeliverySink for HandOver {
     fn deliver(&self, delivery: Delivery) {
-        match self.on_namekos_path(&delivery) {
+        match self.on_namekos_path(delivery.message(), delivery.waited()) {
             // Published before it is acknowledged, as a reply is.
             Some(message) => self.tasks.spawn(written(delivery.reply(message))),
             None => self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(delivery),
@@ -130,8 +130,7 @@ impl DeliverySink for HandOver {
 
 impl HandOver {
     /// The same request as its client would have sent it on Nameko's path.
-    fn on_namekos_path(&self, delivery: &Delivery) -> Option<Message> {
-        let request = delivery.message();
+    fn on_namekos_path(&self, request: &Message, waited: Duration) -> Option<Message> {
         let mut properties = request.properties.clone();
         let method = properties.kind.take()?;
         let format = self.codecs.by_content_type(properties.content_type.as_deref()?)?;
@@ -142,7 +141,7 @@ impl HandOver {
         properties.content_type = Some(Format::Json.content_type());
         properties.content_encoding = Some(Format::Json.content_encoding());
         let now = context_data::unix_ms();
-        properties.expiration = context_data::remaining_budget(&properties, now, delivery.waited());
+        properties.expiration = context_data::remaining_budget(&properties, now, waited);
         properties.timestamp_ms = Some(now);
         let stack = context_data::parent_call_ids(&request.properties);
         properties.app_id = None;
