@@ -76,7 +76,10 @@ impl Dependency for SlowSetup {
             println!("setting up");
             std::future::pending::<()>().await;
         }
-        Ok(Self)
+        match std::env::var("FAIL_SETUP") {
+            Ok(text) => Err(std::io::Error::other(text).into()),
+            Err(_) => Ok(Self),
+        }
     }
 }
 

@@ -179,6 +179,8 @@ fn refused_credentials_and_virtual_hosts_end_a_program_with_3_and_say_which() {
         assert_eq!(output.status.code(), Some(3), "{error}");
         let last = error.lines().last().unwrap();
         assert!(last.starts_with("error: ") && last.contains(expected), "{last}");
+        let told = error.lines().filter(|line| line.contains(" ERROR ") || line.starts_with("error: ")).count();
+        assert_eq!(told, 1, "{error}");
         assert!(!error.contains("hunter2-canary"), "a password in the log at TRACE");
     }
 }

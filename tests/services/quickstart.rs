@@ -20,9 +20,10 @@ fn cargo_run(package: &str, args: &[&str]) -> Command {
 
 #[test]
 fn the_quickstart_greets() {
-    let output = cargo_run("quickstart", &[]).output().unwrap();
+    let call = ["call", "greeting_service.hello", r#"{"name": "Ada"}"#];
+    let output = cargo_run("quickstart", &call).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "Hello, Ada!\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "\"Hello, Ada!\"\n");
 }
 
 #[test]
@@ -57,6 +58,44 @@ impl Drop for Serving {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn the_shops_own_command_leaves_kinokos_as_they_are() {
+    let output = cargo_run("shop", &["list"]).output().unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout);
+    let place = "  rpc  place(customer: String, lines: Vec<Line>) -> Order, or OrderError";
+    assert!(listed.contains(place), "{listed}");
+}
+
+/// What is called over the broker: the quickstart in another process, and a Python service, which only its own code describes.
+#[test]
+#[cfg_attr(not(python), ignore = "needs Python with Nameko: run ./test.sh")]
+fn the_command_line_calls_services_in_other_processes_and_in_python() {
+    let mut command = cargo_run("quickstart", &[]);
+    command.env("KINOKO_AMQP_URI", amqp_uri());
+    let _serving = Serving::start(command);
+    let _python = Python::new().serve("command_line_python_peer");
+    let call = |args: &[&str]| {
+        let broker = amqp_uri();
+        let output = cargo_run("shop", &[&["--broker", &broker, "call"], args].concat()).output().unwrap();
+        let (answer, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), answer.into_owned(), error.into_owned())
+    };
+    let answered = |text: &str| (Some(0), text.to_owned(), String::new());
+    assert_eq!(call(&["greeting_service.hello", "Ada"]), answered("\"Hello, Ada!\"\n"));
+    assert_eq!(call(&["command_line_python_peer.add", "40", "2"]), answered("42\n"));
+    assert_eq!(call(&["command_line_python_peer.add", r#"{"a": 40}"#]), answered("42\n"));
+    let (code, _, error) = call(&["command_line_python_peer.fail"]);
+    assert_eq!(code, Some(1));
+    let expected = "error: `command_line_python_peer.fail`: ValueError: boom\n  code: ValueError\n  type: builtins.ValueError\n  may have run: yes\n";
+    assert_eq!(error, expected);
+    let (code, answer, _) = call(&["command_line_python_peer.slow", "30", "--timeout", "300ms", "--json"]);
+    assert_eq!(code, Some(1));
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&answer["error"]["code"], &answer["error"]["may_have_run"]), (&json!("TIMEOUT"), &json!(true)));
+    let (_, _, error) = call(&["greeting_servce.hello"]);
+    assert!(error.starts_with("error: `greeting_servce.hello`: no service `greeting_servce`\n"), "{error}");
 }
 
 #[test]

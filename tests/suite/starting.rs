@@ -65,6 +65,18 @@ fn wrong_settings_end_with_2_and_name_the_variable() {
     }
 }
 
+#[test]
+fn a_dependency_that_fails_ends_with_1_and_one_line_that_names_it() {
+    let output =
+        program(WITH_A_SERVICE).env("FAIL_SETUP", "no such table").env("RUST_BACKTRACE", "1").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = error(&output);
+    let last = "error: setting up `slow` of service `program_starter`: no such table";
+    assert_eq!(error.lines().last(), Some(last), "{error}");
+    assert_eq!(error.matches("no such table").count(), 1, "{error}");
+    assert!(!error.contains("Custom {") && !error.contains("backtrace"), "{error}");
+}
+
 /// A program with a worker that has just started.
 fn working(millis: u64, grace: &str) -> (Child, impl Iterator<Item = String>) {
     let mut child = program(WITH_A_SERVICE)

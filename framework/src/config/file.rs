@@ -75,14 +75,14 @@ impl Source<'_> {
         else {
             return Ok(Map::new());
         };
-        match self.from_yaml(root, text)?.kind {
+        match self.yaml_value(root, text)?.kind {
             Kind::Map(map) => Ok(map),
             Kind::Null => Ok(Map::new()),
             _ => Err(self.error("settings are a map: write `key: value` on each line")),
         }
     }
 
-    fn from_yaml(&self, raw: Spanned<Raw>, source: &str) -> Result<Node> {
+    fn yaml_value(&self, raw: Spanned<Raw>, source: &str) -> Result<Node> {
         let origin = self.origin(raw.referenced.line());
         let kind = match raw.value {
             Raw::Text(text) => return self.text(text, origin),
@@ -96,12 +96,12 @@ impl Source<'_> {
                 return Ok(Node { kind, text, origin });
             }
             Raw::List(items) => {
-                Kind::List(items.into_iter().map(|item| self.from_yaml(item, source)).collect::<Result<_>>()?)
+                Kind::List(items.into_iter().map(|item| self.yaml_value(item, source)).collect::<Result<_>>()?)
             }
             Raw::Map(entries) => Kind::Map(
                 entries
                     .into_iter()
-                    .map(|(key, value)| Ok((key, self.from_yaml(value, source)?)))
+                    .map(|(key, value)| Ok((key, self.yaml_value(value, source)?)))
                     .collect::<Result<_>>()?,
             ),
         };
@@ -118,10 +118,10 @@ impl Source<'_> {
             let (line, column) = line_of(error.span().map_or(0, |span| span.start));
             self.at(line, column, error.message())
         })?;
-        self.from_toml(root.into_inner(), &line_of)
+        self.toml_table(root.into_inner(), &line_of)
     }
 
-    fn from_toml(&self, table: DeTable<'_>, line_of: &impl Fn(usize) -> (u64, u64)) -> Result<Map> {
+    fn toml_table(&self, table: DeTable<'_>, line_of: &impl Fn(usize) -> (u64, u64)) -> Result<Map> {
         table
             .into_iter()
             .map(|(key, value)| Ok((key.into_inner().into_owned(), self.toml_value(value, line_of)?)))
@@ -151,7 +151,7 @@ impl Source<'_> {
                 return Ok(Node { kind: Kind::List(items), text: None, origin });
             }
             DeValue::Table(table) => {
-                return Ok(Node { kind: Kind::Map(self.from_toml(table, line_of)?), text: None, origin });
+                return Ok(Node { kind: Kind::Map(self.toml_table(table, line_of)?), text: None, origin });
             }
         };
         Ok(Node { kind, text: Some(text), origin })

@@ -14,7 +14,6 @@ use super::{
     secret::is_secret_name,
     tree::{Kind, Map, Node, Origin, join},
 };
-use crate::protocol::Value;
 
 /// A setting that a service or a provider reads, as it is known before anything is set up.
 ///
@@ -131,67 +130,6 @@ impl Settings {
             }
         }
         text
-    }
-}
-
-/// A setting as `show-config` tells it.
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    /// `None` where nobody set it and no default is known.
-    pub(crate) value: Option<Value>,
-    pub(crate) origin: String,
-    /// Whether a field reads it, as far as that is known before the start.
-    pub(crate) known: bool,
-}
-
-impl Settings {
-    /// Every setting that is set or known: kinoko's own first, then the others by their keys.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let known = self.known.entries().clone();
-        let is_secret = |key: &str| self.known.is_secret(key);
-        let mut entries = Vec::new();
-        leaves(&self.root, "", &is_secret, &mut |key, node: &Node| {
-            let same = |known: &str| known == key || node.spells(known, key);
-            let known = known.keys().any(|known| same(known) || is_inside(key, known));
-            entries.push(Entry {
-                key: key.to_owned(),
-                value: Some(node.shown(key, &is_secret)),
-                origin: node.origin.to_string(),
-                known,
-            });
-        });
-        for (key, info) in &known {
-            if self.find(key).is_none() {
-                let default = info.default.as_deref().filter(|_| !info.secret);
-                let value = default.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
-                let origin = match (&info.default, info.secret) {
-                    (Some(_), false) => "default",
-                    (Some(_), true) => "default, not shown",
-                    (None, _) => "not set",
-                };
-                entries.push(Entry { key: key.clone(), value, origin: origin.to_owned(), known: true });
-            }
-        }
-        let place = |key: &str| super::own().position(|own| own.key == key).unwrap_or(usize::MAX);
-        entries.sort_by(|left, right| (place(&left.key), &left.key).cmp(&(place(&right.key), &right.key)));
-        entries
-    }
-}
-
-/// Whether a key stands in a section.
-fn is_inside(key: &str, section: &str) -> bool {
-    key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// Calls `each` for what is no section, or is one that is shown as a whole.
-pub(super) fn leaves(map: &Map, section: &str, is_secret: &dyn Fn(&str) -> bool, each: &mut impl FnMut(&str, &Node)) {
-    for (name, node) in map {
-        let key = join(section, name);
-        match &node.kind {
-            _ if section.is_empty() && name.starts_with("x-") => {}
-            Kind::Map(inner) if !inner.is_empty() && !is_secret(&key) => leaves(inner, &key, is_secret, each),
-            _ => each(&key, node),
-        }
     }
 }
 

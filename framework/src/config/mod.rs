@@ -1,5 +1,7 @@
 //! Settings: a file, then the environment over it, then what the command line defines.
 
+#[cfg(feature = "cli")]
+mod entries;
 mod env;
 mod expand;
 mod file;
@@ -137,6 +139,7 @@ impl Settings {
     }
 
     /// Sets a value for an option of the command line.
+    #[cfg(feature = "cli")]
     pub(crate) fn option(&mut self, key: &str, value: &str, option: &'static str) -> Result<()> {
         self.insert(key, Node::loose(value.to_owned(), Origin::Option(option)))
     }
@@ -240,7 +243,7 @@ impl fmt::Debug for Settings {
     /// Keys and origins: which values are secrets is not known before the services have declared it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        known::leaves(&self.root, "", &|_| false, &mut |key, node| {
+        tree::leaves(&self.root, "", &|_| false, &mut |key, node| {
             map.entry(&key, &format_args!("{}", node.origin));
         });
         map.finish()

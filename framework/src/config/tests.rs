@@ -214,10 +214,6 @@ fn secrets_are_in_no_error_and_no_debug() {
     let shown = format!("{settings:?}");
     assert!(shown.starts_with(r#"{"api_key": kinoko.yaml:1, "db.password": kinoko.yaml:3"#), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
-    let entries: Vec<_> = settings.entries().into_iter().map(|entry| (entry.key, entry.value.unwrap())).collect();
-    let expected =
-        [("api_key", "***"), ("db.password", "***"), ("dsn2", "***"), ("pin", "***"), ("url", "amqp://me:***@h")];
-    assert_eq!(entries, expected.map(|(key, value)| (key.to_owned(), Value::from(value))));
 }
 
 #[test]

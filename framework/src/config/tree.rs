@@ -161,3 +161,15 @@ pub(super) fn insert(root: &mut Map, key: &str, node: Node) -> Result<(), (Strin
     }
     Ok(())
 }
+
+/// Calls `each` for what is no section, or is one that is shown as a whole.
+pub(super) fn leaves(map: &Map, section: &str, is_secret: &dyn Fn(&str) -> bool, each: &mut impl FnMut(&str, &Node)) {
+    for (name, node) in map {
+        let key = join(section, name);
+        match &node.kind {
+            _ if section.is_empty() && name.starts_with("x-") => {}
+            Kind::Map(inner) if !inner.is_empty() && !is_secret(&key) => leaves(inner, &key, is_secret, each),
+            _ => each(&key, node),
+        }
+    }
+}
