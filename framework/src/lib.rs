@@ -78,6 +78,9 @@
 pub mod __private;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "__fuzz")]
+#[doc(hidden)]
+pub use transport::amqp::fuzz as __fuzz;
 pub mod client;
 pub mod codec;
 mod config;

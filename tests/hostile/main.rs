@@ -3,10 +3,10 @@
 mod flood;
 mod generator;
 mod limits;
+mod program;
 mod replies;
 mod requests;
 mod sender;
-mod stack;
 mod target;
 mod wire;
 

@@ -47,7 +47,7 @@ use crate::{Error, ErrorKind, Result, protocol::Value};
 /// | `grace_period` | `25s` | how long a stop waits for running workers |
 /// | `rpc_codec` | `msgpack` | what typed clients speak to kinoko services: `msgpack` or `json` |
 /// | `serializer` | `json` | what everything else is sent in, Python services included: `json` or `msgpack` |
-/// | `max_body_bytes` | 16777216 | the largest body that is sent |
+/// | `max_body_bytes` | 16777216 | the largest body, sent or received |
 /// | `parent_calls_tracked` | 10 | how many callers the call-id stack names |
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
 /// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |

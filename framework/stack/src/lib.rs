@@ -2,6 +2,7 @@
 //!
 //! lapin parses message headers recursively, without a limit, on a thread whose stack size it does not set:
 //! a message whose headers nest a few thousand arrays would overflow the default 2 MiB and abort the process.
+//! kinoko lets no such headers through to it; the stack is the second line of defence.
 //! The standard library reads `RUST_MIN_STACK` once, at the first thread spawned without an explicit size, so the
 //! variable must be set at the start of `main`. `#[kinoko::main]` does.
 

@@ -109,12 +109,26 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
 
 /// Converts a delivery. Takes the body without copying it; `queue` is the name that the routing key most often repeats.
 pub(super) fn incoming(delivery: Delivery, queue: &Name) -> (Message, bool) {
-    let properties = &delivery.properties;
+    let message = Message {
+        exchange: name(&delivery.exchange),
+        routing_key: if delivery.routing_key.as_str() == &**queue {
+            queue.clone()
+        } else {
+            name(&delivery.routing_key)
+        },
+        properties: received(&delivery.properties),
+        body: Bytes::from(delivery.data),
+    };
+    (message, delivery.redelivered)
+}
+
+/// What a peer wrote beside a body.
+pub(super) fn received(properties: &BasicProperties) -> Properties {
     let headers = match properties.headers() {
         Some(table) if !table.inner().is_empty() => headers(table),
         _ => Headers::default(),
     };
-    let properties = Properties {
+    Properties {
         content_type: properties.content_type().as_ref().map(name),
         content_encoding: properties.content_encoding().as_ref().map(name),
         correlation_id: properties.correlation_id().as_ref().map(name),
@@ -126,18 +140,7 @@ pub(super) fn incoming(delivery: Delivery, queue: &Name) -> (Message, bool) {
         message_id: properties.message_id().as_ref().map(name),
         persistent: *properties.delivery_mode() == Some(DELIVERY_MODE_PERSISTENT),
         headers,
-    };
-    let message = Message {
-        exchange: name(&delivery.exchange),
-        routing_key: if delivery.routing_key.as_str() == &**queue {
-            queue.clone()
-        } else {
-            name(&delivery.routing_key)
-        },
-        properties,
-        body: Bytes::from(delivery.data),
-    };
-    (message, delivery.redelivered)
+    }
 }
 
 /// A name as AMQP carries it.

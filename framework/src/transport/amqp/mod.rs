@@ -40,6 +40,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(feature = "__fuzz")]
+pub use self::guard::fuzz;
 use self::{
     brokers::Brokers,
     consumer::AmqpConsumer,

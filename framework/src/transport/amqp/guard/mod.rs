@@ -5,6 +5,8 @@
 //! next connection, for ever. Anybody who may publish to a queue can send either. See [`repair`] for what is changed.
 
 mod frames;
+#[cfg(feature = "__fuzz")]
+pub mod fuzz;
 mod repair;
 
 use std::{

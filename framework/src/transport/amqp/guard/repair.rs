@@ -22,11 +22,10 @@ struct Unreadable;
 
 type Read<T = ()> = Result<T, Unreadable>;
 
-/// Makes the payload of a method or of a header frame readable.
-pub(super) fn repair(is_header: bool, payload: &mut [u8]) {
+/// Makes the payload of a method or of a header frame readable. `false`: it follows no grammar, and what was not reached is as it was.
+pub(super) fn repair(is_header: bool, payload: &mut [u8]) -> bool {
     let mut cursor = Cursor { rest: payload };
-    // Whatever could not be read stays as it is.
-    let _ = if is_header { cursor.header() } else { cursor.method() };
+    if is_header { cursor.header() } else { cursor.method() }.is_ok()
 }
 
 impl<'a> Cursor<'a> {
@@ -100,10 +99,10 @@ impl<'a> Cursor<'a> {
         let bytes = self.number(4)?;
         let table = self.take(bytes)?;
         let mut values = MAX_VALUES;
-        if (Cursor { rest: table }).values(true, 1, &mut values).is_err() {
-            blank(table);
+        match (Cursor { rest: &mut *table }).values(true, 1, &mut values) {
+            Ok(()) => Ok(()),
+            Err(Unreadable) => blank(table),
         }
-        Ok(())
     }
 
     /// The values of a table or list up to its end. `depth` is theirs.
@@ -149,20 +148,22 @@ fn fixed_size(kind: u8) -> Read<usize> {
 }
 
 /// One value without a name, of the length that the table has.
-fn blank(table: &mut [u8]) {
+fn blank(table: &mut [u8]) -> Read {
     match table {
         [name, kind, length @ ..] if length.len() >= 4 => {
-            let bytes = u32::try_from(length.len() - 4).unwrap_or_default().to_be_bytes();
+            let bytes = u32::try_from(length.len() - 4).map_err(|_| Unreadable)?.to_be_bytes();
             (*name, *kind) = (0, b'x');
             length[..4].copy_from_slice(&bytes);
         }
+        // Too short for a length: all of it is the name.
         [name, text @ .., kind] => {
-            *name = u8::try_from(text.len()).unwrap_or_default();
+            *name = u8::try_from(text.len()).map_err(|_| Unreadable)?;
             text.fill(b'?');
             *kind = b'V';
         }
-        _ => {}
+        _ => return Err(Unreadable),
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -236,6 +237,7 @@ mod tests {
         for table in [
             b"\x01k?".as_slice(),
             b"\x09k",
+            b"\x09kk",
             b"\x01kS\xff\xff\xff\xff",
             b"\x01kI\0",
             b"\x01kA\0\0\0\x02tt",
@@ -250,7 +252,9 @@ mod tests {
 
     #[test]
     fn what_follows_no_grammar_is_left_as_it_is() {
-        for payload in [&b""[..], b"\0\x3c\0\x3c\xff", b"\0\x3c", b"\0\x3c\0\x32\0"] {
+        // A table of one byte.
+        let short = [&[0; 12][..], b"\x20\0\0\0\0\x01\x05"].concat();
+        for payload in [&short[..], b"", b"\0\x3c\0\x3c\xff", b"\0\x3c", b"\0\x3c\0\x32\0"] {
             for is_header in [false, true] {
                 let mut changed = payload.to_vec();
                 repair(is_header, &mut changed);

@@ -1,4 +1,4 @@
-//! Headers that nest as deep as a frame allows, sent to a program in a process of its own.
+//! A program in a process of its own: headers that nest as deep as a frame allows, and bodies far beyond the limit.
 
 use std::{
     io::{BufRead, BufReader},
@@ -9,11 +9,13 @@ use std::{
 };
 
 use kinoko::Client;
-use kinoko_tests::{Raw, amqp_uri, eventually};
+use kinoko_tests::{Raw, amqp_uri, eventually, soon};
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldArray, FieldTable},
 };
+
+use crate::sender::{Sender, request, text};
 
 const QUEUE: &str = "rpc-program_target";
 const WARNING: &str = "the threads that read from RabbitMQ have a small stack";
@@ -56,6 +58,13 @@ impl Program {
         eventually(Duration::from_secs(20), "an answer", || async { call().await.ok() }).await;
     }
 
+    /// The most memory that it has had; `None` where the system does not tell.
+    fn peak_mib(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().trim_end_matches(" kB").parse::<usize>().ok()? / 1024)
+    }
+
     /// Ends it, and gives its log.
     fn stop(mut self) -> String {
         let _ = self.child.kill();
@@ -71,10 +80,13 @@ fn nested(depth: usize) -> BasicProperties {
     BasicProperties::default().with_headers(headers).with_content_type("application/json".into())
 }
 
-/// One test, since all of the programs consume one queue.
+/// All programs consume one queue.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
 async fn programs_survive_the_deepest_headers_and_are_warned_once_where_the_stack_is_small() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let client = Client::connect(&amqp_uri()).await.unwrap();
     let raw = Raw::connect(&amqp_uri()).await;
     for (main, warnings) in [("kinoko", 0), ("own", 0), ("plain", 1)] {
@@ -89,5 +101,35 @@ async fn programs_survive_the_deepest_headers_and_are_warned_once_where_the_stac
         assert_eq!(log.matches("`#[kinoko::main]`").count(), warnings, "{log}");
         assert_eq!(log.matches("`kinoko::enlarge_io_stack();`").count(), warnings, "{log}");
     }
+    client.close().await;
+}
+
+/// Bodies above the limit, all at once: the prefetch of 256 lets the broker send all of them, and none is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+#[allow(clippy::print_stdout, reason = "the proof prints its counts")]
+async fn large_bodies_are_let_go_one_by_one() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (count, mebibytes) = if std::env::var_os("KINOKO_TEST_PROOF_HOSTILE").is_some() { (40, 100) } else { (12, 20) };
+    let client = Client::connect(&amqp_uri()).await.unwrap();
+    let program = Program::start("kinoko");
+    program.serves(&client).await;
+    let before = program.peak_mib();
+    let sender = Sender::open(&amqp_uri()).await;
+    let body = bytes::Bytes::from(vec![b'x'; mebibytes * 1024 * 1024]);
+    for _ in 0..count {
+        sender.send(request("program_target", "echo", "application/json", body.clone())).await;
+    }
+    for _ in 0..count {
+        let refused = soon("a refusal", sender.replies.wait()).await;
+        assert!(text(&refused).contains("16777216 are allowed"), "{}", text(&refused));
+    }
+    program.serves(&client).await;
+    let (before, after) = (before.unwrap_or_default(), program.peak_mib().unwrap_or_default());
+    println!("{count} bodies of {mebibytes} MiB refused; the program's peak went from {before} to {after} MiB");
+    // A few are on their way through lapin at a time; all of them would be far more.
+    assert!(after - before < 5 * mebibytes, "from {before} to {after} MiB");
+    program.stop();
+    sender.close().await;
     client.close().await;
 }
