@@ -75,7 +75,7 @@ fn the_command_line_calls_services_in_other_processes_and_in_python() {
     let mut command = cargo_run("quickstart", &[]);
     command.env("KINOKO_AMQP_URI", amqp_uri());
     let _serving = Serving::start(command);
-    let _python = Python::new().serve("command_line_python_peer");
+    let _python = Python::nameko2().serve("command_line_python_peer");
     let call = |args: &[&str]| {
         let broker = amqp_uri();
         let output = cargo_run("shop", &[&["--broker", &broker, "call"], args].concat()).output().unwrap();
