@@ -126,6 +126,7 @@ async fn each_malformed_request_is_answered_once_and_ends_nothing() {
         (b"{", full(), "EOF while parsing an object at line 1 column 1"),
         (b"hello", full(), "expected value at line 1 column 1"),
         (b"{\"args\": [\"\xff\"], \"kwargs\": {}}", full(), "invalid unicode code point at line 1 column 12"),
+        (deep.as_bytes(), full(), "the body nests deeper than 100 levels"),
         (b"[]", full(), "the body must be a map with `args` and `kwargs`"),
         (b"null", full(), "the body must be a map with `args` and `kwargs`"),
         (b"\"text\"", full(), "the body must be a map with `args` and `kwargs`"),
@@ -140,7 +141,6 @@ async fn each_malformed_request_is_answered_once_and_ends_nothing() {
         assert_eq!(reply, json!({"result": null, "error": error}));
     }
     let misfits = [
-        (&*deep, "argument `value`: invalid type: sequence, expected a string"),
         (r#"{"args": null, "kwargs": {}}"#, "`args` must be a list"),
         (r#"{"args": "hi", "kwargs": {}}"#, "`args` must be a list"),
         (r#"{"args": ["hi"], "kwargs": null}"#, "`kwargs` must be a map"),
