@@ -31,8 +31,8 @@ struct Program {
 impl Program {
     fn start(main: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_program-target"))
-            .arg(main)
             .env_clear()
+            .env("TARGET_MAIN", main)
             .env("KINOKO_AMQP_URI", amqp_uri())
             .env("KINOKO_GRACE_PERIOD", "1s")
             .stderr(Stdio::piped())

@@ -1,6 +1,6 @@
 //! A service for strangers to aim at, over RabbitMQ, in a process of its own.
 //!
-//! The first argument says which `main` it has: `kinoko` (the default), `own`, or `plain`, which forgets the stack.
+//! `TARGET_MAIN` says which `main` it has: `kinoko` (the default), `own`, or `plain`, which forgets the stack.
 
 use std::{future::Future, process::ExitCode};
 
@@ -28,12 +28,12 @@ fn on_tokio(future: impl Future<Output = kinoko::Result<()>>) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("own") => {
+    match std::env::var("TARGET_MAIN").as_deref() {
+        Ok("own") => {
             kinoko::enlarge_io_stack();
             on_tokio(App::new().service::<Target>().run())
         }
-        Some("plain") => on_tokio(async {
+        Ok("plain") => on_tokio(async {
             // Too late: the runtime has its threads.
             kinoko::enlarge_io_stack();
             let broker = std::env::var("KINOKO_AMQP_URI")?;
