@@ -175,7 +175,7 @@ fn the_reference_lists_the_settings_and_defaults_that_there_are() {
         .map(|row| {
             let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
             assert_eq!(cells[2], format!("KINOKO_{}", cells[1].to_uppercase()));
-            (cells[1].to_owned(), cells[3].parse::<u64>().map_or_else(|_| json!(cells[3]), |number| json!(number)))
+            (cells[1].to_owned(), serde_json::from_str(cells[3]).unwrap_or_else(|_| json!(cells[3])))
         })
         .collect();
     let shown: serde_json::Map<String, Value> = serde_json::from_str(&answered(&["show-config", "--json"])).unwrap();
