@@ -49,7 +49,7 @@
 //! Everything else is an [`Error`] with a kind.
 //!
 //! **Programs.** [`run`](fn@run) runs the services of a one-file program, [`App`] those that it is told, until SIGTERM or SIGINT.
-//! [`Settings`] come from a file and the environment.
+//! [`Settings`] come from a file, the environment and the command line, which every program has: `run`, `list`, `show-config`, `call`.
 //! [`#[kinoko::main]`](macro@main) makes the runtime and the exit code.
 //!
 //! **Transports.** [`transport`] has the traits and their promises: `memory://` in this process, `amqp://` and `amqps://` over RabbitMQ.
@@ -65,6 +65,7 @@
 //! | --- | --- | --- |
 //! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
 //! | `tls` | no | TLS to RabbitMQ, by `amqps://` URLs; brings `amqp` |
+//! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next

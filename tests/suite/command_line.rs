@@ -165,6 +165,28 @@ fn show_config_tells_values_and_origins_and_hides_secrets() {
     assert_eq!(shown["rpc_timeout"], json!({"value": "30s", "origin": "default", "known": true}));
 }
 
+/// What `show-config` tells of kinoko's own keys is what the reference says, and `App::start` reads no others.
+#[test]
+fn the_reference_lists_the_settings_and_defaults_that_there_are() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/settings.md")).unwrap();
+    let rows =
+        page.lines().skip_while(|line| !line.starts_with("| key |")).skip(2).take_while(|line| line.starts_with('|'));
+    let documented: serde_json::Map<_, _> = rows
+        .map(|row| {
+            let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            assert_eq!(cells[2], format!("KINOKO_{}", cells[1].to_uppercase()));
+            (cells[1].to_owned(), serde_json::from_str(cells[3]).unwrap_or_else(|_| json!(cells[3])))
+        })
+        .collect();
+    let shown: serde_json::Map<String, Value> = serde_json::from_str(&answered(&["show-config", "--json"])).unwrap();
+    let shown: serde_json::Map<_, _> = shown
+        .into_iter()
+        .filter(|(key, _)| !key.starts_with("greeter."))
+        .map(|(key, setting)| (key, setting["value"].clone()))
+        .collect();
+    assert_eq!(shown, documented);
+}
+
 #[test]
 fn help_and_version_are_answers() {
     let help = answered(&["--help"]);

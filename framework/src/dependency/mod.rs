@@ -30,7 +30,7 @@ use crate::{
 ///
 /// # Order
 ///
-/// `setup` of each field in order → `start` of each, in the order they were set up → workers, each between `worker_setup` and
+/// `setup` of each field in order → settings that nothing has read are refused → `start` of each, in the order they were set up → workers, each between `worker_setup` and
 /// `worker_teardown` → `stop` of each, in reverse order. `stop` runs for what was set up, also when another one failed to start.
 ///
 /// # Examples
