@@ -6,12 +6,14 @@ use kinoko::{
     ErrorKind,
     transport::{Tls, TransportOptions, connect},
 };
-use kinoko_tests::{Authority, Folder, Issued, TlsServer, eventually, soon, write_pem};
+use kinoko_tests::{Authority, Folder, Issued, TlsServer, eventually, write_pem};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, NameConstraints,
     date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
+
+use crate::support::refusal;
 
 /// A client that trusts the CA called `kinoko test CA`.
 struct Client {
@@ -43,7 +45,7 @@ impl Client {
 
     async fn refusal_of_chain(&self, chain: Vec<CertificateDer<'static>>, key_of: &Issued) -> String {
         let server = TlsServer::showing(chain, &key_of.key_der());
-        refusal(&server, "localhost", self.options()).await
+        refusal_at(&server, "localhost", self.options()).await
     }
 }
 
@@ -53,12 +55,9 @@ fn trusting(ca: Option<PathBuf>) -> TransportOptions {
     TransportOptions { tls: Some(tls), ..TransportOptions::default() }
 }
 
-async fn refusal(server: &TlsServer, host: &str, options: TransportOptions) -> String {
+async fn refusal_at(server: &TlsServer, host: &str, options: TransportOptions) -> String {
     let port = server.port();
-    let url = format!("amqps://guest:s3cret@{host}:{port}/");
-    let error = soon("a refusal", connect(&url, options)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
-    let text = error.to_string();
+    let text = refusal(&format!("amqps://guest:s3cret@{host}:{port}/"), options).await;
     let start = format!("amqps://guest@{host}:{port}/%2F: ");
     assert!(text.starts_with(&start) && !text.contains("s3cret"), "{text}");
     assert_eq!(server.told(), 0, "not a word to a broker that is not trusted");
@@ -119,7 +118,7 @@ async fn for_another_ip_address() {
     let client = Client::new();
     let shown = client.ca.issue(&["127.0.0.2", "localhost"], |_| {});
     let server = TlsServer::showing(vec![shown.der()], &shown.key_der());
-    let text = refusal(&server, "127.0.0.1", client.options()).await;
+    let text = refusal_at(&server, "127.0.0.1", client.options()).await;
     refused(&text, "it is not valid for `127.0.0.1` but for ", "connect by one of these names");
 }
 
@@ -267,14 +266,14 @@ async fn that_is_no_certificate() {
 async fn of_a_broker_without_tls() {
     // What RabbitMQ answers to anything but AMQP.
     let server = TlsServer::saying(b"AMQP\x00\x00\x09\x01");
-    let text = refusal(&server, "localhost", Client::new().options()).await;
+    let text = refusal_at(&server, "localhost", Client::new().options()).await;
     assert!(text.contains("does not speak TLS: write the broker's TLS port (most often 5671)"), "{text}");
 }
 
 #[tokio::test]
 async fn of_a_broker_with_old_tls_only() {
     for (name, answer) in [("an alert", ALERT_PROTOCOL_VERSION), ("a ServerHello of TLS 1.0", SERVER_HELLO_TLS_1_0)] {
-        let text = refusal(&TlsServer::saying(answer), "localhost", Client::new().options()).await;
+        let text = refusal_at(&TlsServer::saying(answer), "localhost", Client::new().options()).await;
         assert!(text.contains("no TLS version that is safe: let it speak 1.2 or 1.3"), "{name}: {text}");
     }
 }

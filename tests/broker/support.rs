@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kinoko::{
+    ErrorKind,
     protocol::{Message, Name, Properties},
     transport::{ConnectionState, Consumer, Queue, Requester, Topology, Transport, TransportOptions, connect},
 };
@@ -19,6 +20,20 @@ pub(crate) struct Echo {
 
 pub(crate) async fn open(uri: &str) -> Arc<dyn Transport> {
     soon("a connection", connect(uri, TransportOptions::default())).await.unwrap()
+}
+
+/// Connects in vain, and returns the reason. On a busy machine it may come after the transport was returned.
+pub(crate) async fn refusal(uri: &str, options: TransportOptions) -> String {
+    match soon("an answer", connect(uri, options)).await {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+            error.to_string()
+        }
+        Ok(transport) => match reach(&*transport, |state| !matches!(state, ConnectionState::Connecting(_))).await {
+            ConnectionState::Refused(text) => text,
+            state => panic!("{state:?}"),
+        },
+    }
 }
 
 /// A queue that goes by itself some time after its test.

@@ -27,6 +27,14 @@ fn the_quickstart_greets() {
 }
 
 #[test]
+fn a_program_without_the_feature_tls_says_how_to_have_it() {
+    let output = cargo_run("quickstart", &["run"]).env("KINOKO_AMQP_URI", "amqps://localhost").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.ends_with("this program was built without TLS: enable kinoko's feature `tls`\n"), "{error}");
+}
+
+#[test]
 fn the_shops_demo_places_an_order() {
     let output = cargo_run("shop", &["demo"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
