@@ -16,7 +16,9 @@ pub(in super::super) fn refusal(error: &io::Error, address: &Address) -> Option<
         TlsError::AlertReceived(alert) => match alert {
             AlertDescription::CertificateRequired => no_certificate(),
             AlertDescription::HandshakeFailure if tls.cert.is_none() => {
-                format!("the broker refuses the handshake: it may want what this program has not: {}", no_certificate())
+                "the broker refuses the TLS handshake (HandshakeFailure): where it wants a certificate of the client, \
+                 name one as `amqp_tls.cert`; otherwise its TLS has nothing in common with ours"
+                    .to_owned()
             }
             AlertDescription::BadCertificate
             | AlertDescription::UnsupportedCertificate
