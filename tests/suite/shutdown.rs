@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use kinoko::{Client, RunningApp, prelude::*};
+use kinoko::{
+    Client, RunningApp, Settings,
+    prelude::*,
+    transport::{TransportOptions, connect},
+};
 use kinoko_tests::unique;
 use tokio::sync::Semaphore;
 
@@ -177,4 +181,53 @@ async fn what_comes_back_expires_when_it_would_have() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(second_state.started.load(Ordering::SeqCst), 0, "nobody waits for it any more");
     second.stop().await.unwrap();
+}
+
+#[derive(Dependencies)]
+struct Leaver;
+
+#[service(name = "shutdown_leaver")]
+impl Leaver {
+    #[rpc]
+    async fn work(&self, number: u32, #[inject] cx: WorkerContext) -> (u32, Option<String>) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        (number, cx.immediate_parent_call_id())
+    }
+}
+
+/// The same with Python in the place of the second instance: `tests/services/nameko/migration.rs`.
+#[tokio::test(start_paused = true)]
+async fn the_last_instance_on_the_short_path_hands_over_to_those_on_namekos() {
+    let broker = format!("memory://{}", unique("leaving"));
+    let start = async |settings: &str| {
+        let app = App::new().settings(Settings::from_yaml(settings).unwrap()).broker(&*broker).service::<Leaver>();
+        app.start().await.unwrap()
+    };
+    let [first, second] = [start("max_workers: 1").await, start("max_workers: 1").await];
+    let other = start("wire: nameko").await;
+    let transport = connect(&broker, TransportOptions::default()).await.unwrap();
+    let short = async || transport.queue_status(&"kinoko.rpc-shutdown_leaver".into()).await.unwrap();
+    let client = Client::connect(&broker).await.unwrap();
+    let leaver = client.service::<LeaverClient>();
+    let mut calls = Vec::new();
+    for number in 0..40 {
+        calls.push(leaver.work(number).send().await.unwrap());
+    }
+    first.stop().await.unwrap();
+    assert!(short().await.is_some(), "somebody is left on the short path");
+    second.stop().await.unwrap();
+    assert!(short().await.is_none(), "nobody is");
+    calls.push(leaver.work(40).send().await.unwrap());
+    for (number, call) in (0..).zip(calls) {
+        let (answered, parent) = call.await.unwrap();
+        assert_eq!(answered, number);
+        assert!(parent.unwrap().starts_with("standalone_rpc_client."));
+    }
+    // And where nobody is left at all, everything stays for the next one.
+    let last = start("{}").await;
+    other.stop().await.unwrap();
+    last.stop().await.unwrap();
+    assert!(short().await.is_some());
+    client.close().await;
+    transport.close().await;
 }

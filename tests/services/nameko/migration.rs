@@ -198,7 +198,8 @@ async fn instances_of_both_kinds_share_a_service_on_namekos_wire(python: Python)
 
 #[allow(clippy::print_stdout, reason = "the proof prints its times")]
 async fn a_service_moves_to_rust_and_back_under_load(python: Python) {
-    const SOON: Duration = Duration::from_secs(10);
+    // What is promised, on a machine that is busy with something else; it is a second at most.
+    const SOON: Duration = Duration::from_secs(30);
     let many = proof_calls(400) / 4;
     let began = Instant::now();
     let mut told = Vec::new();

@@ -76,7 +76,7 @@ impl<'de> Deserializer<'de> for Tree {
                 MapAccessDeserializer::new(map(entries)).deserialize_enum(name, variants, visitor)
             }
             Self::Map(_) => Err(Error::invalid_value(Unexpected::Map, &"map with a single key")),
-            other => Err(other.invalid_type(&"string or map")),
+            other => Err(other.invalid_type("string or map")),
         }
     }
 
