@@ -1,7 +1,7 @@
 //! RabbitMQ, through lapin: connections that mend themselves, without lapin's own recovery.
 //!
 //! One thread runs it all on a runtime of its own: the [`supervisor`] makes one [`link`] (two connections) after the other,
-//! consumers and requesters run on whichever link there is. Only publishes happen on the caller's task.
+//! consumers, requesters and the publisher run on whichever link there is. Only requests and replies are published on the caller's task.
 //! No type of lapin leaves this folder, and no text of its URI type, which shows the password.
 
 mod brokers;
