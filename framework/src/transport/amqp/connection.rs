@@ -11,13 +11,13 @@ use lapin::{
     AsyncTcpStream, Channel, Connection, ConnectionProperties, Event, options::BasicQosOptions, types::ShortString,
 };
 use socket2::{SockRef, Socket};
-use tokio::time;
+use tokio::time::{self, Instant};
 
 #[cfg(feature = "tls")]
 use super::tls;
 use super::{
     failure::ConnectFailure,
-    guard::{self, guarded},
+    guard::{self, Heard, guarded},
     uri::Address,
 };
 
@@ -27,8 +27,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How often a connection is asked for a sign of life. With [`PROBE_LIMIT`] a silent peer is noticed within 3 s; its heartbeats would take 12.
 const PROBE_EVERY: Duration = Duration::from_millis(750);
 
-/// How long the sign of life may take.
+/// How long nothing may come, neither the sign of life nor anything else.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether anything came.
+const PROBE_STEP: Duration = Duration::from_millis(250);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,7 @@ pub(super) struct Wire {
     connection: Connection,
     socket: Hold,
     probe: Channel,
+    heard: Heard,
 }
 
 impl Wire {
@@ -88,7 +92,8 @@ impl Wire {
             .with_connection_name(format!("{name} ({suffix})").into())
             .with_client_property("product".into(), "kinoko".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let stream = Mutex::new(Some(guarded(stream)));
+        let (stream, heard) = guarded(stream);
+        let stream = Mutex::new(Some(stream));
         let connecting = Connection::connector(
             address.to_lapin(frame_max),
             guard::runtime(),
@@ -112,7 +117,7 @@ impl Wire {
         };
         let events = connection.events_listener().boxed();
         let probe = connection.create_channel().await.map_err(refused)?;
-        Ok((Self { role, connection, socket, probe }, events))
+        Ok((Self { role, connection, socket, probe, heard }, events))
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -148,14 +153,17 @@ impl Wire {
                 continue;
             }
             let mut answer = std::pin::pin!(self.probe.basic_qos(1, BasicQosOptions::default()));
-            let mut patience = self.patience();
+            let limit = PROBE_LIMIT * self.patience();
+            let (mut heard, mut since) = (self.heard.bytes(), Instant::now());
             loop {
-                match time::timeout(PROBE_LIMIT, &mut answer).await {
+                match time::timeout(PROBE_STEP, &mut answer).await {
                     Ok(Ok(())) => break,
                     Ok(Err(error)) => return error.to_string(),
                     Err(_) if self.is_blocked() => break,
-                    Err(_) if patience > 1 => patience -= 1,
-                    Err(_) => return format!("no sign of life for {:?}", PROBE_LIMIT * self.patience()),
+                    // The answer stands behind deliveries, perhaps gigabytes of them. Given up, all of them would come again.
+                    Err(_) if self.heard.bytes() != heard => (heard, since) = (self.heard.bytes(), Instant::now()),
+                    Err(_) if since.elapsed() < limit => {}
+                    Err(_) => return format!("no sign of life for {limit:?}"),
                 }
             }
         }

@@ -14,6 +14,10 @@ use std::{
     io::{self, Read, Write},
     net::SocketAddr,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -38,15 +42,34 @@ pub(super) fn runtime() -> GuardedRuntime {
     Runtime::new(RuntimeParts::new(Tokio::current(), GuardedReactor(Tokio::current())))
 }
 
-/// Guards a stream.
-pub(super) fn guarded(stream: Unguarded) -> AsyncTcpStream<Guarded> {
-    AsyncTcpStream::Plain(Guarded { stream, frames: Frames::default() })
+/// Guards a stream, and counts what comes through it.
+pub(super) fn guarded(stream: Unguarded) -> (AsyncTcpStream<Guarded>, Heard) {
+    let guarded = Guarded::new(stream);
+    let heard = guarded.heard.clone();
+    (AsyncTcpStream::Plain(guarded), heard)
+}
+
+/// How much a peer has sent so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard(Arc<AtomicU64>);
+
+impl Heard {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A stream whose incoming frames lapin can read.
 pub(super) struct Guarded {
     stream: Unguarded,
     frames: Frames,
+    heard: Heard,
+}
+
+impl Guarded {
+    fn new(stream: Unguarded) -> Self {
+        Self { stream, frames: Frames::default(), heard: Heard::default() }
+    }
 }
 
 impl AsyncRead for Guarded {
@@ -61,6 +84,7 @@ impl AsyncRead for Guarded {
             let straight = this.frames.straight().min(buffer.len());
             if straight > 0 {
                 let read = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer[..straight]))?;
+                this.heard.0.fetch_add(read as u64, Ordering::Relaxed);
                 this.frames.went_straight(read);
                 return Poll::Ready(Ok(read));
             }
@@ -68,6 +92,7 @@ impl AsyncRead for Guarded {
             if read == 0 {
                 return Poll::Ready(Ok(0));
             }
+            this.heard.0.fetch_add(read as u64, Ordering::Relaxed);
             this.frames.took(read);
         }
     }
@@ -125,6 +150,6 @@ impl Reactor for GuardedReactor {
 
     fn tcp_connect_addr(&self, address: SocketAddr) -> impl Future<Output = io::Result<Guarded>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Guarded { stream: AsyncTcpStream::Plain(connecting.await?), frames: Frames::default() }) }
+        async move { Ok(Guarded::new(AsyncTcpStream::Plain(connecting.await?))) }
     }
 }
