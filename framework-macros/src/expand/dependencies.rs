@@ -149,7 +149,7 @@ fn settings(model: &DependenciesModel, krate: &Crate) -> TokenStream {
         let options = Ident::new("options", hidden(field.span()));
         let default = field.options.iter().find(|option| option.key == "default");
         let default = option(default.map(|default| written(&default.value)));
-        let (k, passed) = (moved(k, place.first), place.parens(quote!(&mut #found, &#options, #default)));
+        let (k, passed) = (moved(k, place.first), place.parens(quote!(&mut #found, #options, #default)));
         let declare = quote_spanned!(place.first=> #k::declare_settings::<#ty>#passed;);
         quote!({ #made #declare })
     });
