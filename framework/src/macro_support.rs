@@ -39,14 +39,15 @@ pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOpti
 
 /// What one field says of the settings that it reads. `default` is its option of that name, as it is written.
 pub fn declare_settings<D: Dependency>(
-    found: &mut Vec<SettingInfo>,
-    options: &D::Options,
+    mut found: Vec<SettingInfo>,
+    options: D::Options,
     default: Option<&'static str>,
-) {
-    found.extend(D::settings(options).into_iter().map(|setting| match default {
+) -> Vec<SettingInfo> {
+    found.extend(D::settings(&options).into_iter().map(|setting| match default {
         Some(default) => setting.default_text(default),
         None => setting,
     }));
+    found
 }
 
 /// What an `async fn main` may return.

@@ -149,13 +149,16 @@ fn settings(model: &DependenciesModel, krate: &Crate) -> TokenStream {
         let options = Ident::new("options", hidden(field.span()));
         let default = field.options.iter().find(|option| option.key == "default");
         let default = option(default.map(|default| written(&default.value)));
-        let (k, passed) = (moved(k, place.first), place.parens(quote!(&mut #found, &#options, #default)));
-        let declare = quote_spanned!(place.first=> #k::declare_settings::<#ty>#passed;);
-        quote!({ #made #declare })
+        // By value: a `&` would stand where the derive does, and a type that is no dependency would be told there once more.
+        let (k, passed) = (moved(k, place.first), place.parens(quote!(#found, #options, #default)));
+        quote_spanned! {place.first=>
+            #made
+            let #found = #k::declare_settings::<#ty>#passed;
+        }
     });
     quote! {
         fn settings() -> #root::Result<::std::vec::Vec<#k::SettingInfo>> {
-            let mut #found = ::std::vec::Vec::new();
+            let #found = ::std::vec::Vec::new();
             #(#fields)*
             ::core::result::Result::Ok(#found)
         }
