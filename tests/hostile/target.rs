@@ -42,6 +42,7 @@ macro_rules! target {
             }
 
             #[rpc]
+            #[allow(clippy::too_many_arguments, reason = "one of each type")]
             async fn typed(
                 &self,
                 n: u32,
