@@ -26,7 +26,7 @@ pub use crate::{
     },
 };
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 /// The client field of a service.
 ///
@@ -74,13 +74,13 @@ impl MainResult for ExitCode {
 
 #[diagnostic::do_not_recommend]
 impl<E: Into<Error>> MainResult for Result<(), E> {
-    #[allow(clippy::print_stderr, reason = "the last word of a program that ends with an error")]
     fn exit(self) -> ExitCode {
         match self {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let error = error.into();
-                eprintln!("error: {}", error.chain());
+                // Not `eprintln!`, which panics where nobody reads any more: the exit code matters then all the same.
+                let _ = writeln!(std::io::stderr(), "error: {}", error.chain());
                 ExitCode::from(error.kind().exit_code())
             }
         }

@@ -122,6 +122,11 @@ fn wrong_arguments_end_with_2_and_say_what_to_write() {
         (&["call", "program_greeter.greet", "--timeout", "5"], "`--timeout`: `5` is no duration: its unit is missing"),
         (&["call", "program_greeter.greet", "--header", "x"], "write `--header key=value`"),
         (&["-d", "greeter"], "a definition is a key and a value: write `orders.max_lines=7`"),
+        (&["call", "billing.pay"], "this program has program_greeter. To call others"),
+        (&["-c", "nowhere.yaml"], "(`--config` names it)"),
+        (&["-d", "max_body_bytes=0"], "setting `max_body_bytes` (from --define): 0 would refuse every message"),
+        (&["-d", "rpc_timeout=0s"], "setting `rpc_timeout` (from --define): `0s` would end every call at once"),
+        (&["call", "billing.pay", "--broker", "me:hunter2@host"], "(`amqp_uri` is from --broker)"),
         (&["-c", "nowhere.yaml"], "settings file `nowhere.yaml` cannot be read"),
         (&["-d", "greeter.wrd=x"], "unknown setting `greeter.wrd` (--define): did you mean `greeter.word`?"),
         (&["--broker", "amq://x"], "no transport is called `amq`"),
@@ -132,6 +137,33 @@ fn wrong_arguments_end_with_2_and_say_what_to_write() {
         let error = refused(&[args, if args.contains(&"--log") { &[] } else { &["--log", "warn"] }].concat(), 2);
         assert!(error.contains(said), "{args:?}: {error}");
         assert!(!error.contains("Error {") && !error.contains("backtrace"), "{error}");
+    }
+}
+
+#[test]
+fn arguments_on_standard_input_that_are_no_text_end_with_2() {
+    let mut child = command(&["call", "program_greeter.greet", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"[\"\xff\"]").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("error: the arguments on standard input: "), "{}", text(&output.stderr));
+}
+
+/// `PROGRAM call … 2>&1 | head` reads no further, and a script looks at the exit code.
+#[test]
+fn the_exit_code_is_right_where_nobody_reads_the_error() {
+    let mut child = command(&["call", "nowhere"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(child.stderr(writer).status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn a_call_logs_what_it_is_told_to() {
+    let logs = |args: &[&str]| text(&run(&[args, &["call", "program_greeter.greet", "Ada"]].concat()).stderr);
+    assert_eq!(logs(&[]), "");
+    for told in [&["--log", "info"], &["-d", "log=info"]] {
+        assert!(logs(told).contains("service started"), "{told:?}");
     }
 }
 
@@ -213,6 +245,8 @@ impl Own {
 
 #[tokio::test]
 async fn a_program_may_give_its_own_arguments() {
+    // `call` installs a log of its own where there is none, and other tests of this process want theirs.
+    kinoko_tests::captured_log();
     let app = || App::new().service::<Own>();
     app().arguments(["call", "command_line_own.nothing"]).run().await.unwrap();
     let error = app().arguments(["call", "command_line_own.noting"]).run().await.unwrap_err();

@@ -56,6 +56,8 @@ fn wrong_settings_end_with_2_and_name_the_variable() {
             "setting `rpc_timeout` (from KINOKO_RPC_TIMEOUT): `5` is no duration: its unit is missing; write `2s`",
         ),
         ("KINOKO_AMQP_URI", "carrier-pigeon://x", "no transport is called `carrier-pigeon`"),
+        ("KINOKO_AMQP_URI", "", "(`amqp_uri` is from KINOKO_AMQP_URI)"),
+        ("KINOKO_CONFIG", "nowhere.yaml", "(KINOKO_CONFIG names it)"),
         ("KINOKO_LOG", "kinoko=loud", "setting `log` (from KINOKO_LOG): `loud` is no level"),
         ("KINOKO_CONFIG", "nowhere.yaml", "settings file `nowhere.yaml` cannot be read"),
     ] {

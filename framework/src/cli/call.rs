@@ -35,7 +35,8 @@ pub(super) async fn run(app: App, mut settings: Settings, matches: &ArgMatches) 
     let request = Request::read(matches)?;
     let url = app.broker_url(&settings)?;
     let in_memory = url.starts_with("memory://");
-    if matches.get_one::<String>("log").is_none() {
+    let told = matches.get_one::<String>("log").is_some() || settings.origin("log").as_deref() == Some("--define");
+    if !told {
         // What a program says of its own life is no part of an answer; and what the service in this process says of a failed call
         // is in the answer already.
         settings.option("log", if in_memory { "off" } else { "warn" }, "call")?;
@@ -52,7 +53,7 @@ pub(super) async fn run(app: App, mut settings: Settings, matches: &ArgMatches) 
         return told;
     }
     app.declare(&settings)?;
-    let client = Client::connect_with(&url, &settings).await?;
+    let client = Client::connect_with(&url, &settings).await.map_err(app.name_broker(&settings))?;
     let told = request.run(&client.proxy(), &services).await;
     client.close().await;
     told
@@ -63,11 +64,11 @@ fn not_here(services: &[&ServiceDescriptor], service: &str) -> Error {
     let names: Vec<_> = services.iter().map(|service| service.name).collect();
     let hint = match (nearest(service, names.iter().copied()), names.as_slice()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => "this program has none".to_owned(),
-        (None, names) => format!("this program has {}", names.join(", ")),
+        (None, []) => "this program has none.".to_owned(),
+        (None, names) => format!("this program has {}.", names.join(", ")),
     };
     let text = format!(
-        "no service `{service}`: no broker is named, so only services of this program can be called: {hint} \
+        "no service `{service}`: the broker is in this process, so only services of this program can be called: {hint} \
          To call others set KINOKO_AMQP_URI, or write `--broker amqp://…`"
     );
     Error::new(ErrorKind::Usage, text)
@@ -142,7 +143,9 @@ fn arguments(mut words: Vec<String>) -> Result<(Vec<Value>, Map<String, Value>)>
     let from_input = words == ["-"];
     if from_input {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Error::new(ErrorKind::Usage, format!("the arguments on standard input: {error}")))?;
         words = vec![text];
     }
     let looks_like_json = |text: &str| text.trim_start().starts_with(['{', '[']);

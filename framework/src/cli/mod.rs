@@ -91,7 +91,7 @@ fn program() -> String {
 fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        result => result.map_err(|error| Error::msg(format!("standard output: {error}"))),
     }
 }
 

@@ -46,8 +46,12 @@ pub(crate) struct ClientSettings {
 
 impl ClientSettings {
     pub(crate) fn read(settings: &Settings, options: &TransportOptions) -> Result<Self> {
+        let timeout = settings.duration("rpc_timeout", Duration::from_secs(30))?;
+        if timeout.is_zero() {
+            return Err(settings.refuse("rpc_timeout", "`0s` would end every call at once; leave it out for `30s`"));
+        }
         Ok(Self {
-            timeout: settings.duration("rpc_timeout", Duration::from_secs(30))?,
+            timeout,
             peer_format: format_setting(settings, "rpc_codec", Format::MessagePack)?,
             open_format: format_setting(settings, "serializer", Format::Json)?,
             max_body_bytes: body_limit(settings)?,
@@ -62,10 +66,7 @@ impl ClientSettings {
 /// The largest body of a request or a reply, sent or received.
 fn body_limit(settings: &Settings) -> Result<usize> {
     match settings.get("max_body_bytes")? {
-        Some(0) => Err(crate::Error::new(
-            crate::ErrorKind::Config,
-            "setting `max_body_bytes`: 0 would refuse every message; leave it out for 16 MiB",
-        )),
+        Some(0) => Err(settings.refuse("max_body_bytes", "0 would refuse every message; leave it out for 16 MiB")),
         limit => Ok(limit.unwrap_or(16 * 1024 * 1024)),
     }
 }

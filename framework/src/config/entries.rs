@@ -24,7 +24,7 @@ impl Settings {
         let mut entries = Vec::new();
         tree::leaves(&self.root, "", &is_secret, &mut |key, node: &Node| {
             let same = |known: &str| known == key || node.spells(known, key);
-            let known = known.keys().any(|known| same(known) || is_inside(key, known));
+            let known = known.keys().any(|known| same(known) && self.find(key).is_some() || is_inside(key, known));
             entries.push(Entry {
                 key: key.to_owned(),
                 value: Some(node.shown(key, &is_secret)),

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) const PREFIX: &str = "KINOKO_";
 /// Variables that are about the program's surroundings, not settings of it.
-const NO_SETTINGS: &[&str] = &["KINOKO_CONFIG"];
+const NO_SETTINGS: &[&str] = &["KINOKO_CONFIG", "KINOKO_EXPAND"];
 const TEST_PREFIX: &str = "KINOKO_TEST_";
 
 /// The variable that sets a key.

@@ -25,10 +25,19 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// Reads YAML, or TOML where the path says so.
     pub(super) fn read(&self, text: &str) -> Result<Map> {
-        let toml = self.path.as_deref().is_some_and(|path| path.ends_with(".toml"));
+        let toml = self.path.as_deref().is_some_and(|path| path.to_ascii_lowercase().ends_with(".toml"));
         let root = if toml { self.toml(text)? } else { self.yaml(text)? };
         let mut spread = Map::new();
         for (key, node) in root {
+            if !tree::is_key(&key) {
+                let text = format!("a part of the key `{key}` ({}) is empty: write `orders.max_lines`", node.origin);
+                return Err(self.error(text));
+            }
+            // The other way to write it, in a section, is no other key.
+            if let Some(other) = tree::find(&spread, &key) {
+                let text = format!("`{key}` is set twice, {} and {}: write one of them", other.origin, node.origin);
+                return Err(self.error(text));
+            }
             // `orders.max_lines: 3` means what it looks like.
             tree::insert(&mut spread, &key, node).map_err(|(inner, at)| {
                 self.error(format!(
@@ -191,7 +200,21 @@ fn parse_yaml(text: &str) -> Result<Option<Spanned<Raw>>, serde_saphyr::Error> {
 
 /// What is wrong, without the place, which stands before it.
 fn plain(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
+    let error = error.without_snippet();
+    let text = error.to_string();
+    // The parser says these to its programmer.
+    let told = match error {
+        serde_saphyr::Error::MultipleDocuments { .. } => "a settings file is one document: a second one begins here",
+        serde_saphyr::Error::NullIntoString { .. } => "a key cannot be null: write it in quotes",
+        serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias stands inside its own anchor",
+        _ if text.starts_with("budget breached") => {
+            "the file has too many values: 250000 are allowed, those of aliases included"
+        }
+        _ => "",
+    };
+    if !told.is_empty() {
+        return told.to_owned();
+    }
     match text.rsplit_once(" at line ") {
         Some((what, _)) => what.to_owned(),
         None => text,

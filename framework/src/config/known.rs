@@ -142,6 +142,13 @@ fn walk(map: &Map, section: &str, known: &[String], found: &mut Vec<String>) {
         }
         let same = |known: &str| known == key || node.spells(known, &key);
         if known.iter().any(|known| same(known)) {
+            if !section.is_empty() && name.contains('.') {
+                found.push(format!(
+                    "setting `{key}` ({}) is not read: `{name}` is one name, dots and all, inside a section; \
+                     write a section for each, or the whole key at the top",
+                    node.origin
+                ));
+            }
             continue;
         }
         let inside = known

@@ -82,14 +82,16 @@ impl Settings {
 
     /// The same with a file that the command line names.
     pub(crate) fn load_from(file: Option<&Path>) -> Result<Self> {
-        let named = file.map(Path::to_owned).or_else(|| std::env::var_os("KINOKO_CONFIG").map(Into::into));
-        let path = named.as_deref().unwrap_or(Path::new("kinoko.yaml"));
+        let by_option = file.map(|path| (path.to_owned(), "`--config`"));
+        let named = by_option.or_else(|| Some((std::env::var_os("KINOKO_CONFIG")?.into(), "KINOKO_CONFIG")));
+        let path = named.as_ref().map_or(Path::new("kinoko.yaml"), |(path, _)| path);
         let variables = |name: &str| std::env::var(name).ok();
         let mut settings = match std::fs::read_to_string(path) {
             Ok(text) => Self::read(&text, Some(path.display().to_string().into()), &variables)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Self::default(),
             Err(error) => {
-                let text = format!("settings file `{}` cannot be read: {error}", path.display());
+                let by = named.as_ref().map_or_else(String::new, |(_, by)| format!(" ({by} names it)"));
+                let text = format!("settings file `{}` cannot be read: {error}{by}", path.display());
                 return Err(Error::new(ErrorKind::Config, text));
             }
         };
@@ -146,6 +148,10 @@ impl Settings {
 
     fn insert(&mut self, key: &str, node: Node) -> Result<()> {
         let origin = node.origin.clone();
+        if !tree::is_key(key) {
+            let text = format!("setting `{key}` (from {origin}): a part of the key is empty: write `orders.max_lines`");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
         tree::insert(&mut self.root, key, node).map_err(|(inner, at)| {
             let text =
                 format!("setting `{key}` (from {origin}): `{inner}` ({at}) is no section, so nothing can stand in it");
@@ -204,6 +210,11 @@ impl Settings {
         parse_duration(&text).map_err(|text| self.refuse(key, text))
     }
 
+    /// Where a setting was set, if anybody set it.
+    pub(crate) fn origin(&self, key: &str) -> Option<String> {
+        self.find(key).map(|node| node.origin.to_string())
+    }
+
     /// The error of a value that is of the right type and wrong all the same.
     pub(crate) fn refuse(&self, key: &str, text: impl fmt::Display) -> Error {
         let origin = self.find(key).map_or(&Origin::Program, |node| &node.origin);
@@ -211,16 +222,7 @@ impl Settings {
     }
 
     fn find(&self, key: &str) -> Option<&Node> {
-        let mut steps = tree::steps(key);
-        let first = steps.next()?;
-        let mut node = self
-            .root
-            .get(first)
-            .or_else(|| self.root.iter().find(|(name, node)| node.spells(name, first)).map(|(_, node)| node))?;
-        for step in steps {
-            node = node.child(step)?;
-        }
-        Some(node)
+        tree::find(&self.root, key)
     }
 
     /// The value of a key as it may be shown.

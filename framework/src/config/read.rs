@@ -129,6 +129,8 @@ impl<'de> Deserializer<'de> for &'de Node {
             }
             // A section with nothing in it: its fields may all have defaults.
             Kind::Null => visitor.visit_map(MapDeserializer::<_, Misfit>::new(std::iter::empty::<(&str, &str)>())),
+            // By their places nobody would know what the values of a list are.
+            Kind::List(_) => Err(de::Error::invalid_type(self.unexpected(), &visitor)),
             _ => self.deserialize_any(visitor),
         }
     }

@@ -4,13 +4,15 @@ use super::tree::{Kind, Map, Node, Origin};
 use crate::protocol::Value;
 
 /// A key whose last word is one of these is a secret, in the singular or the plural.
-const WORDS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "token", "key", "credential", "dsn"];
+const WORDS: [&str; 11] =
+    ["password", "passwd", "passphrase", "pass", "pwd", "secret", "token", "key", "apikey", "credential", "dsn"];
 
 /// What stands for a secret.
 const HIDDEN: &str = "***";
 
-/// Whether a key's last word says that its value is a secret: `db.password`, `apiKey`, `STRIPE_TOKENS`.
+/// Whether a key's last word says that its value is a secret: `db.password`, `apiKey`, `STRIPE_TOKENS`, `api_key_2`.
 pub(super) fn is_secret_name(key: &str) -> bool {
+    let key = key.trim_end_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '_' | '-'));
     let last = key.rsplit(['.', '_', '-', ' ']).next().unwrap_or(key);
     // `apiKey` and `clientSecret` end with a word of their own.
     let capital = last.char_indices().rev().find(|(at, letter)| letter.is_uppercase() && lower_before(last, *at));
@@ -32,7 +34,7 @@ pub(crate) fn without_passwords(text: &str) -> String {
                 let user = user.split(':').next().unwrap_or_default();
                 format!("{user}:{HIDDEN}@{host}")
             }
-            _ => text.to_owned(),
+            _ => without_named(text),
         };
     };
     let (authority, query) = rest.split_once('?').map_or((rest, None), |(authority, query)| (authority, Some(query)));
@@ -48,14 +50,29 @@ pub(crate) fn without_passwords(text: &str) -> String {
         },
         None => authority.to_owned(),
     };
-    let query = query.map_or_else(String::new, |query| {
-        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((key, _)) if is_secret_name(key) => format!("{key}={HIDDEN}"),
-            _ => pair.to_owned(),
-        });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
-    });
-    format!("{before}://{authority}{query}")
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    without_named(&format!("{before}://{authority}{query}"))
+}
+
+/// A text without what it gives a key that is called a secret, as queries and connection strings do: `host=db password=…`.
+fn without_named(text: &str) -> String {
+    let in_key = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, value)) = rest.split_once('=') {
+        shown.push_str(before);
+        shown.push('=');
+        rest = value;
+        let key = &before[before.trim_end_matches(in_key).len()..];
+        if !is_secret_name(key) || value.is_empty() {
+            continue;
+        }
+        shown.push_str(HIDDEN);
+        // A value may have blanks inside quotes.
+        let quoted = value.strip_prefix('\'').and_then(|inside| Some(inside.split_once('\'')?.1));
+        let end = |letter: char| letter == '&' || letter.is_whitespace();
+        rest = quoted.unwrap_or_else(|| value.find(end).map_or("", |at| &value[at..]));
+    }
+    shown + rest
 }
 
 impl Node {
@@ -112,10 +129,22 @@ mod tests {
     fn the_last_word_of_a_key_tells_a_secret() {
         for key in
             ["password", "db.PASSWORD", "db.admin_password", "apiKey", "api-key", "tokens", "x.credentials", "DSN"]
+                .into_iter()
+                .chain(["DB_PASS", "db.pwd", "apikey", "password2", "api_key_1", "token-2"])
         {
             assert!(is_secret_name(key), "{key}");
         }
-        for key in ["keyboard", "monkey", "password_file", "tokenizer", "secretary", "max_workers", "keys_found"] {
+        for key in [
+            "keyboard",
+            "monkey",
+            "password_file",
+            "tokenizer",
+            "secretary",
+            "max_workers",
+            "keys_found",
+            "bypass",
+            "compass",
+        ] {
             assert!(!is_secret_name(key), "{key}");
         }
     }
@@ -130,6 +159,11 @@ mod tests {
             ("me:s3cret@host", "me:***@host"),
             ("postgres://h/db?user=me&password=s3cret&ssl=on", "postgres://h/db?user=me&password=***&ssl=on"),
             ("write to: a@b", "write to: a@b"),
+            ("postgres://h/db?user=me;password=s3cret&ssl=on", "postgres://h/db?user=me;password=***&ssl=on"),
+            ("host=h password=s3cret user=me", "host=h password=*** user=me"),
+            ("password='s3 cret' host=h", "password=*** host=h"),
+            ("Server=h;Password=s3cret", "Server=h;Password=***"),
+            ("size=3 monkey=4 token=", "size=3 monkey=4 token="),
         ] {
             assert_eq!(without_passwords(url), shown);
         }

@@ -54,6 +54,10 @@ fn definitions_go_over_the_environment() {
     settings.define("url = x=y ").unwrap();
     assert_eq!(settings.get::<u8>("a.b").unwrap(), Some(3));
     assert_eq!(settings.get::<String>("url").unwrap().as_deref(), Some(" x=y "));
+    for wrong in [".=3", "a.=3", "a..b=3"] {
+        let error = settings.define(wrong).unwrap_err().to_string();
+        assert!(error.contains("(from --define): a part of the key is empty"), "{wrong}: {error}");
+    }
     for wrong in ["a.b", "=3"] {
         assert!(settings.define(wrong).unwrap_err().to_string().contains("write `orders.max_lines=7`"));
     }
@@ -137,6 +141,7 @@ fn toml_is_read_by_its_ending() {
     assert_eq!(settings.get::<String>("orders.day").unwrap().as_deref(), Some("2026-11-24"));
     let error = settings.get::<bool>("orders.ratio").unwrap_err().to_string();
     assert!(error.starts_with("setting `orders.ratio` (from conf/kinoko.toml:5): invalid type"), "{error}");
+    assert_eq!(file("KINOKO.TOML", "max_workers = 3").unwrap().get::<u8>("max_workers").unwrap(), Some(3));
     let error = file("kinoko.toml", "password = 'x'\nb = = 2").unwrap_err().to_string();
     assert!(error.starts_with("settings file `kinoko.toml`: line 2, column 5: "), "{error}");
 }
@@ -149,6 +154,15 @@ fn a_file_that_cannot_be_read_says_where_and_shows_nothing_of_it() {
         ("- hunter2", "settings file `kinoko.yaml`: settings are a map"),
         ("a: b: hunter2", "settings file `kinoko.yaml`: line 1, column "),
         ("a: 1\nb: ${NOWHERE}", "settings file `kinoko.yaml`: line 2: the variable NOWHERE is not set"),
+        ("a: 1\n---\nb: hunter2", "settings file `kinoko.yaml`: line 3, column 1: a settings file is one document"),
+        ("null: 1", "settings file `kinoko.yaml`: line 1, column 1: a key cannot be null: write it in quotes"),
+        ("a: &a [*a]", "settings file `kinoko.yaml`: line 1, column 8: an alias stands inside its own anchor"),
+        ("'': hunter2", "settings file `kinoko.yaml`: a part of the key `` (kinoko.yaml:1) is empty"),
+        (".: hunter2", "settings file `kinoko.yaml`: a part of the key `.` (kinoko.yaml:1) is empty"),
+        (
+            "a: {b: 1}\na.b: 2",
+            "settings file `kinoko.yaml`: `a.b` is set twice, kinoko.yaml:1 and kinoko.yaml:2: write one of them",
+        ),
         (
             "a: 1\na.b: 2",
             "settings file `kinoko.yaml`: `a.b` is set, and so is `a` (kinoko.yaml:1), which is no section",
@@ -246,6 +260,37 @@ fn what_nobody_reads_is_told_with_the_nearest_key() {
         ]
     );
     assert!(settings.missing("orders.max_lins").ends_with("is it what line 2 calls `orders.max_lnes`?"));
+}
+
+#[test]
+fn a_key_with_dots_inside_a_section_is_no_way_to_write_a_known_one() {
+    let settings = Settings::from_yaml("orders: {db.url: x}\nhosts: {a.example: 1}\n").unwrap();
+    settings.declare(["orders.db.url", "hosts"].map(SettingInfo::new));
+    assert_eq!(settings.get::<BTreeMap<String, u8>>("hosts").unwrap().unwrap()["a.example"], 1);
+    let unknown = settings.unknown();
+    assert_eq!(unknown.len(), 1);
+    assert!(
+        unknown[0].starts_with("setting `orders.db.url` (line 1) is not read: `db.url` is one name"),
+        "{unknown:?}"
+    );
+    #[cfg(feature = "cli")]
+    assert_eq!(settings.entries().iter().filter(|entry| !entry.known).count(), 1);
+}
+
+#[test]
+fn a_section_is_no_list() {
+    let error = Settings::from_yaml("db: [x, 3]").unwrap().get::<Database>("db").unwrap_err().to_string();
+    assert_eq!(error, "setting `db` (from line 1): invalid type: sequence, expected struct Database");
+}
+
+#[test]
+fn variables_that_are_no_settings_and_those_that_name_nothing() {
+    let settings = with_env("", [("KINOKO_EXPAND", "1"), ("KINOKO_CONFIG", "x"), ("KINOKO_TEST_X", "1")]);
+    assert_eq!(settings.unknown(), [""; 0]);
+    for name in ["KINOKO_", "KINOKO_ORDERS__", "KINOKO___X"] {
+        let error = Settings::default().apply_env([(name.into(), "1".into())]).unwrap_err().to_string();
+        assert!(error.contains(&format!("(from {name}): a part of the key is empty")), "{error}");
+    }
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Node {
     /// The value that a key has, where this is a map.
     pub(super) fn child(&self, key: &str) -> Option<&Self> {
         let Kind::Map(map) = &self.kind else { return None };
-        map.get(key).or_else(|| map.iter().find(|(name, node)| node.spells(name, key)).map(|(_, node)| node))
+        child(map, key)
     }
 
     /// Whether the key that this value stands under may be meant by `key`: a variable's name tells no capitals.
@@ -123,8 +123,27 @@ impl Node {
 }
 
 /// A key's steps: `orders.max_lines` is `max_lines` in `orders`.
-pub(super) fn steps(key: &str) -> impl Iterator<Item = &str> {
+fn steps(key: &str) -> impl Iterator<Item = &str> {
     key.split('.').filter(|step| !step.is_empty())
+}
+
+/// Whether a key has a name before, between and after its dots. What stands under another one nobody can read.
+pub(super) fn is_key(key: &str) -> bool {
+    !key.split('.').any(|step| step.trim().is_empty())
+}
+
+/// The value under a key, where there is one.
+pub(super) fn find<'a>(root: &'a Map, key: &str) -> Option<&'a Node> {
+    let mut steps = steps(key);
+    let mut node = child(root, steps.next()?)?;
+    for step in steps {
+        node = node.child(step)?;
+    }
+    Some(node)
+}
+
+fn child<'a>(map: &'a Map, key: &str) -> Option<&'a Node> {
+    map.get(key).or_else(|| map.iter().find(|(name, node)| node.spells(name, key)).map(|(_, node)| node))
 }
 
 /// A key inside a section.

@@ -168,7 +168,8 @@ impl App {
         let url = self.broker_url(&settings)?;
 
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
-        let transport = connect(&url, options).await?;
+        let named = self.name_broker(&settings);
+        let transport = connect(&url, options).await.map_err(named)?;
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
         let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());
@@ -264,6 +265,20 @@ impl App {
         match &self.broker {
             Some(url) => Ok(url.clone()),
             None => Ok(settings.get::<String>("amqp_uri")?.unwrap_or_else(|| "memory://".to_owned())),
+        }
+    }
+
+    /// Adds to the error of a broker's URL where it was set.
+    pub(crate) fn name_broker(&self, settings: &Settings) -> impl FnOnce(Error) -> Error + use<> {
+        let from = match &self.broker {
+            Some(_) => "the program".to_owned(),
+            None => settings.origin("amqp_uri").unwrap_or_else(|| "the default".to_owned()),
+        };
+        move |error| match error.kind() {
+            ErrorKind::Config => {
+                Error::new(ErrorKind::Config, format!("{} (`amqp_uri` is from {from})", error.chain()))
+            }
+            _ => error,
         }
     }
 

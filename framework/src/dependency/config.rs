@@ -12,7 +12,8 @@ use crate::{Error, ErrorKind, Result, config::SettingInfo};
 /// The key of a section gives a struct or a map; a [`Duration`](std::time::Duration) is read from `30s`.
 ///
 /// No error, log line or `show-config` has the value where it is a secret: by the option `secret`, or since the last word of its key
-/// is `password`, `passwd`, `passphrase`, `secret`, `token`, `key`, `credential` or `dsn`, also in the plural and inside a section.
+/// is `password`, `passwd`, `passphrase`, `pass`, `pwd`, `secret`, `token`, `key`, `apikey`, `credential` or `dsn`, also in the plural,
+/// with a number behind it, and inside a section.
 /// `Debug` shows the setting as it was written, without secrets.
 ///
 /// # Examples

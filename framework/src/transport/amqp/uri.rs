@@ -86,6 +86,12 @@ impl Address {
         read_query(query, &mut tls, &mut login)?;
         // The last `@` ends the credentials: a password may hold a raw one.
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if !authority.contains('@') && text.contains('@') {
+            return Err(config(
+                "the broker's URL has an `@` behind its host: in a user or password write `%2F` for `/` and `%3F` for `?`, \
+                 elsewhere `%40` for `@`",
+            ));
+        }
         let (userinfo, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = match (userinfo.split_once(':'), first) {
             (Some((user, password)), _) => (decode(user)?, decode(password)?),
@@ -171,6 +177,7 @@ fn config(text: impl Into<String>) -> Error {
 fn split_port(text: &str) -> Result<(String, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, port)) => (host, port.strip_prefix(':').unwrap_or("")),
+        None if text.starts_with('[') => return Err(config("the broker's URL has a `[` in its host without a `]`")),
         None => text.rsplit_once(':').unwrap_or((text, "")),
     };
     let port = match port {
@@ -288,6 +295,10 @@ mod tests {
             "amqp://me:s3cret%FF@h",
             "amqp://me:s3cret@a,b",
             "amqp://me:s3cret@a?verify=verify_none",
+            // Without escapes they name another host, and what is shown of it is the password.
+            "amqp://me:12/s3cret@h",
+            "amqp://me:12?s3cret@h",
+            "amqp://me:pw@h;amqp://me:12/s3cret@i",
         ] {
             assert!(!format!("{:?}", list(url).unwrap_err()).contains("s3cret"));
         }
@@ -301,6 +312,9 @@ mod tests {
         );
         assert_eq!(list("amqp://me:pw@a;b").unwrap()[1].password, "pw");
         assert_eq!(refusal(";"), "the broker's URL is empty");
+        assert!(refusal("amqp://a:1/v@h").contains("in a user or password write `%2F` for `/`"));
+        assert!(refusal("amqp://[::1").contains("a `[` in its host without a `]`"));
+        assert_eq!(one("amqp://me:pw@h/v@w").vhost, "v@w");
         assert!(refusal("amqp://a,b").contains("write several brokers with `;` between them"));
         assert!(refusal("amqp://a;memory://").contains("must begin with `amqp://` or `amqps://`"));
     }
