@@ -141,6 +141,27 @@ fn wrong_arguments_end_with_2_and_say_what_to_write() {
 }
 
 #[test]
+fn a_file_of_another_name_that_nobody_named_is_told() {
+    let folder = std::env::temp_dir().join(kinoko_tests::unique("kinoko-toml"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("kinoko.toml"), "max_workers = 3\n").unwrap();
+    let shown = |args: &[&str]| text(&command(args).current_dir(&folder).output().unwrap().stdout);
+    let (unread, read) = (shown(&["show-config"]), shown(&["show-config", "--config", "kinoko.toml"]));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(unread.contains("# `kinoko.toml` is not read: name it, `--config kinoko.toml` or"), "{unread}");
+    assert!(read.contains("# kinoko.toml:1") && !read.contains("is not read"), "{read}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_ends_with_1_and_says_where() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command(&["list"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: standard output: "), "{}", text(&output.stderr));
+}
+
+#[test]
 fn arguments_on_standard_input_that_are_no_text_end_with_2() {
     let mut child = command(&["call", "program_greeter.greet", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"[\"\xff\"]").unwrap();

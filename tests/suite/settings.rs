@@ -108,8 +108,8 @@ async fn what_nobody_reads_ends_the_start_with_one_message() {
     assert_eq!(
         error.to_string(),
         "unknown setting `billing` (line 9): nothing in this program reads it; \
-         unknown setting `settings_othr` (line 8): did you mean `settings_other`?; \
-         correct or remove it, or name it in `App::known_settings` if something else reads it"
+         unknown setting `settings_othr` (line 8): did you mean `settings_other`? \
+         (correct or remove it, or name it in `App::known_settings` if something else reads it)"
     );
     let app = app(&yaml).known_settings(["settings_othr", "billing"]).start().await.unwrap();
     app.stop().await.unwrap();

@@ -3,6 +3,9 @@
 /// Gives a variable's value.
 pub(super) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
+/// How many defaults may stand one inside the other.
+const DEPTH: usize = 32;
+
 pub(super) struct Expanded {
     pub(super) text: String,
     /// The variables that it was made of, as written: `${PORT}`.
@@ -16,8 +19,12 @@ pub(super) struct Expanded {
 ///
 /// # Errors
 ///
-/// For a variable that is not set and has no default, and a `${` without its `}`.
+/// For a variable that is not set and has no default, a `${` without its `}`, and defaults in defaults beyond [`DEPTH`].
 pub(super) fn expand(text: &str, variables: &Lookup<'_>) -> Result<Option<Expanded>, String> {
+    expand_inside(text, variables, DEPTH)
+}
+
+fn expand_inside(text: &str, variables: &Lookup<'_>, depth: usize) -> Result<Option<Expanded>, String> {
     if !text.contains("${") {
         return Ok(None);
     }
@@ -34,7 +41,8 @@ pub(super) fn expand(text: &str, variables: &Lookup<'_>) -> Result<Option<Expand
         let inside = &rest[at + 2..];
         let end =
             closing(inside).ok_or("a `${` is not closed: write `}`, or `$${` for the two characters themselves")?;
-        expanded.text.push_str(&value(&inside[..end], variables, &mut expanded.variables)?);
+        let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} defaults, one inside the other"))?;
+        expanded.text.push_str(&value(&inside[..end], variables, depth, &mut expanded.variables)?);
         rest = &inside[end + 1..];
     }
     expanded.text.push_str(rest);
@@ -55,7 +63,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn value(inside: &str, variables: &Lookup<'_>, used: &mut String) -> Result<String, String> {
+fn value(inside: &str, variables: &Lookup<'_>, depth: usize, used: &mut String) -> Result<String, String> {
     let (name, default) = match inside.split_once(':') {
         Some((name, default)) => (name.trim(), Some(default)),
         None => (inside.trim(), None),
@@ -77,7 +85,7 @@ fn value(inside: &str, variables: &Lookup<'_>, used: &mut String) -> Result<Stri
         )
     })?;
     let default = if shell { &default[1..] } else { default };
-    let Some(inner) = expand(default, variables)? else { return Ok(default.to_owned()) };
+    let Some(inner) = expand_inside(default, variables, depth)? else { return Ok(default.to_owned()) };
     used.push(' ');
     used.push_str(&inner.variables);
     Ok(inner.text)
@@ -94,6 +102,10 @@ mod tests {
             _ => None,
         };
         expand(text, &variables).map(|expanded| expanded.map_or_else(|| text.to_owned(), |expanded| expanded.text))
+    }
+
+    fn nested(depth: usize) -> String {
+        "${NONE:".repeat(depth) + &"}".repeat(depth)
     }
 
     #[test]
@@ -114,6 +126,8 @@ mod tests {
     fn what_cannot_be_expanded_says_so() {
         assert!(expanded("a ${NONE} b").unwrap_err().contains("write `${NONE:}` for an empty text"));
         assert!(expanded("${HOST").unwrap_err().contains("is not closed"));
+        assert_eq!(expanded(&nested(32)).as_deref(), Ok(""));
+        assert!(expanded(&nested(100_000)).unwrap_err().contains("more than 32 defaults, one inside the other"));
         assert!(expanded("${a b}").unwrap_err().contains("names no variable"));
     }
 }

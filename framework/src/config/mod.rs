@@ -88,7 +88,11 @@ impl Settings {
         let variables = |name: &str| std::env::var(name).ok();
         let mut settings = match std::fs::read_to_string(path) {
             Ok(text) => Self::read(&text, Some(path.display().to_string().into()), &variables)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Self::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+                let other = ["kinoko.yml", "kinoko.toml"].into_iter().find(|name| Path::new(name).exists());
+                let note = |name| format!("`{name}` is not read: name it, `--config {name}` or KINOKO_CONFIG={name}");
+                Self { notes: other.map(note).into_iter().collect(), ..Self::default() }
+            }
             Err(error) => {
                 let by = named.as_ref().map_or_else(String::new, |(_, by)| format!(" ({by} names it)"));
                 let text = format!("settings file `{}` cannot be read: {error}{by}", path.display());

@@ -355,7 +355,7 @@ fn refuse_unknown(settings: &Settings, all: bool) -> Result<()> {
         return Ok(());
     }
     if all {
-        let hint = "; correct or remove it, or name it in `App::known_settings` if something else reads it";
+        let hint = " (correct or remove it, or name it in `App::known_settings` if something else reads it)";
         return Err(Error::new(ErrorKind::Config, format!("{}{hint}", unknown.join("; "))));
     }
     for text in unknown {

@@ -95,7 +95,7 @@ impl TestApp {
         self.map(|app| app.settings(settings))
     }
 
-    /// Uses these settings, as they would stand in the file. What is no YAML shows at the start.
+    /// Uses these settings, as they would stand in the file, in the place of any before. What is no YAML shows at the start.
     pub fn yaml(self, settings: &str) -> Self {
         match Settings::from_yaml(settings) {
             Ok(settings) => self.settings(settings),

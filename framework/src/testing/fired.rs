@@ -86,7 +86,8 @@ impl Fired {
     /// Where it failed or was cancelled, with how it ended; where the value is no `T`.
     pub fn returned<T: DeserializeOwned>(&self) -> Result<T> {
         let End::Returned(body) = &self.0.end else { return Err(Error::msg(self.to_string())) };
-        match decode_reply::<T>(&self.0.format, body)? {
+        let reply = decode_reply::<T>(&self.0.format, body);
+        match reply.map_err(|error| Error::msg(format!("{self}, but no such value: {error}")))? {
             Ok(value) => Ok(value),
             Err(fault) => Err(Error::msg(fault.to_string())),
         }

@@ -25,7 +25,8 @@ async fn a_waiter_tells_what_fired_and_how_it_ended() {
     assert_eq!(cooked.argument("table").unwrap(), 8);
     assert!(cooked.is_ok() && cooked.fault().is_none() && cooked.cancelled().is_none());
     assert_eq!(cooked.returned::<String>().unwrap(), "soup for table 8");
-    assert!(cooked.returned::<u32>().is_err());
+    let error = cooked.returned::<u32>().unwrap_err().to_string();
+    assert!(error.starts_with("kitchen.cook returned, but no such value: "), "{error}");
     assert!(!format!("{cooked:?}").contains("soup"));
     app.stop().await.unwrap();
 }
