@@ -13,7 +13,10 @@ use super::{
     expand::{self, Lookup},
     tree::{self, Kind, Map, Node, Origin},
 };
-use crate::{Error, ErrorKind, Result, protocol::Value};
+use crate::{
+    Error, ErrorKind, Result,
+    protocol::{Value, excerpt},
+};
 
 /// What a file is read with.
 pub(super) struct Source<'a> {
@@ -29,9 +32,8 @@ impl Source<'_> {
         let root = if toml { self.toml(text)? } else { self.yaml(text)? };
         let mut spread = Map::new();
         for (key, node) in root {
-            if !tree::is_key(&key) {
-                let text = format!("a part of the key `{key}` ({}) is empty: write `orders.max_lines`", node.origin);
-                return Err(self.error(text));
+            if let Some(wrong) = tree::wrong_key(&key) {
+                return Err(self.error(format!("`{}` ({}): {wrong}", excerpt(&key), node.origin)));
             }
             // The other way to write it, in a section, is no other key.
             if let Some(other) = tree::find(&spread, &key) {

@@ -23,7 +23,10 @@ use self::{
     tree::{Kind, Map, Node, Origin},
 };
 pub(crate) use self::{own::own, secret::without_passwords};
-use crate::{Error, ErrorKind, Result, protocol::Value};
+use crate::{
+    Error, ErrorKind, Result,
+    protocol::{Value, excerpt},
+};
 
 /// What a program was told: one file, then `KINOKO_…` variables over it, then [definitions](Self::define) of the command line, then
 /// what the program itself [`set`](Self::set).
@@ -152,9 +155,8 @@ impl Settings {
 
     fn insert(&mut self, key: &str, node: Node) -> Result<()> {
         let origin = node.origin.clone();
-        if !tree::is_key(key) {
-            let text = format!("setting `{key}` (from {origin}): a part of the key is empty: write `orders.max_lines`");
-            return Err(Error::new(ErrorKind::Config, text));
+        if let Some(wrong) = tree::wrong_key(key) {
+            return Err(Error::new(ErrorKind::Config, format!("setting `{}` (from {origin}): {wrong}", excerpt(key))));
         }
         tree::insert(&mut self.root, key, node).map_err(|(inner, at)| {
             let text =

@@ -58,6 +58,8 @@ fn definitions_go_over_the_environment() {
         let error = settings.define(wrong).unwrap_err().to_string();
         assert!(error.contains("(from --define): a part of the key is empty"), "{wrong}: {error}");
     }
+    let deep = format!("{}=3", ["a"; 50_000].join("."));
+    assert!(settings.define(&deep).unwrap_err().to_string().ends_with("a key has at most 64 parts"));
     for wrong in ["a.b", "=3"] {
         assert!(settings.define(wrong).unwrap_err().to_string().contains("write `orders.max_lines=7`"));
     }
@@ -157,8 +159,8 @@ fn a_file_that_cannot_be_read_says_where_and_shows_nothing_of_it() {
         ("a: 1\n---\nb: hunter2", "settings file `kinoko.yaml`: line 3, column 1: a settings file is one document"),
         ("null: 1", "settings file `kinoko.yaml`: line 1, column 1: a key cannot be null: write it in quotes"),
         ("a: &a [*a]", "settings file `kinoko.yaml`: line 1, column 8: an alias stands inside its own anchor"),
-        ("'': hunter2", "settings file `kinoko.yaml`: a part of the key `` (kinoko.yaml:1) is empty"),
-        (".: hunter2", "settings file `kinoko.yaml`: a part of the key `.` (kinoko.yaml:1) is empty"),
+        ("'': hunter2", "settings file `kinoko.yaml`: `` (kinoko.yaml:1): a part of the key is empty"),
+        (".: hunter2", "settings file `kinoko.yaml`: `.` (kinoko.yaml:1): a part of the key is empty"),
         (
             "a: {b: 1}\na.b: 2",
             "settings file `kinoko.yaml`: `a.b` is set twice, kinoko.yaml:1 and kinoko.yaml:2: write one of them",

@@ -127,9 +127,18 @@ fn steps(key: &str) -> impl Iterator<Item = &str> {
     key.split('.').filter(|step| !step.is_empty())
 }
 
-/// Whether a key has a name before, between and after its dots. What stands under another one nobody can read.
-pub(super) fn is_key(key: &str) -> bool {
-    !key.split('.').any(|step| step.trim().is_empty())
+/// Sections are walked by recursion, and no settings are as deep.
+const MAX_STEPS: usize = 64;
+
+/// What is wrong with a key: it has a name before, between and after its dots, and not more of them than any section is deep.
+pub(super) fn wrong_key(key: &str) -> Option<&'static str> {
+    if key.split('.').any(|step| step.trim().is_empty()) {
+        Some("a part of the key is empty: write `orders.max_lines`")
+    } else if key.split('.').count() > MAX_STEPS {
+        Some("a key has at most 64 parts")
+    } else {
+        None
+    }
 }
 
 /// The value under a key, where there is one.

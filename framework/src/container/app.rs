@@ -275,8 +275,8 @@ impl App {
             None => settings.origin("amqp_uri").unwrap_or_else(|| "the default".to_owned()),
         };
         move |error| match error.kind() {
-            ErrorKind::Config => {
-                Error::new(ErrorKind::Config, format!("{} (`amqp_uri` is from {from})", error.chain()))
+            kind @ (ErrorKind::Config | ErrorKind::Refused) => {
+                Error::new(kind, format!("{} (`amqp_uri` is from {from})", error.chain()))
             }
             _ => error,
         }
