@@ -12,9 +12,10 @@ use std::{
 use kinoko::{
     Client, RunningApp, Settings,
     prelude::*,
-    transport::{TransportOptions, connect},
+    protocol::Name,
+    transport::{Queue, Topology, TransportOptions, connect},
 };
-use kinoko_tests::unique;
+use kinoko_tests::{Deliveries, unique};
 use tokio::sync::Semaphore;
 
 /// Which instance answers, and when it may.
@@ -230,4 +231,30 @@ async fn the_last_instance_on_the_short_path_hands_over_to_those_on_namekos() {
     assert!(short().await.is_some());
     client.close().await;
     transport.close().await;
+}
+
+/// A broker goes on for a moment to route to a queue that is being removed, and what it routes there is gone with the queue.
+#[tokio::test(start_paused = true)]
+async fn what_went_with_the_queue_of_the_short_path_is_sent_again() {
+    let broker = format!("memory://{}", unique("gone"));
+    let app = App::new().settings(Settings::from_yaml("wire: nameko").unwrap()).broker(&*broker).service::<Leaver>();
+    let app = app.start().await.unwrap();
+    // In the place of the instance that leaves: it takes a request, and nobody ever hears of it.
+    let transport = connect(&broker, TransportOptions::default()).await.unwrap();
+    let queue = Name::from("kinoko.rpc-shutdown_leaver");
+    let topology = Topology { queues: vec![Queue::durable(queue.clone())], ..Topology::default() };
+    transport.declare(topology).await.unwrap();
+    let (sink, taken) = Deliveries::new();
+    let consumer = transport.consume(queue.clone(), 10, sink).await.unwrap();
+    let client = Client::connect(&broker).await.unwrap();
+    let call = client.service::<LeaverClient>().work(7).send().await.unwrap();
+    taken.next().await.ack();
+    consumer.cancel().await;
+    assert!(transport.remove_queue(&queue).await.unwrap());
+    let began = tokio::time::Instant::now();
+    assert_eq!(call.await.unwrap().0, 7);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    client.close().await;
+    transport.close().await;
+    app.stop().await.unwrap();
 }

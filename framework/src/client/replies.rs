@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
-use super::route::Route;
+use super::route::{Route, WirePath};
 use crate::{
     protocol::{Message, Name},
     task::{Gone, Sweep, Tasks},
@@ -64,8 +64,11 @@ struct Waiter {
     secret: u128,
     verdict: oneshot::Sender<Verdict>,
     deadline: Instant,
-    /// When to look whether the service is there; `None` once it was done.
-    look: Option<(Instant, Arc<Route>)>,
+    sent: Instant,
+    path: WirePath,
+    route: Arc<Route>,
+    /// When to look whether the service is there; `None` once it was done, or where the deadline is before.
+    look: Option<Instant>,
 }
 
 /// A place in the table, given back when dropped.
@@ -109,12 +112,18 @@ impl Replies {
     }
 
     /// Registers a call before its request leaves.
-    pub(super) fn wait(self: &Arc<Self>, now: Instant, deadline: Instant, route: &Arc<Route>) -> Waiting {
+    pub(super) fn wait(
+        self: &Arc<Self>,
+        now: Instant,
+        deadline: Instant,
+        route: &Arc<Route>,
+        path: WirePath,
+    ) -> Waiting {
         let (sender, verdict) = oneshot::channel();
         let secret = Uuid::new_v4().as_u128() & SECRET_MASK;
         let look_at = now + LOOK_AFTER;
-        let waiter =
-            Waiter { secret, verdict: sender, deadline, look: (look_at < deadline).then(|| (look_at, route.clone())) };
+        let look = (look_at < deadline).then_some(look_at);
+        let waiter = Waiter { secret, verdict: sender, deadline, sent: now, path, route: route.clone(), look };
         let due = waiter.due();
         let place = {
             let mut table = self.table();
@@ -140,6 +149,25 @@ impl Replies {
     pub(super) fn look(&self, route: Arc<Route>) {
         if route.want_look() {
             let _ = self.looks.send(route);
+        }
+    }
+
+    /// The queue of the short path was gone at that time, and whoever left had ended its workers: what was sent to it before and has
+    /// no answer went with it. To its caller that is as if the broker had returned it.
+    pub(super) fn queue_gone(&self, route: &Arc<Route>, at: Instant) {
+        let lost: Vec<_> = {
+            let mut table = self.table();
+            let Table { places, free } = &mut *table;
+            let lost = (0..).zip(places.iter_mut()).filter_map(|(place, waiter)| {
+                let is_lost = |waiter: &mut Waiter| {
+                    waiter.path == WirePath::Short && waiter.sent < at && Arc::ptr_eq(&waiter.route, route)
+                };
+                waiter.take_if(is_lost).inspect(|_| free.push(place))
+            });
+            lost.collect()
+        };
+        for waiter in lost {
+            let _ = waiter.verdict.send(Verdict::Returned);
         }
     }
 
@@ -175,8 +203,8 @@ impl Replies {
                 }
                 continue;
             }
-            if let Some((_, route)) = waiter.look.take_if(|(at, _)| *at <= now) {
-                self.look(route);
+            if waiter.look.take_if(|at| *at <= now).is_some() {
+                self.look(waiter.route.clone());
             }
             let due = waiter.due();
             next = Some(next.map_or(due, |next| next.min(due)));
@@ -194,10 +222,7 @@ impl Drop for Replies {
 
 impl Waiter {
     fn due(&self) -> Instant {
-        match &self.look {
-            Some((at, _)) => self.deadline.min(*at),
-            None => self.deadline,
-        }
+        self.look.map_or(self.deadline, |look| self.deadline.min(look))
     }
 }
 

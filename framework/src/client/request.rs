@@ -71,7 +71,7 @@ impl Request {
         if self.deadline <= now {
             return Err(Failure::TimedOut { sent: false });
         }
-        let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route);
+        let mut waiting = self.rpc.replies.wait(now, self.deadline, &self.route, path);
         let message = self.message(path, &waiting.correlation_id, now)?;
         let mut publish = match self.rpc.opened() {
             Some(requester) => requester.request(message),

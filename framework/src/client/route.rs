@@ -48,7 +48,17 @@ pub(crate) struct Route {
 #[derive(Debug, Default)]
 struct State {
     nameko_until: Option<Instant>,
-    looked: Option<(Instant, bool)>,
+    looked: Option<Looked>,
+}
+
+/// What the broker said of a service's queues.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    at: Instant,
+    /// Somebody consumes one of them.
+    served: bool,
+    /// There is no queue of the short path, and somebody on Nameko's.
+    short_gone: bool,
 }
 
 impl Route {
@@ -83,7 +93,11 @@ impl Route {
 
     /// The look before the first call of a service, which must not end in the queue that a crashed instance left.
     pub(super) async fn look_first(&self, transport: &dyn Transport) {
-        self.first_look.get_or_init(|| self.look(transport)).await;
+        self.first_look
+            .get_or_init(|| async {
+                let _ = self.look(transport).await;
+            })
+            .await;
     }
 
     /// No kinoko instance is there: takes Nameko's path for a while.
@@ -98,7 +112,7 @@ impl Route {
 
     /// Whether the broker said, since then, that nobody consumes the service's queues.
     pub(super) fn no_instance(&self, since: Instant) -> bool {
-        matches!(self.state().looked, Some((at, false)) if at >= since)
+        matches!(self.state().looked, Some(Looked { at, served: false, .. }) if at >= since)
     }
 
     /// Whether a look is to be asked for: none is under way.
@@ -106,27 +120,37 @@ impl Route {
         !self.look_wanted.swap(true, Ordering::AcqRel)
     }
 
-    /// Asks the broker whether anybody consumes the service's queues, unless it was asked just now.
-    pub(super) async fn look(&self, transport: &dyn Transport) {
+    /// Asks the broker whether anybody consumes the service's queues, unless it was asked just now. Returns when it was asked, if the
+    /// queue of the short path was gone and others are there to answer.
+    pub(super) async fn look(&self, transport: &dyn Transport) -> Option<Instant> {
         self.look_wanted.store(false, Ordering::Release);
         let now = Instant::now();
-        if matches!(self.state().looked, Some((at, _)) if now < at + LOOK_FRESH) {
-            return;
-        }
+        let fresh = self.state().looked.filter(|looked| now < looked.at + LOOK_FRESH);
+        let looked = match fresh {
+            Some(looked) => looked,
+            None => self.ask(transport, now).await?,
+        };
+        looked.short_gone.then_some(looked.at)
+    }
+
+    async fn ask(&self, transport: &dyn Transport, now: Instant) -> Option<Looked> {
         let asked: Result<Result<_>, _> = tokio::time::timeout(LOOK_LIMIT, async {
             let short = transport.queue_status(&self.short_queue).await?;
             let rpc = transport.queue_status(&self.rpc_queue).await?;
-            Ok((short.map_or(0, |queue| queue.consumers), rpc.map_or(0, |queue| queue.consumers)))
+            Ok((short.map(|queue| queue.consumers), rpc.map_or(0, |queue| queue.consumers)))
         })
         .await;
         // An unreachable broker says nothing about the service.
-        let Ok(Ok((short, rpc))) = asked else { return };
+        let Ok(Ok((short, rpc))) = asked else { return None };
+        let consumers = short.unwrap_or(0);
+        let looked = Looked { at: now, served: consumers + rpc > 0, short_gone: short.is_none() && rpc > 0 };
         let mut state = self.state();
-        state.looked = Some((now, short + rpc > 0));
-        match (short, rpc) {
+        state.looked = Some(looked);
+        match (consumers, rpc) {
             (0, 0) => {}
             (0, _) => state.nameko_until = Some(now + REMEMBER),
             _ => state.nameko_until = None,
         }
+        Some(looked)
     }
 }

@@ -106,10 +106,14 @@ impl RpcClient {
         tasks: &Tasks,
     ) -> Arc<Self> {
         let (replies, mut looks) = Replies::new(tasks, settings.max_body_bytes);
-        let looking = transport.clone();
+        let (looking, waiting) = (transport.clone(), Arc::downgrade(&replies));
         tasks.spawn_detached(async move {
             while let Some(route) = looks.recv().await {
-                route.look(&*looking).await;
+                if let Some(at) = route.look(&*looking).await
+                    && let Some(replies) = waiting.upgrade()
+                {
+                    replies.queue_gone(&route, at);
+                }
             }
         });
         Arc::new(Self {
