@@ -110,5 +110,6 @@ pub(crate) async fn a_name_without_room_is_a_bad_request(broker: &str) {
 async fn a_limit_of_zero_is_refused() {
     let app = App::new().settings(limit(0)).service::<LimitedAnswers>();
     let error = app.start().await.unwrap_err();
-    assert!(error.to_string().starts_with("setting `max_body_bytes`: 0 would refuse every message"), "{error}");
+    let text = "setting `max_body_bytes` (from line 1): 0 would refuse every message; leave it out for 16 MiB";
+    assert_eq!(error.to_string(), text);
 }
