@@ -90,7 +90,7 @@ pub(crate) struct RpcClient {
     pub(super) replies: Arc<Replies>,
     routes: Mutex<HashMap<Name, Arc<Route>>>,
     pub(super) codecs: Arc<Codecs>,
-    pub(super) settings: ClientSettings,
+    pub(crate) settings: ClientSettings,
     pub(crate) known: Known,
     owner: String,
     /// What the ids of calls made outside any worker start with, as Nameko's standalone client forms them.

@@ -48,8 +48,8 @@ impl RunningApp {
     }
 
     #[cfg(feature = "testing")]
-    pub(crate) fn settings(&self) -> &crate::Settings {
-        &self.process.settings
+    pub(crate) fn client_settings(&self) -> &crate::client::ClientSettings {
+        &self.rpc.settings
     }
 
     /// The state of the connection to the broker.

@@ -3,7 +3,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 use super::{Hook, Rig, Waiter, direct::Sinks};
 use crate::{
     App, Dependency, Result, RunningApp, Settings, client::ClientSettings, codec::Codec, protocol::names,
-    service::Service, transport::TransportOptions,
+    service::Service,
 };
 
 /// A program of services under test: an [`App`] that a test may meddle with.
@@ -167,8 +167,7 @@ impl TestApp {
             app.stop().await.ok();
             return Err(error);
         }
-        let options = TransportOptions::from_settings("", app.settings())?;
-        let client_settings = ClientSettings::read(app.settings(), &options)?;
+        let client_settings = app.client_settings().clone();
         let sinks = app.direct().map(|(service, sink)| (names::short_queue(service), sink)).collect();
         Ok(RunningTestApp { app, rig, sinks: Arc::new(sinks), client_settings })
     }
