@@ -107,6 +107,39 @@ impl Frames {
     }
 }
 
+/// The guard without a socket: what comes out when `bytes` go in in pieces of these sizes and are taken out in pieces of those, each
+/// list again and again.
+#[cfg(any(test, feature = "__fuzz"))]
+pub(super) fn through(bytes: &[u8], ins: &[usize], outs: &[usize]) -> Vec<u8> {
+    let sizes = |sizes: &[usize]| sizes.iter().map(|size| (*size).max(1)).collect::<Vec<_>>().into_iter().cycle();
+    let (mut ins, mut outs) = (sizes(ins), sizes(outs));
+    let (mut frames, mut came, mut rest) = (Frames::default(), Vec::new(), bytes);
+    loop {
+        let (piece, out) = (ins.next().unwrap_or(1), outs.next().unwrap_or(1));
+        let mut buffer = vec![0; out.min(CHUNK_BYTES)];
+        let given = frames.give(&mut buffer);
+        if given > 0 {
+            came.extend_from_slice(&buffer[..given]);
+            continue;
+        }
+        if rest.is_empty() {
+            return came;
+        }
+        let straight = frames.straight().min(piece).min(rest.len());
+        if straight > 0 {
+            came.extend_from_slice(&rest[..straight]);
+            frames.went_straight(straight);
+            rest = &rest[straight..];
+            continue;
+        }
+        let room = frames.room();
+        let read = room.len().min(piece).min(rest.len());
+        room[..read].copy_from_slice(&rest[..read]);
+        frames.took(read);
+        rest = &rest[read..];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,34 +147,6 @@ mod tests {
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
         let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
         [&[kind, 0, 1], &size[..], payload, &[0xce]].concat()
-    }
-
-    /// What comes out, when it goes in in pieces and is taken out in pieces.
-    fn through(bytes: &[u8], piece: usize, out: usize) -> Vec<u8> {
-        let (mut frames, mut came) = (Frames::default(), Vec::new());
-        let mut rest = bytes;
-        let mut buffer = vec![0; out];
-        loop {
-            let given = frames.give(&mut buffer);
-            if given > 0 {
-                came.extend_from_slice(&buffer[..given]);
-                continue;
-            }
-            if rest.is_empty() {
-                return came;
-            }
-            let straight = frames.straight().min(piece).min(rest.len());
-            if straight > 0 {
-                came.extend_from_slice(&rest[..straight]);
-                frames.went_straight(straight);
-                rest = &rest[straight..];
-                continue;
-            }
-            let read = frames.room().len().min(piece).min(rest.len());
-            frames.room()[..read].copy_from_slice(&rest[..read]);
-            frames.took(read);
-            rest = &rest[read..];
-        }
     }
 
     #[test]
@@ -160,7 +165,7 @@ mod tests {
         };
         for piece in [1, 2, 3, 7, 8, 50, 1_000] {
             for out in [1, 3, 100, 1_000] {
-                assert_eq!(through(&stream(&deliver), piece, out), stream(&repaired), "{piece} {out}");
+                assert_eq!(through(&stream(&deliver), &[piece], &[out]), stream(&repaired), "{piece} {out}");
             }
         }
     }
@@ -169,7 +174,7 @@ mod tests {
     fn a_peer_that_speaks_something_else_is_passed_on() {
         let greeting = b"HTTP/1.1 400 Bad Request\r\n\r\n\xff\xff";
         for piece in [1, 5, 100] {
-            assert_eq!(through(greeting, piece, 10), greeting);
+            assert_eq!(through(greeting, &[piece], &[10]), greeting);
         }
     }
 

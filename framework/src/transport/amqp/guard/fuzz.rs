@@ -2,7 +2,7 @@
 
 use lapin::protocol::basic::parse_properties;
 
-use super::{frames::Frames, repair::repair};
+use super::{frames, repair::repair};
 use crate::{protocol::Properties, transport::amqp::convert::received};
 
 /// The payload of a header frame as a service sees it; `None` where it follows no grammar.
@@ -21,32 +21,7 @@ pub fn header(payload: &mut [u8]) -> Option<Properties> {
     })
 }
 
-/// What comes out of the guard when `bytes` come in pieces of these sizes, again and again.
+/// What comes out of the guard when `bytes` come in pieces of these sizes, again and again, and are taken out in such pieces.
 pub fn through(bytes: &[u8], pieces: &[usize]) -> Vec<u8> {
-    let mut pieces = pieces.iter().map(|piece| (*piece).max(1)).cycle();
-    let (mut frames, mut came, mut rest) = (Frames::default(), Vec::new(), bytes);
-    let mut buffer = [0; 512];
-    loop {
-        let piece = pieces.next().unwrap_or(1);
-        let given = frames.give(&mut buffer[..piece.min(512)]);
-        if given > 0 {
-            came.extend_from_slice(&buffer[..given]);
-            continue;
-        }
-        if rest.is_empty() {
-            return came;
-        }
-        let straight = frames.straight().min(piece).min(rest.len());
-        if straight > 0 {
-            came.extend_from_slice(&rest[..straight]);
-            frames.went_straight(straight);
-            rest = &rest[straight..];
-            continue;
-        }
-        let room = frames.room();
-        let read = room.len().min(piece).min(rest.len());
-        room[..read].copy_from_slice(&rest[..read]);
-        frames.took(read);
-        rest = &rest[read..];
-    }
+    frames::through(bytes, pieces, pieces)
 }
