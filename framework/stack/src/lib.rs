@@ -6,7 +6,8 @@
 //! The standard library reads `RUST_MIN_STACK` once, at the first thread spawned without an explicit size, so the
 //! variable must be set at the start of `main`. `#[kinoko::main]` does.
 
-/// 64 MiB: survives the deepest headers that fit into a 128 KiB frame. Address space only, until such a message comes.
+/// 64 MiB: in a release build it survives the deepest headers that fit into a 128 KiB frame; a debug build of lapin takes more.
+/// Address space only, until such a message comes.
 pub const IO_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// What the standard library reads.
