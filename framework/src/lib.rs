@@ -90,6 +90,7 @@ mod context;
 pub mod dependency;
 mod entrypoint;
 mod error;
+pub mod event;
 mod log;
 pub mod protocol;
 pub mod service;
@@ -110,6 +111,7 @@ pub use dependency::{
     UserId,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use event::{DeadLetter, Event, EventSet, RawDelivery, Reject, Retry, Verdict};
 #[doc = include_str!("docs/dependencies.md")]
 #[doc(inline)]
 pub use kinoko_macros::Dependencies;

@@ -14,15 +14,18 @@ pub use crate::{
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
+    event::{Event, EventName, EventSet, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict},
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
-        Answer, Anything, Argument, Contract, ContractInfo, Covered, Dispatches, DynService, Lists, Method, MethodInfo,
-        Named, NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, ServedBy, Service, ServiceDescriptor,
-        Text, WorkerCall, assert_provided,
+        Answer, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, Dispatches,
+        DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, Named,
+        NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, RetryPolicy, Schedule, ServedBy, Service,
+        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided,
     },
     worker::{
-        HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
+        Batch, BatchResult, HookTrouble, HooksSoFar, answer, arguments, each_hook, event_batch, event_payload,
+        hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch, unexpected,
     },
 };
 

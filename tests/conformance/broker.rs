@@ -64,7 +64,7 @@ impl Broker {
     pub(crate) fn exchange(&self, kind: ExchangeKind) -> Exchange {
         let name = unique("conformance.exchange");
         self.exchanges.lock().unwrap().push(name.clone());
-        Exchange { name: name.into(), kind }
+        Exchange::durable(name, kind)
     }
 
     /// A declared queue's name.

@@ -132,6 +132,8 @@ pub(crate) async fn message_survives_the_trip(broker: &Broker) {
             kind: Some("method".into()),
             app_id: Some("stack".into()),
             message_id: Some("id".into()),
+            priority: Some(3),
+            user_id: None,
             persistent: true,
             headers: headers.clone(),
         },

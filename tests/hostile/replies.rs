@@ -22,7 +22,7 @@ impl Played {
         let name = unique("hostile_played");
         let queue = Name::from(format!("rpc-{name}"));
         let topology = Topology {
-            exchanges: vec![Exchange { name: "nameko-rpc".into(), kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange::durable("nameko-rpc", ExchangeKind::Topic)],
             queues: vec![Queue::durable(queue.clone()).expires(Duration::from_secs(60))],
             bindings: vec![Binding {
                 exchange: "nameko-rpc".into(),

@@ -131,6 +131,9 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             nameko_wire: #nameko_wire,
             max_workers: #max_workers,
             methods: #methods,
+            events: &[],
+            consumers: &[],
+            timers: &[],
         }
     }
 }

@@ -17,7 +17,16 @@ fn the_example_of_a_call_has_a_value_for_each_argument_that_must_be_there() {
         timeout: None,
         max_workers: None,
     };
-    let service = ServiceDescriptor { name: "orders", doc: "", nameko_wire: false, max_workers: None, methods: &[] };
+    let service = ServiceDescriptor {
+        name: "orders",
+        doc: "",
+        nameko_wire: false,
+        max_workers: None,
+        methods: &[],
+        events: &[],
+        consumers: &[],
+        timers: &[],
+    };
     let params = const {
         &[
             param("customer", "String", true),

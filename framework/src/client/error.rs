@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::protocol::{Fault, ServiceError};
+use crate::{
+    event::Verdict,
+    protocol::{Fault, ServiceError},
+};
 
 /// Why a call has no answer. `E` is the method's own error.
 ///
@@ -189,3 +192,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+impl<E: ServiceError> From<CallError<E>> for Verdict {
+    /// As its fault says; what may pass, such as a timeout or a service that is away, follows the policy.
+    fn from(error: CallError<E>) -> Self {
+        Self::of_fault(error.to_fault())
+    }
+}

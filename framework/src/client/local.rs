@@ -40,7 +40,8 @@ impl Local {
             deadline: Some(deadline),
             ..WorkerOrigin::default()
         });
-        let call = WorkerCall { index: info.index, format: format.clone(), context: context.clone() };
+        let call =
+            WorkerCall { index: info.index, format: format.clone(), context: context.clone(), batch: Vec::new() };
         let mut worker = std::pin::pin!(context.clone().scope((self.dispatch)(call)));
         let outcome = tokio::select! {
             outcome = &mut worker => outcome,
@@ -52,7 +53,7 @@ impl Local {
         match outcome {
             Outcome::Reply(body) => Some(body),
             Outcome::Fault { fault, .. } => encode_reply::<()>(&format, Err(&fault)).ok(),
-            Outcome::Cancelled(_) => None,
+            Outcome::Cancelled(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => None,
         }
     }
 }

@@ -179,6 +179,7 @@ impl App {
         let process = Arc::new(ProcessScope {
             settings,
             rpc: rpc.clone(),
+            transport: transport.clone(),
             registry: Default::default(),
             #[cfg(feature = "testing")]
             rig: self.rig,

@@ -7,7 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
-    entrypoint::{RpcEntrypoint, RpcSettings},
+    entrypoint::{Entrypoint, RpcEntrypoint, RpcSettings},
     service::ServiceDescriptor,
     task::Tasks,
     transport::{ConsumerStatus, Transport},
@@ -18,7 +18,9 @@ use crate::{
 pub(super) struct Container {
     descriptor: &'static ServiceDescriptor,
     scope: Arc<ContainerScope>,
-    rpc: RpcEntrypoint,
+    rpc: Arc<RpcEntrypoint>,
+    /// What fires its methods, `rpc` among them.
+    entrypoints: Vec<Arc<dyn Entrypoint>>,
     limits: Arc<Limits>,
     tasks: Tasks,
     max_workers: usize,
@@ -49,8 +51,9 @@ impl Container {
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
-        let rpc = RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone());
-        Ok(Self { descriptor, scope, rpc, limits, tasks, max_workers })
+        let rpc = Arc::new(RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone()));
+        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone()];
+        Ok(Self { descriptor, scope, rpc, entrypoints, limits, tasks, max_workers })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -59,7 +62,7 @@ impl Container {
 
     /// What fires its methods, for people.
     pub(super) fn entrypoints(&self) -> String {
-        self.descriptor.methods.iter().map(|method| method.name).collect::<Vec<_>>().join(", ")
+        self.descriptor.entrypoints().map(|(_, name)| name).collect::<Vec<_>>().join(", ")
     }
 
     /// Starts the dependencies.
@@ -70,7 +73,10 @@ impl Container {
     /// Starts to take requests. Waits for the broker.
     pub(super) async fn start_taking(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
-        self.rpc.start(transport, prefetch).await
+        for entrypoint in &self.entrypoints {
+            entrypoint.start(transport, prefetch).await?;
+        }
+        Ok(())
     }
 
     /// Where a request goes that comes by no broker.
@@ -81,19 +87,21 @@ impl Container {
 
     /// How its consumers are doing.
     pub(super) fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
-        self.rpc.consumer_statuses()
+        self.entrypoints.iter().flat_map(|entrypoint| entrypoint.consumer_statuses()).collect()
     }
 
     /// How many workers run.
     pub(super) fn running(&self) -> usize {
-        self.rpc.running()
+        self.entrypoints.iter().map(|entrypoint| entrypoint.running()).sum()
     }
 
     /// Takes nothing more, hands back what has not started, and waits for what runs, up to `grace`.
     /// Returns how many workers had to be dropped.
     pub(super) async fn drain(&self, grace: Duration) -> usize {
         // In this order: what is handed back while the consumers still run would come straight back.
-        self.rpc.stop_taking().await;
+        for entrypoint in &self.entrypoints {
+            entrypoint.stop_taking().await;
+        }
         let leaving = self.rpc.leave().await;
         self.limits.stop();
         let late = self.finish_workers(grace).await;
@@ -108,9 +116,9 @@ impl Container {
         if tokio::time::timeout(grace, self.tasks.join()).await.is_ok() {
             return 0;
         }
-        let late = self.rpc.running();
+        let late = self.running();
         tracing::error!(service = self.name(), workers = late, "the grace period is over: dropping what still runs");
-        self.rpc.cancel_workers();
+        self.cancel_workers();
         // A method that never awaits cannot be dropped; it must not hold the stop up.
         if tokio::time::timeout(DROP_LIMIT, self.tasks.join()).await.is_err() {
             tracing::error!(service = self.name(), "workers are left that never reach an await");
@@ -121,7 +129,13 @@ impl Container {
     /// Ends without order: starts nothing more and drops what runs.
     pub(super) fn abandon(&self) {
         self.limits.stop();
-        self.rpc.cancel_workers();
+        self.cancel_workers();
+    }
+
+    fn cancel_workers(&self) {
+        for entrypoint in &self.entrypoints {
+            entrypoint.cancel_workers();
+        }
     }
 }
 

@@ -39,6 +39,7 @@ struct Inner {
     entrypoint: &'static str,
     message: Arc<Message>,
     redelivered: bool,
+    attempt: u32,
     deadline: Option<Instant>,
     call_id: OnceLock<String>,
     cancellation: Cancellation,
@@ -53,6 +54,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) entrypoint: &'static str,
     pub(crate) message: Arc<Message>,
     pub(crate) redelivered: bool,
+    /// Counted from 1; 0 is taken for the first.
+    pub(crate) attempt: u32,
     pub(crate) deadline: Option<Instant>,
     pub(crate) slots: Option<Arc<dyn Slots>>,
 }
@@ -64,6 +67,7 @@ impl WorkerContext {
             entrypoint: origin.entrypoint,
             message: origin.message,
             redelivered: origin.redelivered,
+            attempt: origin.attempt.max(1),
             deadline: origin.deadline,
             call_id: OnceLock::new(),
             cancellation: Cancellation::default(),
@@ -151,6 +155,11 @@ impl WorkerContext {
         self.0.redelivered
     }
 
+    /// Which attempt at this message it is, counted from 1. Always 1 for calls and timers.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
     /// Adds a hook that runs when the method is over: how an `#[inject]` parameter such as a transaction learns the outcome.
     /// Hooks run in reverse order.
     pub fn attach(&self, hook: impl WorkerHook) {
@@ -174,6 +183,11 @@ impl WorkerContext {
     /// Ends the method at its next await: its future is dropped, hooks run.
     pub(crate) fn cancel(&self, reason: Cancelled) {
         self.0.cancellation.cancel(reason);
+    }
+
+    /// What fired it.
+    pub(crate) fn message(&self) -> &Arc<Message> {
+        &self.0.message
     }
 
     /// The request's body, still encoded.

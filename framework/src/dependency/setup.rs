@@ -18,6 +18,7 @@ use crate::{
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
     config::Settings,
     protocol::Fault,
+    transport::Transport,
 };
 
 /// What a dependency can ask for while it is set up.
@@ -60,6 +61,11 @@ impl SetupContext {
     /// The client of one service, as generated clients are made of.
     pub fn service_client(&self, service: &'static str, options: ClientOptions) -> ServiceClient {
         ServiceClient::remote(self.container.process.rpc.clone(), service.into(), options)
+    }
+
+    /// The connection to the broker.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.container.process.transport
     }
 
     pub(crate) fn rpc(&self) -> &Arc<RpcClient> {
@@ -170,6 +176,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
     pub(crate) rpc: Arc<RpcClient>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) registry: Registry,
     #[cfg(feature = "testing")]
     pub(crate) rig: Option<Arc<crate::testing::Rig>>,

@@ -1,5 +1,32 @@
-//! What fires a service's methods. One file per kind; each knows its own business only.
+//! What fires a service's methods.
 
 mod rpc;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
 pub(crate) use self::rpc::{RpcEntrypoint, RpcSettings};
+use crate::{
+    Result,
+    transport::{ConsumerStatus, Transport},
+};
+
+/// One way of firing methods, as the container starts and stops it.
+#[async_trait]
+pub(crate) trait Entrypoint: Send + Sync {
+    /// Declares what it needs, and begins to fire. Returns when the broker has its consumers, each for `prefetch` messages at once.
+    async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()>;
+
+    /// Fires no more; what has not started goes back.
+    async fn stop_taking(&self);
+
+    /// Drops the methods that still run.
+    fn cancel_workers(&self);
+
+    /// How its consumers are doing.
+    fn consumer_statuses(&self) -> Vec<ConsumerStatus>;
+
+    /// How many workers run.
+    fn running(&self) -> usize;
+}

@@ -40,6 +40,10 @@ pub struct Properties {
     pub app_id: Option<Name>,
     /// Identifies one logical publish.
     pub message_id: Option<Name>,
+    /// What is delivered first in a queue that has priorities; the highest first.
+    pub priority: Option<u8>,
+    /// The broker's user who published it, checked by the broker.
+    pub user_id: Option<Name>,
     /// Survives a restart of the broker (delivery mode 2).
     pub persistent: bool,
     /// Everything else.

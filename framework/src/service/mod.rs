@@ -4,6 +4,7 @@
 
 mod answer;
 mod contract;
+mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
 mod provided;
@@ -16,11 +17,16 @@ use futures_util::future::BoxFuture;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
+    entrypoints::{
+        BatchInfo, BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, RetryPolicy,
+        Schedule, TimerInfo,
+    },
     provided::{NotProvided, Provided, Provider, assert_provided},
 };
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},
+    event::{RawDelivery, Verdict},
     protocol::{Fault, Param},
 };
 
@@ -37,6 +43,22 @@ pub struct ServiceDescriptor {
     pub max_workers: Option<usize>,
     /// The methods that an RPC fires.
     pub methods: &'static [MethodInfo],
+    /// The methods that an event fires.
+    pub events: &'static [EventHandlerInfo],
+    /// The methods that the messages of a queue fire.
+    pub consumers: &'static [ConsumerInfo],
+    /// The methods that the clock fires.
+    pub timers: &'static [TimerInfo],
+}
+
+impl ServiceDescriptor {
+    /// The name of each entrypoint, with what [`DynService::dispatch`] knows it by. A method with several attributes is there several times.
+    pub fn entrypoints(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let methods = self.methods.iter().map(|method| (method.index, method.name));
+        let events = self.events.iter().map(|handler| (handler.index, handler.method));
+        let consumers = self.consumers.iter().map(|consumer| (consumer.index, consumer.method));
+        methods.chain(events).chain(consumers).chain(self.timers.iter().map(|timer| (timer.index, timer.method)))
+    }
 }
 
 /// One method that an RPC fires.
@@ -62,15 +84,29 @@ pub struct MethodInfo {
     pub max_workers: Option<usize>,
 }
 
-/// A call that reached its service, not yet decoded: its body is in the context's message.
+/// What fires a method: a call that reached its service, an event, a tick of the clock. Not yet decoded: its body is in the context's message.
 #[derive(Debug, Clone)]
 pub struct WorkerCall {
-    /// The [`MethodInfo::index`].
+    /// The index of the entrypoint: [`MethodInfo::index`] and the like.
     pub index: usize,
     /// How its body is encoded, and the reply will be.
     pub format: Format,
     /// The worker's context.
     pub context: WorkerContext,
+    /// Of a batch handler, its deliveries; empty for every other.
+    pub batch: Vec<RawDelivery>,
+}
+
+impl WorkerCall {
+    /// The message that fired it, as handlers may take it.
+    pub(crate) fn raw(&self) -> RawDelivery {
+        RawDelivery::new(
+            self.context.message().clone(),
+            Some(self.format.clone()),
+            self.context.redelivered(),
+            self.context.attempt(),
+        )
+    }
 }
 
 /// What a worker leaves behind. `Debug` does not show the reply's body.
@@ -84,6 +120,12 @@ pub enum Outcome {
         /// Whether the method listed it as expected, or the caller is to blame: the log says WARN, not ERROR.
         expected: bool,
     },
+    /// A message or a tick is done with.
+    Done,
+    /// A message is not done with.
+    Failed(Verdict),
+    /// What becomes of each delivery of a batch; `None`: it is done with.
+    Batch(Vec<Option<Verdict>>),
     /// The method was dropped; nobody waits for a reply.
     Cancelled(Cancelled),
 }
@@ -95,6 +137,9 @@ impl fmt::Debug for Outcome {
             Self::Fault { fault, expected } => {
                 f.debug_struct("Fault").field("fault", fault).field("expected", expected).finish()
             }
+            Self::Done => f.write_str("Done"),
+            Self::Failed(verdict) => f.debug_tuple("Failed").field(verdict).finish(),
+            Self::Batch(verdicts) => f.debug_tuple("Batch").field(verdicts).finish(),
             Self::Cancelled(reason) => f.debug_tuple("Cancelled").field(reason).finish(),
         }
     }

@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -51,6 +52,10 @@ impl Transport for Direct {
     }
 
     async fn publish(&self, _: Message) -> Result<Published> {
+        Err(only_calls())
+    }
+
+    async fn publish_later(&self, _: Message, _: Duration) -> Result<()> {
         Err(only_calls())
     }
 

@@ -24,6 +24,7 @@ struct Inner {
 
 enum End {
     Returned(Bytes),
+    Done,
     Failed(Fault),
     Cancelled(Cancelled),
 }
@@ -32,6 +33,12 @@ impl Fired {
     pub(super) fn new(call: &WorkerCall, method: &'static MethodInfo, outcome: &Outcome) -> Self {
         let end = match outcome {
             Outcome::Reply(body) => End::Returned(body.clone()),
+            Outcome::Done => End::Done,
+            Outcome::Failed(verdict) => End::Failed(verdict.fault().clone()),
+            Outcome::Batch(verdicts) => match verdicts.iter().flatten().next() {
+                Some(verdict) => End::Failed(verdict.fault().clone()),
+                None => End::Done,
+            },
             Outcome::Fault { fault, .. } => End::Failed((**fault).clone()),
             Outcome::Cancelled(reason) => End::Cancelled(*reason),
         };
@@ -76,7 +83,7 @@ impl Fired {
 
     /// Whether the method returned a value, or `Ok`, and no hook failed.
     pub fn is_ok(&self) -> bool {
-        matches!(self.0.end, End::Returned(_))
+        matches!(self.0.end, End::Returned(_) | End::Done)
     }
 
     /// What the method returned.
@@ -97,7 +104,7 @@ impl Fired {
     pub fn fault(&self) -> Option<&Fault> {
         match &self.0.end {
             End::Failed(fault) => Some(fault),
-            End::Returned(_) | End::Cancelled(_) => None,
+            End::Returned(_) | End::Done | End::Cancelled(_) => None,
         }
     }
 
@@ -110,7 +117,7 @@ impl Fired {
     pub fn cancelled(&self) -> Option<Cancelled> {
         match self.0.end {
             End::Cancelled(reason) => Some(reason),
-            End::Returned(_) | End::Failed(_) => None,
+            End::Returned(_) | End::Done | End::Failed(_) => None,
         }
     }
 }
@@ -120,7 +127,7 @@ impl fmt::Display for Fired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{} ", self.service(), self.entrypoint())?;
         match &self.0.end {
-            End::Returned(_) => f.write_str("returned"),
+            End::Returned(_) | End::Done => f.write_str("returned"),
             End::Failed(fault) => write!(f, "failed: {fault}"),
             End::Cancelled(reason) => write!(f, "was dropped: {reason}"),
         }

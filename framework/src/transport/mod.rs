@@ -29,7 +29,7 @@ pub use self::{
     connect::{TransportOptions, connect},
     memory::MemoryTransport,
     tls::{Login, Tls},
-    topology::{Binding, Exchange, ExchangeKind, Queue, QueueStatus, Topology},
+    topology::{Binding, Exchange, ExchangeKind, Queue, QueueKind, QueueStatus, Topology},
 };
 use crate::{
     Result,
@@ -103,6 +103,18 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Dropped early, the message was published or not. One that still waits for the broker to be back, or for the end of an alarm,
     /// is withdrawn.
     async fn publish(&self, message: Message) -> Result<Published>;
+
+    /// Publishes a message after a delay that the broker keeps: with `Ok` it has the message, and when the delay is over it routes it as if it were
+    /// published then, whatever became of this program. Where it leads nowhere by then, it is lost. A delay of zero publishes at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`publish`](Self::publish).
+    async fn publish_later(&self, message: Message, delay: Duration) -> Result<()>;
 
     /// Asks the broker about a queue; `None` where there is no such queue. Safe to drop.
     ///

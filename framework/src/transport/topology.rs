@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::protocol::Name;
+use crate::protocol::{Headers, Name};
 
 /// Exchanges, queues and bindings that belong together. Declaring one twice changes nothing.
 #[derive(Debug, Clone, Default)]
@@ -23,19 +23,43 @@ pub enum ExchangeKind {
     Topic,
     /// To every bound queue.
     Fanout,
+    /// By the headers that the binding's arguments name.
+    Headers,
 }
 
-/// An exchange, durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An exchange.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
     /// Its name.
     pub name: Name,
     /// How it routes.
     pub kind: ExchangeKind,
+    /// Survives a restart of the broker.
+    pub durable: bool,
+    /// Goes with its last binding.
+    pub auto_delete: bool,
+}
+
+impl Exchange {
+    /// A durable exchange that stays.
+    pub fn durable(name: impl Into<Name>, kind: ExchangeKind) -> Self {
+        Self { name: name.into(), kind, durable: true, auto_delete: false }
+    }
+}
+
+/// How the broker keeps a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum QueueKind {
+    /// On one node: what Nameko declares.
+    #[default]
+    Classic,
+    /// On a majority of nodes. Always durable, neither exclusive nor removed with its last consumer.
+    Quorum,
 }
 
 /// A queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Queue {
     /// Its name.
     pub name: Name,
@@ -47,12 +71,27 @@ pub struct Queue {
     pub auto_delete: bool,
     /// Goes when it had no consumer for this long. `None`: never.
     pub expires: Option<Duration>,
+    /// How it is kept.
+    pub kind: QueueKind,
+    /// Whether only one of its consumers gets messages at a time, and the next one when that ends.
+    pub single_active_consumer: bool,
+    /// Further arguments, as the broker names them (`x-max-length`).
+    pub arguments: Headers,
 }
 
 impl Queue {
     /// A durable queue that stays, without arguments: what Nameko declares for RPC.
     pub fn durable(name: impl Into<Name>) -> Self {
-        Self { name: name.into(), durable: true, exclusive: false, auto_delete: false, expires: None }
+        Self {
+            name: name.into(),
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            expires: None,
+            kind: QueueKind::Classic,
+            single_active_consumer: false,
+            arguments: Headers::default(),
+        }
     }
 
     /// The same queue, removed when it had no consumer for this long.
@@ -64,7 +103,7 @@ impl Queue {
 }
 
 /// Routes messages from an exchange to a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Binding {
     /// The exchange that routes.
     pub exchange: Name,

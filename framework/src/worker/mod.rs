@@ -2,9 +2,13 @@
 
 mod limits;
 pub(crate) mod log;
+mod message;
 mod run;
 mod running;
 
+pub use self::message::{
+    Batch, BatchResult, event_batch, event_payload, payload, payload_batch, settled, settled_batch,
+};
 pub use self::run::{
     HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
 };

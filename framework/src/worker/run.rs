@@ -109,7 +109,7 @@ pub fn unexpected(fault: Fault) -> Outcome {
 #[cold]
 fn fail(outcome: Outcome, fault: Fault) -> Outcome {
     match outcome {
-        Outcome::Reply(_) => unexpected(fault),
+        Outcome::Reply(_) | Outcome::Done | Outcome::Batch(_) => unexpected(fault),
         other => {
             tracing::error!(%fault, "a worker hook failed after its method did");
             other
@@ -121,7 +121,12 @@ fn fail(outcome: Outcome, fault: Fault) -> Outcome {
 /// the others do; the first one's failure is told.
 async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Option<Box<Fault>> {
     let mut outcome = match outcome {
-        Outcome::Reply(_) => WorkerOutcome::Ok,
+        Outcome::Reply(_) | Outcome::Done => WorkerOutcome::Ok,
+        Outcome::Failed(verdict) => WorkerOutcome::Failed(verdict.fault()),
+        Outcome::Batch(verdicts) => match verdicts.iter().flatten().next() {
+            Some(verdict) => WorkerOutcome::Failed(verdict.fault()),
+            None => WorkerOutcome::Ok,
+        },
         Outcome::Fault { fault, .. } => WorkerOutcome::Failed(fault),
         Outcome::Cancelled(reason) => WorkerOutcome::Cancelled(*reason),
     };

@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tokio::sync::RwLock;
 
 use self::answer::written;
+use super::Entrypoint;
 use crate::{
     Result,
     codec::Codecs,
@@ -104,15 +106,31 @@ impl RpcEntrypoint {
         Self { shared: Arc::new(shared), nameko_wire, consumers: Mutex::default() }
     }
 
-    /// Declares the request queues and consumes them. Returns when the broker has the consumers.
-    pub(crate) async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()> {
+    /// Takes requests that come by no broker, while the consumers run.
+    #[cfg(feature = "testing")]
+    pub(crate) fn direct(&self) -> Option<Arc<dyn DeliverySink>> {
+        let workers = self.consumers().first()?.1.clone();
+        Some(Arc::new(RequestSink { shared: self.shared.clone(), workers, way: Way::Short }))
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Entrypoint for RpcEntrypoint {
+    async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()> {
+        if self.shared.methods.is_empty() {
+            return Ok(());
+        }
         // It starts once.
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         let service = self.shared.descriptor.name;
         let rpc_queue = names::rpc_queue(service);
         let rpc_exchange = &self.shared.settings.rpc_exchange;
         let mut topology = Topology {
-            exchanges: vec![Exchange { name: rpc_exchange.clone(), kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange::durable(rpc_exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue::durable(rpc_queue.clone())],
             bindings: vec![Binding {
                 exchange: rpc_exchange.clone(),
@@ -137,39 +155,24 @@ impl RpcEntrypoint {
         Ok(())
     }
 
-    /// Takes requests that come by no broker, while the consumers run.
-    #[cfg(feature = "testing")]
-    pub(crate) fn direct(&self) -> Option<Arc<dyn DeliverySink>> {
-        let workers = self.consumers().first()?.1.clone();
-        Some(Arc::new(RequestSink { shared: self.shared.clone(), workers, way: Way::Short }))
-    }
-
-    fn consumers(&self) -> MutexGuard<'_, Vec<RunningConsumer>> {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes no more requests; those that have not started go back to their queue.
-    pub(crate) async fn stop_taking(&self) {
+    async fn stop_taking(&self) {
         let consumers: Vec<_> = self.consumers().iter().map(|(consumer, _)| consumer.clone()).collect();
         for consumer in consumers {
             consumer.cancel().await;
         }
     }
 
-    /// Drops the methods that still run.
-    pub(crate) fn cancel_workers(&self) {
+    fn cancel_workers(&self) {
         for (_, workers) in self.consumers().iter() {
             workers.cancel_all(Cancelled::Stopping);
         }
     }
 
-    /// How its consumers are doing.
-    pub(crate) fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
+    fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
         self.consumers().iter().map(|(consumer, _)| consumer.status()).collect()
     }
 
-    /// How many workers run.
-    pub(crate) fn running(&self) -> usize {
+    fn running(&self) -> usize {
         self.consumers().iter().map(|(_, workers)| workers.len()).sum()
     }
 }

@@ -52,6 +52,7 @@ impl Shared {
             service: self.descriptor.name,
             entrypoint: method.info.name,
             deadline,
+            attempt: 1,
             redelivered: delivery.redelivered() || attempts::attempt(&message) > 1,
             slots: Some(method.slots.clone()),
             message: message.clone(),
@@ -79,7 +80,12 @@ impl Shared {
             delivery
         };
         log::arguments(method.info, &format, &message.body);
-        let call = WorkerCall { index: method.info.index, format: format.clone(), context: context.clone() };
+        let call = WorkerCall {
+            index: method.info.index,
+            format: format.clone(),
+            context: context.clone(),
+            batch: Vec::new(),
+        };
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -145,6 +151,12 @@ impl Shared {
                     tracing::error!(service, method, call_id, fault = excerpt(&fault), "call failed");
                 }
                 answer.fault(delivery, format, &fault)
+            }
+            // Of methods that something else than a call fires.
+            Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
+                let text = "the method answers no calls";
+                let outcome = Outcome::Fault { fault: Box::new(Fault::internal("NoCall", text)), expected: false };
+                self.settle(outcome, context, format, answer, delivery)
             }
             Outcome::Cancelled(reason) => {
                 let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());

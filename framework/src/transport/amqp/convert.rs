@@ -66,6 +66,9 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
     if let Some(value) = text("app id", &properties.app_id)? {
         out = out.with_app_id(value);
     }
+    if let Some(value) = text("user id", &properties.user_id)? {
+        out = out.with_user_id(value);
+    }
     if let Some(value) = text("message id", &properties.message_id)? {
         out = out.with_message_id(value);
     }
@@ -85,6 +88,9 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
     }
     if let Some(at) = properties.timestamp_ms {
         out = out.with_timestamp(at);
+    }
+    if let Some(priority) = properties.priority {
+        out = out.with_priority(priority);
     }
     if properties.persistent {
         out = out.with_delivery_mode(DELIVERY_MODE_PERSISTENT);
@@ -138,6 +144,8 @@ pub(super) fn received(properties: &BasicProperties) -> Properties {
         kind: properties.kind().as_ref().map(name),
         app_id: properties.app_id().as_ref().map(name),
         message_id: properties.message_id().as_ref().map(name),
+        priority: *properties.priority(),
+        user_id: properties.user_id().as_ref().map(name),
         persistent: *properties.delivery_mode() == Some(DELIVERY_MODE_PERSISTENT),
         headers,
     }

@@ -190,6 +190,10 @@ impl Transport for AmqpTransport {
         publisher.publish(&self.shared, message).await
     }
 
+    async fn publish_later(&self, _: Message, _: std::time::Duration) -> Result<()> {
+        Err(crate::Error::msg("under construction"))
+    }
+
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {
         let queue = queue.clone();
         self.ask(move |_, link| {

@@ -279,9 +279,9 @@ impl Running {
 /// Exclusive, and gone with its one consumer: a fault of the requester alone leaves no queue behind either.
 fn reply_topology(queue: Name, exchange: Name) -> Topology {
     Topology {
-        exchanges: vec![Exchange { name: exchange.clone(), kind: ExchangeKind::Topic }],
+        exchanges: vec![Exchange::durable(exchange.clone(), ExchangeKind::Topic)],
         bindings: vec![Binding { exchange, queue: queue.clone(), routing_key: queue.clone() }],
-        queues: vec![Queue { name: queue, durable: false, exclusive: true, auto_delete: true, expires: None }],
+        queues: vec![Queue { durable: false, exclusive: true, auto_delete: true, ..Queue::durable(queue) }],
     }
 }
 

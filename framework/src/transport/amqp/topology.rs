@@ -120,8 +120,13 @@ impl Declaring<'_> {
             ExchangeKind::Direct => LapinKind::Direct,
             ExchangeKind::Topic => LapinKind::Topic,
             ExchangeKind::Fanout => LapinKind::Fanout,
+            ExchangeKind::Headers => LapinKind::Headers,
         };
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let options = ExchangeDeclareOptions {
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            ..ExchangeDeclareOptions::default()
+        };
         self.link.ask("declare an exchange", channel.exchange_declare(name, kind, options, FieldTable::default())).await
     }
 

@@ -26,7 +26,7 @@ impl BoundExchange {
         let mut queues: Vec<Name> = Vec::new();
         for (pattern, queue) in &self.bindings {
             let matches = match self.kind {
-                ExchangeKind::Fanout => true,
+                ExchangeKind::Fanout | ExchangeKind::Headers => true,
                 ExchangeKind::Direct => pattern == routing_key,
                 ExchangeKind::Topic => topic_matches(pattern, routing_key),
             };

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -108,7 +109,7 @@ impl Transport for MemoryTransport {
         self.check_open()?;
         let reply_to = Name::from(format!("rpc.reply-{owner}-{}", Uuid::new_v4()));
         self.broker.declare(Topology {
-            exchanges: vec![Exchange { name: self.rpc_exchange.clone(), kind: ExchangeKind::Topic }],
+            exchanges: vec![Exchange::durable(self.rpc_exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue { exclusive: true, ..Queue::durable(reply_to.clone()) }],
             bindings: vec![Binding {
                 exchange: self.rpc_exchange.clone(),
@@ -126,6 +127,19 @@ impl Transport for MemoryTransport {
         self.check_open()?;
         message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
         Ok(Published { routed: self.broker.publish(message).is_ok() })
+    }
+
+    async fn publish_later(&self, message: Message, delay: Duration) -> Result<()> {
+        if delay.is_zero() {
+            return self.publish(message).await.map(drop);
+        }
+        self.check_open()?;
+        let broker = self.broker.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            let _ = broker.publish(message);
+        });
+        Ok(())
     }
 
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {

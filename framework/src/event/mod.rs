@@ -1,0 +1,38 @@
+//! Events and messages: their types, what becomes of a delivery, and how to send them.
+//!
+//! A handler's side is in `entrypoint`; here is what both sides name.
+
+mod payload;
+mod raw;
+mod verdict;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::{
+    payload::{EventSet, FromPayload, PayloadError, PayloadOf},
+    raw::RawDelivery,
+    verdict::{Action, DeadLetter, Reject, Retry, Verdict},
+};
+
+/// Which event: who sends it, and how it is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventName {
+    /// The service that dispatches it.
+    pub source: &'static str,
+    /// Its type: the routing key on the source's exchange. Of a handler it may be a pattern, `order.*` or `#`.
+    pub name: &'static str,
+}
+
+/// A type that is dispatched as an event. `#[event]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "no `#[event]`",
+    note = "put `#[event(source = \"…\", name = \"…\")]` on the type, or name the event by two strings: `(\"source\", \"name\")`"
+)]
+pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Who sends it, and how it is called there.
+    const EVENT: EventName;
+
+    /// Whether a dispatch that no queue takes is an error.
+    const REQUIRED: bool = false;
+}

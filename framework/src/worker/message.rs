@@ -1,0 +1,119 @@
+//! What generated code calls for methods that a message fires: reading payloads, and what the method's value becomes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::{
+    event::{Action, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict},
+    protocol::Fault,
+    service::{Outcome, WorkerCall},
+};
+
+/// Reads the payload that a handler of `E` takes.
+///
+/// # Errors
+///
+/// The outcome to return: it becomes a dead letter, since no attempt would read it better.
+pub fn event_payload<E, P: PayloadOf<E>>(call: &WorkerCall) -> Result<P, Outcome> {
+    read(&call.raw(), P::read).map_err(Outcome::Failed)
+}
+
+/// Reads the payload of a handler that names its event, or its queue, by strings.
+///
+/// # Errors
+///
+/// As [`event_payload`].
+pub fn payload<P: FromPayload>(call: &WorkerCall) -> Result<P, Outcome> {
+    read(&call.raw(), P::read).map_err(Outcome::Failed)
+}
+
+/// A batch whose payloads are read: those that could be, and what becomes of the others.
+#[derive(Debug)]
+pub struct Batch<P> {
+    /// What the method gets.
+    pub payloads: Vec<P>,
+    /// For each delivery, why it could not be read.
+    pub unread: Vec<Option<Verdict>>,
+}
+
+/// Reads the payloads of a batch of `E`.
+pub fn event_batch<E, P: PayloadOf<E>>(call: &WorkerCall) -> Batch<P> {
+    read_all(call, P::read)
+}
+
+/// Reads the payloads of a batch whose handler names its event, or its queue, by strings.
+pub fn payload_batch<P: FromPayload>(call: &WorkerCall) -> Batch<P> {
+    read_all(call, P::read)
+}
+
+fn read_all<P>(call: &WorkerCall, one: fn(&RawDelivery) -> Result<P, PayloadError>) -> Batch<P> {
+    let mut batch = Batch { payloads: Vec::with_capacity(call.batch.len()), unread: Vec::new() };
+    for raw in &call.batch {
+        let (payload, unread) = match read(raw, one) {
+            Ok(payload) => (Some(payload), None),
+            Err(verdict) => (None, Some(verdict)),
+        };
+        batch.payloads.extend(payload);
+        batch.unread.push(unread);
+    }
+    batch
+}
+
+fn read<P>(raw: &RawDelivery, read: fn(&RawDelivery) -> Result<P, PayloadError>) -> Result<P, Verdict> {
+    let fault = match catch_unwind(AssertUnwindSafe(|| read(raw))) {
+        Ok(Ok(payload)) => return Ok(payload),
+        Ok(Err(error)) => Fault::internal("MalformedMessage", error.to_string()),
+        Err(panic) => Fault::panic(&*panic),
+    };
+    Err(Verdict::new(Action::DeadLetter, fault))
+}
+
+/// What a handler's value becomes.
+pub fn settled<E: Into<Verdict>>(value: Result<(), E>) -> Outcome {
+    match value {
+        Ok(()) => Outcome::Done,
+        Err(error) => Outcome::Failed(error.into()),
+    }
+}
+
+/// What a batch handler may return: one verdict for all, or one for each item in order.
+#[diagnostic::on_unimplemented(
+    message = "a batch handler cannot return `{Self}`",
+    label = "neither `Result<(), E>` for all, nor `Vec<Result<(), E>>` for each",
+    note = "the error is anything that is `Into<Verdict>`: `Retry`, `Reject`, `DeadLetter`, a `ServiceError`, `kinoko::Error`"
+)]
+pub trait BatchResult {
+    /// The verdict of each of so many items; `None`: it is done with.
+    fn verdicts(self, items: usize) -> Vec<Option<Verdict>>;
+}
+
+impl BatchResult for () {
+    fn verdicts(self, items: usize) -> Vec<Option<Verdict>> {
+        vec![None; items]
+    }
+}
+
+impl<E: Into<Verdict>> BatchResult for Result<(), E> {
+    fn verdicts(self, items: usize) -> Vec<Option<Verdict>> {
+        vec![self.err().map(Into::into); items]
+    }
+}
+
+impl<E: Into<Verdict>> BatchResult for Vec<Result<(), E>> {
+    fn verdicts(self, items: usize) -> Vec<Option<Verdict>> {
+        let returned = self.len();
+        let mut verdicts: Vec<_> = self.into_iter().map(|result| result.err().map(Into::into)).collect();
+        if returned != items {
+            // Which result belongs to which item nobody can tell.
+            let text = format!("the handler returned {returned} results for a batch of {items}");
+            verdicts = vec![Some(Verdict::new(Action::Retry, Fault::internal("BatchResult", text))); items];
+        }
+        verdicts
+    }
+}
+
+/// What the value of a batch handler becomes.
+pub fn settled_batch<V: BatchResult>(unread: Vec<Option<Verdict>>, value: V) -> Outcome {
+    let read = unread.iter().filter(|unread| unread.is_none()).count();
+    let mut verdicts = value.verdicts(read).into_iter();
+    Outcome::Batch(unread.into_iter().map(|unread| unread.or_else(|| verdicts.next().flatten())).collect())
+}
