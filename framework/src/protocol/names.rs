@@ -31,3 +31,13 @@ pub(crate) fn rpc_routing_key(service: &str, method: &str) -> Name {
 pub(crate) fn short_queue(service: &str) -> Name {
     format!("kinoko.rpc-{service}").into()
 }
+
+/// The topic exchange that a service dispatches its events to.
+pub(crate) fn event_exchange(source: &str) -> Name {
+    format!("{source}.events").into()
+}
+
+/// The queue that keeps the dead letters of another one.
+pub(crate) fn dead_letter_queue(queue: &str) -> Name {
+    format!("kinoko.dead-{queue}").into()
+}
