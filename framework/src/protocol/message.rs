@@ -71,6 +71,11 @@ impl Headers {
         }
     }
 
+    /// Keeps only the keys that this says yes to.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+
     /// Each key with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Value)> {
         self.0.iter().map(|(name, value)| (name, value))

@@ -4,6 +4,7 @@
 
 mod args;
 pub(crate) mod context_data;
+pub mod delivery_headers;
 mod envelope;
 pub(crate) mod exception;
 mod excerpt;

@@ -7,8 +7,8 @@ use serde_json::Map;
 use crate::{
     Cancelled, Error, Fault, Result, ServiceError, Value, WorkerContext,
     codec::Format,
-    protocol::decode_reply,
-    service::{MethodInfo, Outcome, WorkerCall},
+    protocol::{Param, decode_reply},
+    service::{Outcome, WorkerCall},
 };
 
 /// A worker that is over: which entrypoint fired, with what, and how it ended. From a [`Waiter`](super::Waiter).
@@ -17,7 +17,8 @@ pub struct Fired(Arc<Inner>);
 
 struct Inner {
     context: WorkerContext,
-    method: &'static MethodInfo,
+    /// What callers pass; a method that no caller fires has none.
+    params: &'static [Param],
     format: Format,
     end: End,
 }
@@ -30,7 +31,7 @@ enum End {
 }
 
 impl Fired {
-    pub(super) fn new(call: &WorkerCall, method: &'static MethodInfo, outcome: &Outcome) -> Self {
+    pub(super) fn new(call: &WorkerCall, params: &'static [Param], outcome: &Outcome) -> Self {
         let end = match outcome {
             Outcome::Reply(body) => End::Returned(body.clone()),
             Outcome::Done => End::Done,
@@ -42,7 +43,7 @@ impl Fired {
             Outcome::Fault { fault, .. } => End::Failed((**fault).clone()),
             Outcome::Cancelled(reason) => End::Cancelled(*reason),
         };
-        Self(Arc::new(Inner { context: call.context.clone(), method, format: call.format.clone(), end }))
+        Self(Arc::new(Inner { context: call.context.clone(), params, format: call.format.clone(), end }))
     }
 
     /// The service.
@@ -70,7 +71,7 @@ impl Fired {
             _ => Map::new(),
         };
         if let Some(Value::Array(placed)) = request.remove("args") {
-            let names = self.0.method.params.iter().map(|param| param.name.to_owned());
+            let names = self.0.params.iter().map(|param| param.name.to_owned());
             arguments.extend(names.zip(placed));
         }
         arguments
