@@ -8,7 +8,8 @@ use crate::{
     rpc::{self, Path},
 };
 
-const USAGE: &str = "usage: performance [rpc|events] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+const USAGE: &str =
+    "usage: performance [rpc|events] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
        performance --soak CALLS | --start

@@ -112,7 +112,8 @@ async fn roll(signal: &str, deadline: Duration, reduced: usize) -> (Size, Ended,
     let size = Size::get(reduced);
     let ledger = Ledger::new();
     let uri = node.uri();
-    let mut instances = [Instance::start(INSTANCE, &uri, &ledger).await, Instance::start(INSTANCE, &uri, &ledger).await];
+    let mut instances =
+        [Instance::start(INSTANCE, &uri, &ledger).await, Instance::start(INSTANCE, &uri, &ledger).await];
     let client = Client::connect(&uri).await.unwrap();
     let offered = Offered::start(&client, size.per_second, deadline);
     for round in 0..size.rounds {

@@ -4,7 +4,7 @@
 use std::{fs::File, io::Write, sync::Arc};
 
 use kinoko::{
-    protocol::{Message},
+    protocol::Message,
     transport::{
         Binding, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, QueueKind, Topology, Transport,
         TransportOptions, connect,

@@ -104,8 +104,7 @@ impl Handler {
             declared.arguments.set("x-dead-letter-routing-key", format!("kinoko.dead-{}", queue(kind)));
         }
         let name = declared.name.clone();
-        let binding =
-            Binding { exchange: exchange.name.clone(), queue: name.clone(), routing_key: "placed".into() };
+        let binding = Binding { exchange: exchange.name.clone(), queue: name.clone(), routing_key: "placed".into() };
         let topology = Topology { exchanges: vec![exchange], queues: vec![declared], bindings: vec![binding] };
         transport.declare(topology).await?;
         let consumer = transport.consume(name, 256, Arc::new(Sink(handled.clone()))).await?;

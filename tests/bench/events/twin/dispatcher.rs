@@ -158,9 +158,8 @@ impl Owner {
             .with_headers(FieldTable::default());
         let (channel, exchange) = (self.channel.clone(), self.exchange.clone());
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let confirm = async move {
-            channel.basic_publish(exchange, EVENT.into(), options, &job.body, properties).await?.await
-        };
+        let confirm =
+            async move { channel.basic_publish(exchange, EVENT.into(), options, &job.body, properties).await?.await };
         self.window.push_back(Outstanding {
             message_id,
             confirm: confirm.boxed(),

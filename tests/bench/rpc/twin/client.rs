@@ -23,7 +23,8 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    super::Path, Connections, METHOD, RPC_EXCHANGE, SERVICE, SHORT_QUEUE, bind, declare_exchange, declare_queue, unix_ms,
+    super::Path, Connections, METHOD, RPC_EXCHANGE, SERVICE, SHORT_QUEUE, bind, declare_exchange, declare_queue,
+    unix_ms,
 };
 use crate::{
     Failed,

@@ -15,9 +15,8 @@ use lapin::{
 use tokio::{sync::Notify, time};
 
 use super::{
-    super::Path,
-    Connections, METHOD, RPC_EXCHANGE, RPC_QUEUE, SERVICE, SHORT_QUEUE, SHORT_QUEUE_EXPIRES_MS, bind, declare_exchange,
-    declare_queue, unix_ms,
+    super::Path, Connections, METHOD, RPC_EXCHANGE, RPC_QUEUE, SERVICE, SHORT_QUEUE, SHORT_QUEUE_EXPIRES_MS, bind,
+    declare_exchange, declare_queue, unix_ms,
 };
 use crate::{
     Failed,
