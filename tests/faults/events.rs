@@ -9,7 +9,7 @@ use kinoko_tests::eventually;
 use tokio::task::block_in_place;
 
 use crate::{
-    dispatching::Dispatching,
+    dispatching::{Dispatching, IN_FLIGHT},
     instance::{Instance, Ledger, RECORDER},
     node::Node,
     report,
@@ -81,12 +81,13 @@ async fn acknowledged_events_are_handled_through_kills() {
     let lost = (0..events as u64).filter(|id| !handled.contains_key(id)).count();
     let again: usize = handled.values().map(|times| times - 1).sum();
     let brokers = kills.iter().filter(|kill| **kill == Kill::Broker).count();
-    // What was dispatched again may have been there, and what was held or moved comes again.
-    let in_flight = dispatching.unknown() + kills.len() * HELD_BY_HANDLERS + brokers * MOVED_BY_BROKER;
+    // What waited for its confirm is published again, and what was held or moved comes again.
+    let in_flight =
+        dispatching.unknown() + brokers * (IN_FLIGHT + MOVED_BY_BROKER) + kills.len() * HELD_BY_HANDLERS;
     report(
         &format!("broker killed {brokers} times, handlers {} times, with -9", kills.len() - brokers),
         &format!(
-            "{events} dispatched, {} acknowledged, {} of them dispatched again because the outcome was unknown; \
+            "{events} dispatched, {} acknowledged, {} dispatches ended without a verdict and were made again; \
              {failed} attempts failed and were delayed by the broker; {} handled, {lost} lost, {again} handled again \
              of at most {in_flight} in flight; left in queues: {full:?}; {:.1} min",
             dispatching.acknowledged(),

@@ -58,8 +58,7 @@ async fn main() -> kinoko::Result<()> {
     let transport = connect(&std::env::var("KINOKO_AMQP_URI")?, TransportOptions::default()).await?;
     let exchange = Exchange::durable("faults_source.events", ExchangeKind::Topic);
     let queue = Queue { kind: QueueKind::Quorum, ..Queue::durable(QUEUE) };
-    let binding =
-        Binding { exchange: exchange.name.clone(), queue: queue.name.clone(), routing_key: "happened".into() };
+    let binding = Binding::new(exchange.name.clone(), queue.name.clone(), "happened");
     transport.declare(Topology { exchanges: vec![exchange], queues: vec![queue], bindings: vec![binding] }).await?;
     let recorder = Recorder { ledger, transport: transport.clone() };
     let _consumer = transport.consume(QUEUE.into(), 256, Arc::new(Sink(recorder.into()))).await?;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kinoko::{
-    protocol::{Message, Properties},
+    EventDispatcher,
+    protocol::Name,
     transport::{
         Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, QueueKind, Topology, Transport,
         TransportOptions, connect,
@@ -32,36 +33,23 @@ fn exchange(queue: QueueType) -> Exchange {
 }
 
 pub(crate) struct Dispatcher {
-    transport: Arc<dyn Transport>,
-    queue: QueueType,
+    events: EventDispatcher,
+    source: Name,
 }
 
 impl Dispatcher {
-    pub(crate) async fn connect(broker: &str, queue: QueueType) -> Result<Arc<Self>, Failed> {
-        let transport = connect(broker, TransportOptions::default()).await?;
-        transport.declare(Topology { exchanges: vec![exchange(queue)], ..Topology::default() }).await?;
-        Ok(Arc::new(Self { transport, queue }))
+    pub(crate) async fn connect(broker: &str, queue: QueueType) -> Result<Self, Failed> {
+        Ok(Self { events: EventDispatcher::connect(broker).await?, source: source(queue).into() })
     }
 
-    pub(crate) async fn load(self: Arc<Self>, run: Load, payload: Payload) -> Result<Done, Failed> {
+    pub(crate) async fn load(&self, run: Load, payload: Payload) -> Result<Done, Failed> {
         let payload = Arc::new(payload);
-        let exchange = exchange(self.queue).name;
+        let (events, source) = (self.events.clone(), self.source.clone());
         load::run(run, Clock::EveryCall, move || {
-            let (dispatcher, payload, exchange) = (self.clone(), payload.clone(), exchange.clone());
+            let dispatch = events.dispatch_to(source.clone(), "placed", &*payload);
             async move {
-                let message = Message {
-                    exchange,
-                    routing_key: "placed".into(),
-                    properties: Properties {
-                        persistent: true,
-                        content_type: Some("application/json".into()),
-                        content_encoding: Some("utf-8".into()),
-                        ..Properties::default()
-                    },
-                    body: Codec::Json.encode(&*payload)?.into(),
-                };
-                let published = dispatcher.transport.publish(message).await?;
-                if published.routed { Ok(()) } else { Err("no queue took the event".into()) }
+                let dispatched = dispatch.await?;
+                if dispatched.routed { Ok(()) } else { Err("no queue took the event".into()) }
             }
         })
         .await
@@ -104,7 +92,7 @@ impl Handler {
             declared.arguments.set("x-dead-letter-routing-key", format!("kinoko.dead-{}", queue(kind)));
         }
         let name = declared.name.clone();
-        let binding = Binding { exchange: exchange.name.clone(), queue: name.clone(), routing_key: "placed".into() };
+        let binding = Binding::new(exchange.name.clone(), name.clone(), "placed");
         let topology = Topology { exchanges: vec![exchange], queues: vec![declared], bindings: vec![binding] };
         transport.declare(topology).await?;
         let consumer = transport.consume(name, 256, Arc::new(Sink(handled.clone()))).await?;

@@ -89,7 +89,7 @@ impl Handled {
 /// What a measured program can do.
 enum Peer {
     TwinDispatcher(Arc<twin::Dispatcher>),
-    FrameworkDispatcher(Arc<framework::Dispatcher>),
+    FrameworkDispatcher(framework::Dispatcher),
     /// A handler that is not started yet, or not any more.
     Idle,
     TwinHandler(twin::Handler),
@@ -148,7 +148,7 @@ impl Peer {
         let payload = Payload::of_bytes(run.bytes);
         match self {
             Self::TwinDispatcher(dispatcher) => dispatcher.clone().load(run, payload).await,
-            Self::FrameworkDispatcher(dispatcher) => dispatcher.clone().load(run, payload).await,
+            Self::FrameworkDispatcher(dispatcher) => dispatcher.load(run, payload).await,
             _ => Err("only a dispatcher dispatches".into()),
         }
     }

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::{FieldTable, ShortString},
+    types::ShortString,
 };
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -155,7 +155,7 @@ impl Owner {
             .with_content_type("application/json".into())
             .with_content_encoding("utf-8".into())
             .with_message_id(message_id.to_string().into())
-            .with_headers(FieldTable::default());
+            .with_priority(0);
         let (channel, exchange) = (self.channel.clone(), self.exchange.clone());
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let confirm =
