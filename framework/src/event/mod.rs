@@ -2,6 +2,7 @@
 //!
 //! A handler's side is in `entrypoint`; here is what both sides name.
 
+pub(crate) mod expansion;
 mod payload;
 mod raw;
 mod verdict;

@@ -14,6 +14,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+pub(crate) use self::contract::equal;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use crate::{
-    Cancelled, Error, Fault, Result, ServiceError, Value, WorkerContext,
+    Cancelled, Error, Fault, RawDelivery, Result, ServiceError, Value, WorkerContext,
     codec::Format,
-    protocol::decode_reply,
-    service::{MethodInfo, Outcome, WorkerCall},
+    protocol::{Param, decode_reply},
+    service::{Outcome, WorkerCall},
 };
 
 /// A worker that is over: which entrypoint fired, with what, and how it ended. From a [`Waiter`](super::Waiter).
@@ -17,8 +17,10 @@ pub struct Fired(Arc<Inner>);
 
 struct Inner {
     context: WorkerContext,
-    method: &'static MethodInfo,
+    /// What callers pass; none where no caller fires it.
+    params: &'static [Param],
     format: Format,
+    batch: Vec<RawDelivery>,
     end: End,
 }
 
@@ -30,7 +32,7 @@ enum End {
 }
 
 impl Fired {
-    pub(super) fn new(call: &WorkerCall, method: &'static MethodInfo, outcome: &Outcome) -> Self {
+    pub(super) fn new(call: &WorkerCall, params: &'static [Param], outcome: &Outcome) -> Self {
         let end = match outcome {
             Outcome::Reply(body) => End::Returned(body.clone()),
             Outcome::Done => End::Done,
@@ -42,7 +44,8 @@ impl Fired {
             Outcome::Fault { fault, .. } => End::Failed((**fault).clone()),
             Outcome::Cancelled(reason) => End::Cancelled(*reason),
         };
-        Self(Arc::new(Inner { context: call.context.clone(), method, format: call.format.clone(), end }))
+        let (context, format, batch) = (call.context.clone(), call.format.clone(), call.batch.clone());
+        Self(Arc::new(Inner { context, params, format, batch, end }))
     }
 
     /// The service.
@@ -50,7 +53,7 @@ impl Fired {
         self.0.context.service()
     }
 
-    /// The method that fired, by its name on the wire.
+    /// The method that fired, by its name on the wire, or in the name of its queue.
     pub fn entrypoint(&self) -> &'static str {
         self.0.context.entrypoint()
     }
@@ -61,6 +64,7 @@ impl Fired {
     }
 
     /// What the caller passed, by the names of the parameters; those that it left out are not there. Sensitive ones are.
+    /// Nothing where a message or the clock fired it.
     pub fn arguments(&self) -> Map<String, Value> {
         let Ok(Value::Object(mut request)) = self.0.format.decode_value(self.0.context.body()) else {
             return Map::new();
@@ -70,7 +74,7 @@ impl Fired {
             _ => Map::new(),
         };
         if let Some(Value::Array(placed)) = request.remove("args") {
-            let names = self.0.method.params.iter().map(|param| param.name.to_owned());
+            let names = self.0.params.iter().map(|param| param.name.to_owned());
             arguments.extend(names.zip(placed));
         }
         arguments
@@ -79,6 +83,24 @@ impl Fired {
     /// One argument, by its parameter's name.
     pub fn argument(&self, name: &str) -> Option<Value> {
         self.arguments().remove(name)
+    }
+
+    /// The payload of the message that fired it; of a batch a list, `payload::<Vec<T>>()`, those that could not be read too.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no `T`, and where the clock fired it.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T> {
+        let Inner { batch, context, format, .. } = &*self.0;
+        let payload = if batch.is_empty() {
+            format.decode(context.body()).map_err(|error| error.to_string())
+        } else {
+            let values: Result<Vec<Value>, _> = batch.iter().map(RawDelivery::decode).collect();
+            values
+                .map_err(|error| error.to_string())
+                .and_then(|values| T::deserialize(Value::Array(values)).map_err(|error| error.to_string()))
+        };
+        payload.map_err(|error| Error::msg(format!("{self}, but it had no such payload: {error}")))
     }
 
     /// Whether the method returned a value, or `Ok`, and no hook failed.

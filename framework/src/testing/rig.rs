@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -45,14 +46,16 @@ impl Rig {
 
     fn restricted(&self, whole: &'static ServiceDescriptor) -> Result<&'static ServiceDescriptor> {
         let Some((_, only)) = self.only.iter().find(|(service, _)| service == whole.name) else { return Ok(whole) };
-        if let Some(unknown) = only.iter().find(|name| whole.methods.iter().all(|method| method.name != name.as_str()))
-        {
+        if let Some(unknown) = only.iter().find(|name| whole.entrypoints().all(|(_, known)| known != name.as_str())) {
             return Err(no_entrypoint(whole, unknown));
         }
-        let kept = whole.methods.iter().filter(|method| only.iter().any(|name| method.name == name)).copied();
-        // Descriptors live as long as the program. A test that restricts entrypoints leaves some hundred bytes behind.
-        let methods = Vec::leak(kept.collect());
-        Ok(Box::leak(Box::new(ServiceDescriptor { methods, ..*whole })))
+        Ok(Box::leak(Box::new(ServiceDescriptor {
+            methods: kept(whole.methods, only, |method| method.name),
+            events: kept(whole.events, only, |handler| handler.method),
+            consumers: kept(whole.consumers, only, |consumer| consumer.method),
+            timers: kept(whole.timers, only, |timer| timer.method),
+            ..*whole
+        })))
     }
 
     /// Refuses names of services that the test does not run.
@@ -73,7 +76,7 @@ impl Rig {
             let names: Vec<_> = services.iter().map(|descriptor| descriptor.name).collect();
             return Err(no_service(service, &names));
         };
-        match descriptor.methods.iter().any(|method| method.name == entrypoint) {
+        match descriptor.entrypoints().any(|(_, name)| name == entrypoint) {
             true => Ok(()),
             false => Err(no_entrypoint(descriptor, entrypoint)),
         }
@@ -86,12 +89,19 @@ impl fmt::Debug for Rig {
     }
 }
 
+/// Descriptors live as long as the program: a test that restricts entrypoints leaves some hundred bytes behind.
+fn kept<T: Copy>(all: &[T], only: &[String], name: fn(&T) -> &'static str) -> &'static [T] {
+    Vec::leak(all.iter().filter(|entrypoint| only.iter().any(|only| only == name(entrypoint))).copied().collect())
+}
+
 fn no_service(name: &str, services: &[&str]) -> Error {
     missing(format!("this test runs no service `{name}`"), name, services)
 }
 
 fn no_entrypoint(service: &ServiceDescriptor, name: &str) -> Error {
-    let methods: Vec<_> = service.methods.iter().map(|method| method.name).collect();
+    // A method with several attributes is one name.
+    let names: BTreeSet<_> = service.entrypoints().map(|(_, name)| name).collect();
+    let methods: Vec<_> = names.into_iter().collect();
     missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &methods)
 }
 

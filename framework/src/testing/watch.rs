@@ -23,8 +23,11 @@ impl Watch {
         if listeners.is_empty() {
             return;
         }
-        let Some(method) = descriptor.methods.iter().find(|method| method.index == call.index) else { return };
-        let fired = Fired::new(call, method, outcome);
+        if descriptor.entrypoints().all(|(index, _)| index != call.index) {
+            return;
+        }
+        let method = descriptor.methods.iter().find(|method| method.index == call.index);
+        let fired = Fired::new(call, method.map_or(&[], |method| method.params), outcome);
         listeners.retain(|listener| listener.send(fired.clone()).is_ok());
     }
 }
