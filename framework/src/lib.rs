@@ -111,7 +111,9 @@ pub use dependency::{
     UserId,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use event::{DeadLetter, Event, EventSet, RawDelivery, Reject, Retry, Verdict};
+pub use event::{
+    DeadLetter, DispatchError, Event, EventDispatcher, EventSet, Publisher, RawDelivery, Reject, Retry, Verdict,
+};
 #[doc = include_str!("docs/dependencies.md")]
 #[doc(inline)]
 pub use kinoko_macros::Dependencies;
@@ -156,8 +158,8 @@ pub use tracing;
 pub mod prelude {
     pub use crate::{
         App, Call, CallError, Client, Config, Context, ContextValue, DeadLetter, Dependencies, Dependency, Event,
-        EventSet, Fault, FromWorker, Has, Language, PendingReply, RawDelivery, Reject, Retry, Scope, ServiceError,
-        ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook, WorkerOutcome, consume,
-        contract, event, event_handler, rpc, service, timer,
+        EventDispatcher, EventSet, Fault, FromWorker, Has, Language, PendingReply, Publisher, RawDelivery, Reject,
+        Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
+        WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
 }

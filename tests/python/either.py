@@ -20,6 +20,13 @@ def cluster(uri, context=None, timeout=10):
     return ClusterRpcProxy({"AMQP_URI": uri}, context_data=context, timeout=timeout)
 
 
+def dispatcher(uri):
+    """A standalone dispatcher: `dispatch(source, event_type, payload)`."""
+    from nameko.standalone.events import event_dispatcher
+
+    return event_dispatcher(uri=uri) if NAMEKO3 else event_dispatcher({"AMQP_URI": uri})
+
+
 def runner(uri, max_workers):
     from nameko.runners import ServiceRunner
 

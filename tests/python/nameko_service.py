@@ -1,7 +1,8 @@
 """A real Nameko service for tests of interop, and the program that runs it.
 
-    nameko_service.py --name peer_1f3a [--amqp-uri amqp://…] [--stop-with-stdin]
+    nameko_service.py --name peer_1f3a [--amqp-uri amqp://…] [--stop-with-stdin] [--handlers '[…]']
 
+With `--handlers`, a list as messages.py tells, it handles events and messages, and has methods that send some.
 Prints `READY` on a line of its own once it consumes, and stops on SIGTERM, SIGINT or (with `--stop-with-stdin`, so that no
 peer outlives a test that panicked) when its standard input ends. Logs go to standard error.
 """
@@ -17,6 +18,7 @@ eventlet.monkey_patch()  # Before anything else imports socket or threading.
 import argparse  # noqa: E402
 import datetime  # noqa: E402
 import decimal  # noqa: E402
+import json  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
@@ -25,6 +27,7 @@ import uuid  # noqa: E402
 
 import either  # noqa: E402
 import kombu  # noqa: E402
+import messages  # noqa: E402
 from eventlet import tpool  # noqa: E402
 from nameko.extensions import DependencyProvider  # noqa: E402
 from nameko.rpc import rpc  # noqa: E402
@@ -121,7 +124,10 @@ def remove_queue(uri, name):
 def run(options):
     logging.basicConfig(level=options.log, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     runner = either.runner(options.amqp_uri, options.max_workers)
-    runner.add_service(make_peer(options.name, options.amqp_uri))
+    peer = make_peer(options.name, options.amqp_uri)
+    if options.handlers is not None:
+        messages.add_to(peer, options.handlers)
+    runner.add_service(peer)
 
     def stop(*_):
         # A signal handler runs in the main loop of eventlet, where nothing may wait.
@@ -156,6 +162,7 @@ def main():
     parser = argparse.ArgumentParser(description="Run a Nameko service as a peer for tests.")
     parser.add_argument("--name", default=os.environ.get("NAMEKO_SERVICE"), help="service name, or NAMEKO_SERVICE")
     parser.add_argument("--amqp-uri", default=os.environ.get("AMQP_URI"), help="broker, or AMQP_URI")
+    parser.add_argument("--handlers", type=json.loads, help="JSON list of the handlers of events and messages")
     parser.add_argument("--max-workers", type=int, default=10)
     parser.add_argument("--keep-queue", action="store_true", help="leave the request queue behind when stopped")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends")

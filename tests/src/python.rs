@@ -6,8 +6,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::amqp_uri;
+use crate::{amqp_uri, soon};
 
 /// Real Python with Nameko, from one of the venvs that `./test.sh` makes.
 #[derive(Debug, Clone)]
@@ -15,7 +16,10 @@ pub struct Python(PathBuf);
 
 /// A Nameko service that runs until it is stopped or dropped, or its test is gone.
 #[derive(Debug)]
-pub struct PythonService(Child);
+pub struct PythonService {
+    process: Child,
+    handled: UnboundedReceiver<Value>,
+}
 
 /// A Python program that calls one method again and again.
 #[derive(Debug)]
@@ -115,20 +119,113 @@ impl Python {
     ///
     /// When it does not start.
     pub fn serve(&self, name: &str) -> PythonService {
+        PythonService::start(self.service(name))
+    }
+
+    /// The same with handlers of events and messages, as `tests/python/messages.py` tells.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn handle(&self, name: &str, handlers: Value) -> PythonService {
+        let command = self.handlers(name, &handlers);
+        tokio::task::spawn_blocking(|| PythonService::start(command)).await.expect("the service starts")
+    }
+
+    /// Waits until such a service has logged this, and ends it: for one that cannot start.
+    ///
+    /// # Panics
+    ///
+    /// When it logs no such thing, or starts.
+    pub async fn fail_to_handle(&self, name: &str, handlers: Value, logged: &'static str) {
+        let mut command = self.handlers(name, &handlers);
+        tokio::task::spawn_blocking(move || {
+            let mut child = command.stderr(Stdio::piped()).spawn().expect("python runs");
+            let mut log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+            let found = log.any(|line| line.is_ok_and(|line| line.contains(logged)));
+            child.kill().expect("it runs");
+            let output = child.wait_with_output().expect("python ends");
+            assert!(found && output.stdout.is_empty(), "logged: {found}, {output:?}");
+        })
+        .await
+        .expect("it fails as it should");
+    }
+
+    /// Dispatches an event for each value of a Python list, with Nameko's standalone dispatcher.
+    ///
+    /// # Panics
+    ///
+    /// When the program fails.
+    pub async fn dispatch(&self, source: &str, name: &str, payloads: &str) {
+        let mut command = self.script("dispatch.py");
+        command.args([source, name, payloads]);
+        let status = tokio::task::spawn_blocking(move || command.status()).await;
+        assert!(status.expect("nothing panics").expect("python runs").success(), "dispatch.py failed");
+    }
+
+    fn service(&self, name: &str) -> Command {
         let mut command = self.script("nameko_service.py");
-        let mut child =
-            command.args(["--name", name, "--stop-with-stdin"]).stdin(Stdio::piped()).spawn().expect("python runs");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        assert!(lines.any(|line| line.is_ok_and(|line| line == "READY")), "the Nameko service ended before it started");
-        PythonService(child)
+        command.args(["--name", name, "--stop-with-stdin"]).stdin(Stdio::piped());
+        command
+    }
+
+    fn handlers(&self, name: &str, handlers: &Value) -> Command {
+        let mut command = self.service(name);
+        command.args(["--handlers", &handlers.to_string()]);
+        command
+    }
+}
+
+impl PythonService {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.spawn().expect("python runs");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "READY"), "the Nameko service ended before it started");
+        let (sender, handled) = unbounded_channel();
+        std::thread::spawn(move || {
+            for line in lines {
+                // A test that has ended wants no more.
+                let _ = sender.send(serde_json::from_str(&line).expect("handlers print JSON"));
+            }
+        });
+        Self { process, handled }
+    }
+
+    /// The next message that one of its handlers got, which must come soon: `{"method": …, "payload": …, "context": …}`,
+    /// where the payload is Python's text of it.
+    ///
+    /// # Panics
+    ///
+    /// When none comes.
+    pub async fn next(&mut self) -> Value {
+        soon("a message for Python", self.handled.recv()).await.expect("the Nameko service runs")
+    }
+
+    /// One that it has got already.
+    pub fn ready(&mut self) -> Option<Value> {
+        self.handled.try_recv().ok()
+    }
+
+    /// Stops it as SIGTERM does: Nameko finishes what it began. Gives what its handlers had got that nobody has taken.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be waited for.
+    pub async fn stop(mut self) -> Vec<Value> {
+        drop(self.process.stdin.take());
+        let mut left = Vec::new();
+        while let Some(handled) = self.handled.recv().await {
+            left.push(handled);
+        }
+        left
     }
 }
 
 impl Drop for PythonService {
     fn drop(&mut self) {
         // Its standard input ends, and it with it: Nameko finishes what runs, as after SIGTERM.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 

@@ -2,16 +2,34 @@
 //!
 //! A handler's side is in `entrypoint`; here is what both sides name.
 
+mod attempts;
+mod dispatch;
+mod dispatcher;
+mod error;
 pub(crate) mod expansion;
 mod payload;
+mod publish;
+mod publisher;
 mod raw;
+mod recorded;
+mod sender;
+mod sending;
+mod unrouted;
 mod verdict;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::sender::{Sender, SenderSettings};
 pub use self::{
+    dispatch::{Dispatch, Dispatched},
+    dispatcher::EventDispatcher,
+    error::DispatchError,
     payload::{EventSet, FromPayload, PayloadError, PayloadOf},
+    publish::Publish,
+    publisher::{Publisher, PublisherOptions},
     raw::RawDelivery,
+    recorded::{Recorded, Sent},
+    unrouted::UnroutedEvent,
     verdict::{Action, DeadLetter, Reject, Retry, Verdict},
 };
 

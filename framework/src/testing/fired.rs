@@ -17,7 +17,7 @@ pub struct Fired(Arc<Inner>);
 
 struct Inner {
     context: WorkerContext,
-    /// What callers pass; none where no caller fires it.
+    /// What callers pass; a method that no caller fires has none.
     params: &'static [Param],
     format: Format,
     batch: Vec<RawDelivery>,
@@ -53,7 +53,7 @@ impl Fired {
         self.0.context.service()
     }
 
-    /// The method that fired, by its name on the wire, or in the name of its queue.
+    /// The method that fired, by its name on the wire.
     pub fn entrypoint(&self) -> &'static str {
         self.0.context.entrypoint()
     }
@@ -64,7 +64,6 @@ impl Fired {
     }
 
     /// What the caller passed, by the names of the parameters; those that it left out are not there. Sensitive ones are.
-    /// Nothing where a message or the clock fired it.
     pub fn arguments(&self) -> Map<String, Value> {
         let Ok(Value::Object(mut request)) = self.0.format.decode_value(self.0.context.body()) else {
             return Map::new();
@@ -85,7 +84,7 @@ impl Fired {
         self.arguments().remove(name)
     }
 
-    /// The payload of the message that fired it; of a batch a list, `payload::<Vec<T>>()`, those that could not be read too.
+    /// The payload of the message that fired it; of a batch a list, `payload::<Vec<T>>()`, of those that could not be read too.
     ///
     /// # Errors
     ///

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     dependency::Dependency,
+    entrypoint::Clock,
     service::{DynService, ServiceDescriptor},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Rig {
     /// A service, and the entrypoints that it keeps.
     pub(super) only: Vec<(String, Vec<String>)>,
     pub(super) watch: Arc<Watch>,
+    /// What timers go by.
+    pub(crate) clock: Clock,
     /// The services as the test has them.
     services: Mutex<Vec<&'static ServiceDescriptor>>,
 }
@@ -46,16 +49,17 @@ impl Rig {
 
     fn restricted(&self, whole: &'static ServiceDescriptor) -> Result<&'static ServiceDescriptor> {
         let Some((_, only)) = self.only.iter().find(|(service, _)| service == whole.name) else { return Ok(whole) };
-        if let Some(unknown) = only.iter().find(|name| whole.entrypoints().all(|(_, known)| known != name.as_str())) {
+        if let Some(unknown) = only.iter().find(|name| !has_entrypoint(whole, name)) {
             return Err(no_entrypoint(whole, unknown));
         }
-        Ok(Box::leak(Box::new(ServiceDescriptor {
+        let restricted = ServiceDescriptor {
             methods: kept(whole.methods, only, |method| method.name),
             events: kept(whole.events, only, |handler| handler.method),
             consumers: kept(whole.consumers, only, |consumer| consumer.method),
             timers: kept(whole.timers, only, |timer| timer.method),
             ..*whole
-        })))
+        };
+        Ok(Box::leak(Box::new(restricted)))
     }
 
     /// Refuses names of services that the test does not run.
@@ -76,10 +80,7 @@ impl Rig {
             let names: Vec<_> = services.iter().map(|descriptor| descriptor.name).collect();
             return Err(no_service(service, &names));
         };
-        match descriptor.entrypoints().any(|(_, name)| name == entrypoint) {
-            true => Ok(()),
-            false => Err(no_entrypoint(descriptor, entrypoint)),
-        }
+        if has_entrypoint(descriptor, entrypoint) { Ok(()) } else { Err(no_entrypoint(descriptor, entrypoint)) }
     }
 }
 
@@ -89,9 +90,13 @@ impl fmt::Debug for Rig {
     }
 }
 
-/// Descriptors live as long as the program: a test that restricts entrypoints leaves some hundred bytes behind.
+fn has_entrypoint(service: &ServiceDescriptor, name: &str) -> bool {
+    service.entrypoints().any(|(_, entrypoint)| entrypoint == name)
+}
+
+/// Descriptors live as long as the program. A test that restricts entrypoints leaves some hundred bytes behind.
 fn kept<T: Copy>(all: &[T], only: &[String], name: fn(&T) -> &'static str) -> &'static [T] {
-    Vec::leak(all.iter().filter(|entrypoint| only.iter().any(|only| only == name(entrypoint))).copied().collect())
+    Vec::leak(all.iter().filter(|entrypoint| only.iter().any(|kept| kept == name(entrypoint))).copied().collect())
 }
 
 fn no_service(name: &str, services: &[&str]) -> Error {
@@ -100,9 +105,9 @@ fn no_service(name: &str, services: &[&str]) -> Error {
 
 fn no_entrypoint(service: &ServiceDescriptor, name: &str) -> Error {
     // A method with several attributes is one name.
-    let names: BTreeSet<_> = service.entrypoints().map(|(_, name)| name).collect();
-    let methods: Vec<_> = names.into_iter().collect();
-    missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &methods)
+    let entrypoints: BTreeSet<_> = service.entrypoints().map(|(_, name)| name).collect();
+    let entrypoints: Vec<_> = entrypoints.into_iter().collect();
+    missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &entrypoints)
 }
 
 fn missing(what: String, name: &str, have: &[&str]) -> Error {

@@ -23,9 +23,6 @@ impl Watch {
         if listeners.is_empty() {
             return;
         }
-        if descriptor.entrypoints().all(|(index, _)| index != call.index) {
-            return;
-        }
         let method = descriptor.methods.iter().find(|method| method.index == call.index);
         let fired = Fired::new(call, method.map_or(&[], |method| method.params), outcome);
         listeners.retain(|listener| listener.send(fired.clone()).is_ok());

@@ -9,6 +9,7 @@
 pub(crate) mod amqp;
 mod connect;
 mod memory;
+mod routing;
 mod tls;
 mod topology;
 
@@ -171,6 +172,19 @@ pub enum ConnectionState {
     Refused(String),
     /// Closed by this program.
     Closed,
+}
+
+impl ConnectionState {
+    /// Why something was not sent in time.
+    pub(crate) fn unreachable(&self, address: &str) -> String {
+        match self {
+            Self::Connecting(reason) if !reason.is_empty() => {
+                format!("the broker at {address} was not reachable in time: {reason}")
+            }
+            Self::Blocked(reason) => format!("the broker at {address} takes no messages at the moment: {reason}"),
+            _ => format!("the broker at {address} was not reachable in time"),
+        }
+    }
 }
 
 /// Where a consumer's deliveries go.
