@@ -7,7 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
-    entrypoint::{Entrypoint, RpcEntrypoint, RpcSettings},
+    entrypoint::{Entrypoint, MessageEntrypoint, MessageSettings, RpcEntrypoint, RpcSettings},
     service::ServiceDescriptor,
     task::Tasks,
     transport::{ConsumerStatus, Transport},
@@ -31,6 +31,7 @@ pub(super) struct Container {
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
     pub(super) rpc: RpcSettings,
+    pub(super) messages: MessageSettings,
 }
 
 impl Container {
@@ -51,8 +52,10 @@ impl Container {
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
+        let messages =
+            MessageEntrypoint::new(service.clone(), codecs.clone(), limits.clone(), tasks.clone(), &settings.messages);
         let rpc = Arc::new(RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone()));
-        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone()];
+        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), Arc::new(messages)];
         Ok(Self { descriptor, scope, rpc, entrypoints, limits, tasks, max_workers })
     }
 
@@ -72,9 +75,9 @@ impl Container {
 
     /// Starts to take requests. Waits for the broker.
     pub(super) async fn start_taking(&self, transport: &Arc<dyn Transport>) -> Result<()> {
-        let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
+        let max_workers = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
         for entrypoint in &self.entrypoints {
-            entrypoint.start(transport, prefetch).await?;
+            entrypoint.start(transport, max_workers).await?;
         }
         Ok(())
     }
