@@ -111,7 +111,7 @@ pub use dependency::{
     UserId,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use event::{DeadLetter, Event, EventSet, RawDelivery, Reject, Retry, Verdict};
+pub use event::{DeadLetter, DispatchError, Event, EventDispatcher, EventSet, RawDelivery, Reject, Retry, Verdict};
 #[doc = include_str!("docs/dependencies.md")]
 #[doc(inline)]
 pub use kinoko_macros::Dependencies;
@@ -140,8 +140,8 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, Fault, FromWorker, Has,
-        Language, PendingReply, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, WorkerContext,
-        WorkerHook, WorkerOutcome, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, EventDispatcher, Fault,
+        FromWorker, Has, Language, PendingReply, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId,
+        WorkerContext, WorkerHook, WorkerOutcome, contract, rpc, service,
     };
 }

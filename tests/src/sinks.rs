@@ -37,6 +37,11 @@ impl Deliveries {
         soon("a delivery", async { self.received.lock().await.recv().await }).await.expect("the sink lives")
     }
 
+    /// The next delivery, however long it takes.
+    pub async fn wait(&self) -> Delivery {
+        self.received.lock().await.recv().await.expect("the sink lives")
+    }
+
     /// The next so many.
     pub async fn take(&self, count: usize) -> Vec<Delivery> {
         let mut deliveries = Vec::with_capacity(count);

@@ -10,6 +10,7 @@ mod context;
 mod contracts;
 mod deadlines;
 mod dependencies;
+mod dispatching;
 mod errors;
 mod hooks;
 mod inject;

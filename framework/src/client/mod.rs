@@ -11,7 +11,7 @@ mod route;
 mod rpc;
 mod standalone;
 
-pub(crate) use self::rpc::{ClientSettings, RpcClient};
+pub(crate) use self::rpc::{ClientSettings, RpcClient, body_limit, format_setting};
 pub use self::{
     call::{Call, PendingReply},
     error::{CallError, Timeout},

@@ -16,7 +16,7 @@ use crate::{
     codec::Format,
     context::{Slot, WorkerContext},
     protocol::{Message, Name, Properties, Value, context_data, excerpt, names},
-    transport::{ConnectionState, Publishing},
+    transport::Publishing,
 };
 
 /// Everything that a request is sent from, as often as it takes.
@@ -208,14 +208,6 @@ impl Request {
 
     fn unreachable(&self) -> String {
         let transport = self.rpc.transport();
-        match &*transport.state().borrow() {
-            ConnectionState::Connecting(reason) if !reason.is_empty() => {
-                format!("the broker at {} was not reachable in time: {reason}", transport.address())
-            }
-            ConnectionState::Blocked(reason) => {
-                format!("the broker at {} takes no messages at the moment: {reason}", transport.address())
-            }
-            _ => format!("the broker at {} was not reachable in time", transport.address()),
-        }
+        transport.state().borrow().unreachable(&transport.address())
     }
 }

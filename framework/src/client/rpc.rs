@@ -64,14 +64,14 @@ impl ClientSettings {
 }
 
 /// The largest body of a request or a reply, sent or received.
-fn body_limit(settings: &Settings) -> Result<usize> {
+pub(crate) fn body_limit(settings: &Settings) -> Result<usize> {
     match settings.get("max_body_bytes")? {
         Some(0) => Err(settings.refuse("max_body_bytes", "0 would refuse every message; leave it out for 16 MiB")),
         limit => Ok(limit.unwrap_or(16 * 1024 * 1024)),
     }
 }
 
-fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<Format> {
+pub(crate) fn format_setting(settings: &Settings, key: &str, default: Format) -> Result<Format> {
     match settings.get::<String>(key)?.as_deref() {
         None => Ok(default),
         Some("msgpack") => Ok(Format::MessagePack),

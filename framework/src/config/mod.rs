@@ -47,6 +47,7 @@ use crate::{
 /// | `login_method` | `plain` | how to log in to the broker: `plain`, `amqplain`, or `external` by certificate |
 /// | `max_workers` | 256 | workers that run at once in one service instance |
 /// | `rpc_timeout` | `30s` | how long a client waits for a reply, where nothing else is said |
+/// | `dispatch_timeout` | `30s` | how long a dispatch or a publish waits for the broker's confirm |
 /// | `grace_period` | `25s` | how long a stop waits for running workers |
 /// | `rpc_codec` | `msgpack` | what typed clients speak to kinoko services: `msgpack` or `json` |
 /// | `serializer` | `json` | what everything else is sent in, Python services included: `json` or `msgpack` |

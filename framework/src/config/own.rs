@@ -3,12 +3,13 @@
 use super::SettingInfo;
 
 /// Key and default of each, in the order in which they are shown.
-const OWN: [(&str, &str); 15] = [
+const OWN: [(&str, &str); 16] = [
     ("amqp_uri", "memory://"),
     ("amqp_tls", "false"),
     ("login_method", "plain"),
     ("max_workers", "256"),
     ("rpc_timeout", "30s"),
+    ("dispatch_timeout", "30s"),
     ("grace_period", "25s"),
     ("rpc_codec", "msgpack"),
     ("serializer", "json"),

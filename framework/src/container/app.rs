@@ -17,6 +17,7 @@ use crate::{
     config::{SettingInfo, Settings, without_passwords},
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::{MessageSettings, RpcSettings},
+    event::{Sender, SenderSettings},
     service::Service,
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -163,6 +164,7 @@ impl App {
         let names: Vec<_> = services.iter().map(|service| service.descriptor.name).collect();
         let options = TransportOptions::from_settings(names.join(" "), &settings)?;
         let client_settings = ClientSettings::read(&settings, &options)?;
+        let sender_settings = SenderSettings::read(&settings)?;
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
@@ -180,6 +182,7 @@ impl App {
             settings,
             rpc: rpc.clone(),
             transport: transport.clone(),
+            sender: Sender::shared(transport.clone(), sender_settings),
             registry: Default::default(),
             #[cfg(feature = "testing")]
             rig: self.rig,

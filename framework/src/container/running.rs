@@ -7,6 +7,7 @@ use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
     dependency::{ContainerScope, ProcessScope},
+    event::EventDispatcher,
     transport::{ConnectionState, Transport},
 };
 
@@ -39,6 +40,11 @@ impl RunningApp {
     /// A client that calls any service by name.
     pub fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
+    }
+
+    /// What sends events in the name of this program.
+    pub fn events(&self) -> EventDispatcher {
+        EventDispatcher::new(self.process.sender.clone())
     }
 
     /// Where each service takes requests that come by no broker.

@@ -17,6 +17,7 @@ use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
     config::Settings,
+    event::Sender,
     protocol::Fault,
     transport::Transport,
 };
@@ -66,6 +67,11 @@ impl SetupContext {
     /// The connection to the broker.
     pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
         &self.container.process.transport
+    }
+
+    /// The sending side that the program's services share.
+    pub(crate) fn sender(&self) -> &Arc<Sender> {
+        &self.container.process.sender
     }
 
     pub(crate) fn rpc(&self) -> &Arc<RpcClient> {
@@ -177,6 +183,7 @@ pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
     pub(crate) rpc: Arc<RpcClient>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) sender: Arc<Sender>,
     pub(crate) registry: Registry,
     #[cfg(feature = "testing")]
     pub(crate) rig: Option<Arc<crate::testing::Rig>>,

@@ -2,15 +2,28 @@
 //!
 //! A handler's side is in `entrypoint`; here is what both sides name.
 
+mod dispatch;
+mod dispatcher;
+mod error;
 mod payload;
 mod raw;
+mod recorded;
+mod sender;
+mod sending;
+mod unrouted;
 mod verdict;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::sender::{Sender, SenderSettings};
 pub use self::{
+    dispatch::{Dispatch, Dispatched},
+    dispatcher::EventDispatcher,
+    error::DispatchError,
     payload::{EventSet, FromPayload, PayloadError, PayloadOf},
     raw::RawDelivery,
+    recorded::{Recorded, Sent},
+    unrouted::UnroutedEvent,
     verdict::{Action, DeadLetter, Reject, Retry, Verdict},
 };
 

@@ -134,7 +134,7 @@ impl TestApp {
 
     /// Leaves only these entrypoints of a service: the others answer as methods that it does not have. Nameko's `restrict_entrypoints`.
     ///
-    /// Names are those on the wire. `[]` leaves none.
+    /// Names are those on the wire. `[]` leaves none, and then nobody answers calls to the service.
     pub fn only_entrypoints<'a>(
         mut self,
         service: impl Into<String>,

@@ -173,6 +173,19 @@ pub enum ConnectionState {
     Closed,
 }
 
+impl ConnectionState {
+    /// Why something was not sent in time.
+    pub(crate) fn unreachable(&self, address: &str) -> String {
+        match self {
+            Self::Connecting(reason) if !reason.is_empty() => {
+                format!("the broker at {address} was not reachable in time: {reason}")
+            }
+            Self::Blocked(reason) => format!("the broker at {address} takes no messages at the moment: {reason}"),
+            _ => format!("the broker at {address} was not reachable in time"),
+        }
+    }
+}
+
 /// Where a consumer's deliveries go.
 pub trait DeliverySink: Send + Sync + 'static {
     /// Takes one delivery. Runs on the transport's thread: it must not block.

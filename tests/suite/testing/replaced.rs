@@ -101,7 +101,7 @@ async fn only_some_entrypoints_are_left() {
 
     let app = TestApp::new().service::<Kitchen>().only_entrypoints("kitchen", []).start().await.unwrap();
     let gone = app.proxy().call("kitchen", "ovens").await.unwrap_err();
-    assert!(matches!(gone, CallError::MethodNotFound { .. }), "{gone:?}");
+    assert!(matches!(gone, CallError::UnknownService { .. }), "{gone:?}");
     app.stop().await.unwrap();
 }
 

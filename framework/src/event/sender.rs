@@ -1,0 +1,234 @@
+//! What dispatchers and publishers share: the connection, the limits, and the way a message goes out.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OnceCell, watch},
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{DispatchError, recorded::Recorded, unrouted::Unrouted};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{body_limit, format_setting},
+    codec::Format,
+    config::Settings,
+    protocol::{Message, Name, context_data, names},
+    transport::{ConnectionState, Exchange, ExchangeKind, Published, Topology, Transport, TransportOptions, connect},
+};
+
+/// How long to wait before a message is published again whose outcome is unknown, at first and at most: its connection is lost, or
+/// its exchange is not there, and both are mended within moments.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// What is sent where nothing else is said.
+#[derive(Debug, Clone)]
+pub(crate) struct SenderSettings {
+    pub(super) format: Format,
+    pub(super) timeout: Duration,
+    pub(super) parent_calls_tracked: usize,
+    max_body_bytes: usize,
+}
+
+impl Default for SenderSettings {
+    fn default() -> Self {
+        Self {
+            format: Format::Json,
+            timeout: Duration::from_secs(30),
+            parent_calls_tracked: context_data::PARENT_CALLS_TRACKED,
+            max_body_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl SenderSettings {
+    pub(crate) fn read(settings: &Settings) -> Result<Self> {
+        let defaults = Self::default();
+        let timeout = settings.duration("dispatch_timeout", defaults.timeout)?;
+        if timeout.is_zero() {
+            return Err(settings.refuse("dispatch_timeout", "`0s` would send nothing; leave it out for `30s`"));
+        }
+        Ok(Self {
+            format: format_setting(settings, "serializer", defaults.format)?,
+            timeout,
+            parent_calls_tracked: settings.get("parent_calls_tracked")?.unwrap_or(defaults.parent_calls_tracked),
+            max_body_bytes: body_limit(settings)?,
+        })
+    }
+}
+
+/// The sending side of one program.
+pub(crate) struct Sender {
+    target: Target,
+    pub(super) settings: SenderSettings,
+    pub(super) unrouted: Unrouted,
+    /// The exchanges of events, by the service that they belong to.
+    exchanges: Mutex<HashMap<Name, Arc<Declaration>>>,
+}
+
+enum Target {
+    /// The connection of a program's services.
+    Shared(Arc<dyn Transport>),
+    /// One of its own.
+    Own(Arc<dyn Transport>),
+    /// None: a test looks at what was sent.
+    Recorded(Recorded),
+}
+
+/// What has to be on the broker before something is sent. Declared once, and again where the broker lost it.
+#[derive(Default)]
+pub(super) struct Declaration {
+    topology: Topology,
+    done: OnceCell<()>,
+}
+
+impl Declaration {
+    pub(super) fn of(topology: Topology) -> Self {
+        Self { topology, done: OnceCell::new() }
+    }
+}
+
+impl Sender {
+    pub(crate) fn shared(transport: Arc<dyn Transport>, settings: SenderSettings) -> Arc<Self> {
+        Self::to(Target::Shared(transport), settings)
+    }
+
+    /// With a connection of its own.
+    pub(super) async fn connect(connection_name: &str, url: &str, settings: &Settings) -> Result<Arc<Self>> {
+        let options = TransportOptions::from_settings(connection_name, settings)?;
+        let settings = SenderSettings::read(settings)?;
+        Ok(Self::to(Target::Own(connect(url, options).await?), settings))
+    }
+
+    pub(super) fn recorded(recorded: Recorded) -> Arc<Self> {
+        Self::to(Target::Recorded(recorded), SenderSettings::default())
+    }
+
+    fn to(target: Target, settings: SenderSettings) -> Arc<Self> {
+        Arc::new(Self { target, settings, unrouted: Unrouted::default(), exchanges: Mutex::default() })
+    }
+
+    /// Closes a connection of its own; the one of a program's services is theirs.
+    pub(super) async fn close(&self) {
+        if let Target::Own(transport) = &self.target {
+            transport.close().await;
+        }
+    }
+
+    /// The exchange of a service's events.
+    pub(super) fn events_of(&self, source: &Name) -> Arc<Declaration> {
+        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(declaration) = exchanges.get(source) {
+            return declaration.clone();
+        }
+        let exchange = Exchange::durable(names::event_exchange(source), ExchangeKind::Topic);
+        let topology = Topology { exchanges: vec![exchange], ..Topology::default() };
+        exchanges.entry(source.clone()).or_insert(Arc::new(Declaration::of(topology))).clone()
+    }
+
+    /// Publishes until the broker confirms or refuses, or the time is over. What may have been lost on the way is published again under
+    /// the same message id.
+    pub(super) async fn send(
+        &self,
+        message: &Message,
+        declaration: Option<&Declaration>,
+        due: Option<Instant>,
+        limit: Duration,
+    ) -> Result<Published, DispatchError> {
+        if message.body.len() > self.settings.max_body_bytes {
+            let (bytes, limit) = (message.body.len(), self.settings.max_body_bytes);
+            return Err(DispatchError::TooLarge { bytes, limit });
+        }
+        let transport = match &self.target {
+            Target::Shared(transport) | Target::Own(transport) => transport,
+            Target::Recorded(recorded) => return Ok(recorded.keep(message, due)),
+        };
+        let mut attempts =
+            Attempts { transport: &**transport, message, declaration, due, unknown: None, state: transport.state() };
+        match timeout_at(Instant::now() + limit, attempts.until_told()).await {
+            Ok(told) => told,
+            Err(_) => Err(attempts.late(limit)),
+        }
+    }
+}
+
+/// The attempts to publish one message.
+struct Attempts<'a> {
+    transport: &'a dyn Transport,
+    message: &'a Message,
+    declaration: Option<&'a Declaration>,
+    due: Option<Instant>,
+    /// Why the outcome of an earlier attempt is unknown.
+    unknown: Option<Error>,
+    /// The connection, as the latest attempt found it.
+    state: watch::Receiver<ConnectionState>,
+}
+
+impl Attempts<'_> {
+    async fn until_told(&mut self) -> Result<Published, DispatchError> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            match self.once().await {
+                Ok(published) => return Ok(published),
+                Err(error) => match error.kind() {
+                    ErrorKind::OutcomeUnknown => self.unknown = Some(error),
+                    ErrorKind::Unavailable => {}
+                    _ => return Err(DispatchError::from_transport(&error)),
+                },
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(longest);
+        }
+    }
+
+    async fn once(&mut self) -> Result<Published> {
+        self.state.borrow_and_update();
+        if let Some(Declaration { topology, done }) = self.declaration {
+            match &self.unknown {
+                None => done.get_or_try_init(|| self.transport.declare(topology.clone())).await.map(drop)?,
+                // Perhaps since it is not there any more.
+                Some(_) => self.transport.declare(topology.clone()).await?,
+            }
+        }
+        let message = self.message.clone();
+        match self.due.map(|due| due.saturating_duration_since(Instant::now())) {
+            None | Some(Duration::ZERO) => self.transport.publish(message).await,
+            Some(delay) => self.transport.publish_later(message, delay).await.map(|()| Published { routed: true }),
+        }
+    }
+
+    /// The time is over.
+    #[cold]
+    fn late(&self, limit: Duration) -> DispatchError {
+        let address = self.transport.address();
+        if let Some(error) = &self.unknown {
+            return DispatchError::OutcomeUnknown(format!("{} (given up after {limit:?})", error.chain()));
+        }
+        // Nothing is written without a connection, nor during an alarm: what had been written before has failed with its connection.
+        let written = match &*self.state.borrow() {
+            ConnectionState::Connected => true,
+            ConnectionState::Blocked(_) => self.state.has_changed().unwrap_or(true),
+            _ => false,
+        };
+        match written {
+            true => {
+                DispatchError::OutcomeUnknown(format!("the broker at {address} did not confirm it within {limit:?}"))
+            }
+            false => DispatchError::Unavailable(self.state.borrow().unreachable(&address)),
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Shared(transport) | Target::Own(transport) => transport.fmt(f),
+            Target::Recorded(recorded) => recorded.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A message that is made and not yet sent: what a dispatch and a publish have in common.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    DispatchError,
+    sender::{Declaration, Sender},
+};
+use crate::{
+    context::WorkerContext,
+    dependency::OptionValue,
+    protocol::{Message, Name, Properties, Value, names},
+    transport::Published,
+};
+
+/// No message waits longer for the broker: there is no point in time beyond it to wait for.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A message and how it is to be sent. Its context is that of the worker that makes it, wherever it is awaited.
+#[derive(Clone)]
+pub(super) struct Sending {
+    pub(super) sender: Arc<Sender>,
+    /// Or why there is none.
+    message: Result<Message, DispatchError>,
+    /// When its worker has to be done.
+    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    delay: Delay,
+}
+
+#[derive(Clone, Copy)]
+enum Delay {
+    None,
+    After(Duration),
+    At(SystemTime),
+}
+
+impl Sending {
+    /// A payload, encoded now.
+    pub(super) fn of(sender: &Arc<Sender>, place: (Name, Name), payload: &(impl Serialize + ?Sized)) -> Self {
+        let format = &sender.settings.format;
+        let encoded = format.encode(payload).map_err(|error| DispatchError::Encode(error.0));
+        let mut sending = Self::raw(sender, place, encoded);
+        sending.set(|properties| {
+            properties.content_type = Some(format.content_type());
+            properties.content_encoding = Some(format.content_encoding());
+        });
+        sending
+    }
+
+    /// A body as it is, with the properties that Nameko gives to what it publishes, and a message id.
+    pub(super) fn raw(
+        sender: &Arc<Sender>,
+        (exchange, routing_key): (Name, Name),
+        body: Result<Bytes, DispatchError>,
+    ) -> Self {
+        let context = WorkerContext::current();
+        let mut properties = Properties {
+            message_id: Some(Uuid::new_v4().to_string().into()),
+            priority: Some(0),
+            persistent: true,
+            ..Properties::default()
+        };
+        if let Some(context) = &context {
+            context.pass_on(&mut properties, sender.settings.parent_calls_tracked, false);
+        }
+        Self {
+            sender: sender.clone(),
+            message: body.map(|body| Message { exchange, routing_key, properties, body }),
+            deadline: context.as_ref().and_then(WorkerContext::deadline),
+            timeout: None,
+            delay: Delay::None,
+        }
+    }
+
+    /// Changes the message, if there is one.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Message)) {
+        if let Ok(message) = &mut self.message {
+            change(message);
+        }
+    }
+
+    pub(super) fn set(&mut self, set: impl FnOnce(&mut Properties)) {
+        self.change(|message| set(&mut message.properties));
+    }
+
+    pub(super) fn header(&mut self, name: Name, value: Value) {
+        self.set(|properties| properties.headers.set(name, value));
+    }
+
+    pub(super) fn timeout(&mut self, timeout: impl OptionValue<Duration>) {
+        self.timeout = self.duration(timeout).or(self.timeout);
+    }
+
+    pub(super) fn after(&mut self, delay: impl OptionValue<Duration>) {
+        self.delay = self.duration(delay).map_or(self.delay, Delay::After);
+    }
+
+    pub(super) fn at(&mut self, time: SystemTime) {
+        self.delay = Delay::At(time);
+    }
+
+    /// A duration; a text that is none shows when the message is sent.
+    fn duration(&mut self, value: impl OptionValue<Duration>) -> Option<Duration> {
+        match value.convert() {
+            Ok(duration) => Some(duration),
+            Err(text) => {
+                self.message = Err(DispatchError::Invalid(text));
+                None
+            }
+        }
+    }
+
+    pub(super) fn message(&self) -> Option<&Message> {
+        self.message.as_ref().ok()
+    }
+
+    /// Sends it. The message comes back with the broker's word on it.
+    pub(super) async fn send(
+        self,
+        declaration: Option<Arc<Declaration>>,
+    ) -> Result<(Message, Published), DispatchError> {
+        let message = self.message?;
+        fits(&message)?;
+        let now = Instant::now();
+        let delay = match self.delay {
+            Delay::None => Duration::ZERO,
+            Delay::After(delay) => delay,
+            // What is in the past is due.
+            Delay::At(time) => time.duration_since(SystemTime::now()).unwrap_or_default(),
+        };
+        let due = (!delay.is_zero()).then(|| now + delay.min(LONGEST));
+        let left = self.deadline.map_or(LONGEST, |deadline| deadline.saturating_duration_since(now));
+        let limit = self.timeout.unwrap_or(self.sender.settings.timeout).min(left);
+        let published = self.sender.send(&message, declaration.as_deref(), due, limit).await?;
+        Ok((message, published))
+    }
+}
+
+/// What AMQP has no room for is refused on every transport.
+fn fits(message: &Message) -> Result<(), DispatchError> {
+    let Message { exchange, routing_key, properties, .. } = message;
+    let id = properties.message_id.as_deref().unwrap_or_default();
+    for (what, text) in [("exchange", &**exchange), ("routing key", routing_key), ("message id", id)] {
+        if text.len() > names::MAX_BYTES {
+            let text = format!("the {what} is {} bytes long, AMQP allows {}", text.len(), names::MAX_BYTES);
+            return Err(DispatchError::Invalid(text));
+        }
+    }
+    Ok(())
+}
