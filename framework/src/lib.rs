@@ -111,7 +111,9 @@ pub use dependency::{
     UserId,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use event::{DeadLetter, DispatchError, Event, EventDispatcher, EventSet, RawDelivery, Reject, Retry, Verdict};
+pub use event::{
+    DeadLetter, DispatchError, Event, EventDispatcher, EventSet, Publisher, RawDelivery, Reject, Retry, Verdict,
+};
 #[doc = include_str!("docs/dependencies.md")]
 #[doc(inline)]
 pub use kinoko_macros::Dependencies;
@@ -141,7 +143,7 @@ pub use tracing;
 pub mod prelude {
     pub use crate::{
         App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, EventDispatcher, Fault,
-        FromWorker, Has, Language, PendingReply, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId,
-        WorkerContext, WorkerHook, WorkerOutcome, contract, rpc, service,
+        FromWorker, Has, Language, PendingReply, Publisher, Scope, ServiceError, ServiceProxy, Settings, SetupContext,
+        UserId, WorkerContext, WorkerHook, WorkerOutcome, contract, rpc, service,
     };
 }

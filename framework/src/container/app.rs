@@ -346,6 +346,9 @@ async fn bring_up(
         let (service, entrypoints) = (container.name(), container.entrypoints());
         tracing::info!(service, entrypoints, broker = transport.address(), "service started");
     }
+    for container in &app.containers {
+        container.begin();
+    }
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");
     }

@@ -7,7 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
-    entrypoint::{Entrypoint, MessageEntrypoint, MessageSettings, RpcEntrypoint, RpcSettings},
+    entrypoint::{Clock, Entrypoint, MessageEntrypoint, MessageSettings, RpcEntrypoint, RpcSettings, TimerEntrypoint},
     service::ServiceDescriptor,
     task::Tasks,
     transport::{ConsumerStatus, Transport},
@@ -52,10 +52,20 @@ impl Container {
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers));
         let tasks = Tasks::new();
-        let messages =
-            MessageEntrypoint::new(service.clone(), codecs.clone(), limits.clone(), tasks.clone(), &settings.messages);
+        #[cfg(feature = "testing")]
+        let clock = scope.process.rig.as_ref().map_or(Clock::System, |rig| rig.clock);
+        #[cfg(not(feature = "testing"))]
+        let clock = Clock::System;
+        let timers = Arc::new(TimerEntrypoint::new(&service, &limits, tasks.clone(), clock)?);
+        let messages = Arc::new(MessageEntrypoint::new(
+            service.clone(),
+            codecs.clone(),
+            limits.clone(),
+            tasks.clone(),
+            &settings.messages,
+        ));
         let rpc = Arc::new(RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone()));
-        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), Arc::new(messages)];
+        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), messages, timers];
         Ok(Self { descriptor, scope, rpc, entrypoints, limits, tasks, max_workers })
     }
 
@@ -80,6 +90,13 @@ impl Container {
             entrypoint.start(transport, max_workers).await?;
         }
         Ok(())
+    }
+
+    /// All services of the program take requests: what fires by itself begins.
+    pub(super) fn begin(&self) {
+        for entrypoint in &self.entrypoints {
+            entrypoint.begin();
+        }
     }
 
     /// Where a request goes that comes by no broker.

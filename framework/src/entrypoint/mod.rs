@@ -2,6 +2,7 @@
 
 mod message;
 mod rpc;
+mod timer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 pub(crate) use self::{
     message::{MessageEntrypoint, MessageSettings},
     rpc::{RpcEntrypoint, RpcSettings},
+    timer::{Clock, TimerEntrypoint},
 };
 use crate::{
     Result,
@@ -23,6 +25,9 @@ pub(crate) trait Entrypoint: Send + Sync {
     /// Declares what it needs, and begins to fire. Returns when the broker has its consumers, each for as many messages at once as
     /// the container's workers have use for.
     async fn start(&self, transport: &Arc<dyn Transport>, max_workers: u16) -> Result<()>;
+
+    /// All services of the program have started: what fires by itself begins now, and finds those that it calls.
+    fn begin(&self) {}
 
     /// Fires no more; what has not started goes back.
     async fn stop_taking(&self);

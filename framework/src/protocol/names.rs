@@ -32,6 +32,11 @@ pub(crate) fn short_queue(service: &str) -> Name {
     format!("kinoko.rpc-{service}").into()
 }
 
+/// The queue by which the broker chooses the instance that fires a timer.
+pub(crate) fn timer_queue(service: &str, method: &str) -> Name {
+    format!("kinoko.timer-{service}.{method}").into()
+}
+
 /// The topic exchange that a service dispatches its events to.
 pub(crate) fn event_exchange(source: &str) -> Name {
     format!("{source}.events").into()

@@ -1,9 +1,11 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{Hook, Rig, Waiter, direct::Sinks};
 use crate::{
-    App, Dependency, Result, RunningApp, Settings, client::ClientSettings, codec::Codec, protocol::names,
-    service::Service,
+    App, Dependency, Error, ErrorKind, Result, RunningApp, Settings, client::ClientSettings, codec::Codec,
+    entrypoint::Clock, protocol::names, service::Service,
 };
 
 /// A program of services under test: an [`App`] that a test may meddle with.
@@ -59,8 +61,10 @@ pub struct TestApp {
     app: App,
     broker: String,
     rig: Rig,
-    /// Settings that are no YAML.
-    broken: Option<crate::Error>,
+    /// What time it is at the start, if the test says.
+    at: Option<Timestamp>,
+    /// Settings that are no YAML, or a time that is none.
+    broken: Option<Error>,
 }
 
 impl Default for TestApp {
@@ -77,7 +81,7 @@ impl TestApp {
 
     /// A program that is built elsewhere, such as by the function that `main` calls. Its broker is not used.
     pub fn of(app: App) -> Self {
-        Self { app, broker: "memory://".to_owned(), rig: Rig::default(), broken: None }
+        Self { app, broker: "memory://".to_owned(), rig: Rig::default(), at: None, broken: None }
     }
 
     fn map(mut self, change: impl FnOnce(App) -> App) -> Self {
@@ -146,6 +150,18 @@ impl TestApp {
         self
     }
 
+    /// What time it is by the calendar when the services start, such as `2026-03-29T00:59:30Z`, for timers with a `cron` expression.
+    /// Default: the system's.
+    ///
+    /// From then on that time moves with tokio's clock: where a test pauses it, days pass at once when there is nothing else to do.
+    /// What is no time shows at the start.
+    pub fn at(self, time: &str) -> Self {
+        match time.parse() {
+            Ok(at) => Self { at: Some(at), ..self },
+            Err(error) => Self { broken: Some(Error::new(ErrorKind::Usage, format!("`at`: {error}"))), ..self },
+        }
+    }
+
     /// Starts the services and returns when they take requests.
     ///
     /// # Errors
@@ -156,10 +172,11 @@ impl TestApp {
     /// # Cancel safety
     ///
     /// As [`App::start`].
-    pub async fn start(self) -> Result<RunningTestApp> {
+    pub async fn start(mut self) -> Result<RunningTestApp> {
         if let Some(error) = self.broken {
             return Err(error);
         }
+        self.rig.clock = Clock::test(self.at.unwrap_or_else(Timestamp::now));
         self.rig.check_names(&self.app.service_names())?;
         let rig = Arc::new(self.rig);
         let app = self.app.broker(self.broker).rig(rig.clone()).start().await?;

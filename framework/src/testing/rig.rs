@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     dependency::Dependency,
+    entrypoint::Clock,
     service::{DynService, ServiceDescriptor},
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Rig {
     /// A service, and the entrypoints that it keeps.
     pub(super) only: Vec<(String, Vec<String>)>,
     pub(super) watch: Arc<Watch>,
+    /// What timers go by.
+    pub(crate) clock: Clock,
     /// The services as the test has them.
     services: Mutex<Vec<&'static ServiceDescriptor>>,
 }
