@@ -182,11 +182,11 @@ impl PublisherOptions {
         };
         let exchanges: Vec<_> = self.exchange.clone().map(|name| Exchange::durable(name, kind)).into_iter().collect();
         let queues: Vec<_> = self.queue.clone().map(Queue::durable).into_iter().collect();
-        let bindings = exchanges.iter().zip(&queues).map(|(exchange, queue)| Binding {
-            exchange: exchange.name.clone(),
-            queue: queue.name.clone(),
-            routing_key: self.routing_key.clone().unwrap_or_default().into(),
-        });
+        let key = self.routing_key.clone().unwrap_or_default();
+        let bindings = exchanges
+            .iter()
+            .zip(&queues)
+            .map(|(exchange, queue)| Binding::new(exchange.name.clone(), queue.name.clone(), key.clone()));
         Ok(Topology { bindings: bindings.collect(), exchanges, queues })
     }
 }

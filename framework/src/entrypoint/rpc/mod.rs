@@ -132,11 +132,7 @@ impl Entrypoint for RpcEntrypoint {
         let mut topology = Topology {
             exchanges: vec![Exchange::durable(rpc_exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue::durable(rpc_queue.clone())],
-            bindings: vec![Binding {
-                exchange: rpc_exchange.clone(),
-                queue: rpc_queue.clone(),
-                routing_key: names::rpc_binding(service),
-            }],
+            bindings: vec![Binding::new(rpc_exchange.clone(), rpc_queue.clone(), names::rpc_binding(service))],
         };
         let mut queues = vec![(rpc_queue, Way::Nameko)];
         if !self.nameko_wire {
