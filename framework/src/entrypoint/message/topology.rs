@@ -3,9 +3,9 @@
 use crate::{
     Error, ErrorKind, Result,
     event::EventName,
-    protocol::{Headers, Name, Value, names},
+    protocol::{Name, names},
     service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
-    transport::{Binding, Exchange, ExchangeKind, Queue, QueueKind, Topology},
+    transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
 };
 
 /// How often the broker delivers a message of a quorum queue before it takes it away itself: a last resort, far beyond what the
@@ -53,15 +53,18 @@ impl Naming {
             Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };
         let mut topology = Topology::default();
         if info.kind == HandlerKind::ServicePool && info.reliable && !self.nameko_wire {
-            declared.kind = QueueKind::Quorum;
-            declared.arguments = quorum_arguments(&dead_letters);
+            declared = declared
+                .quorum()
+                .argument("x-delivery-limit", DELIVERY_LIMIT)
+                .argument("x-dead-letter-exchange", "")
+                .argument("x-dead-letter-routing-key", dead_letters.as_str());
             // The broker's own dead letters would be lost without it.
             topology.queues.push(dead_letter_queue(dead_letters.clone()));
         }
         let exchange = names::event_exchange(source);
         topology.exchanges.push(Exchange::durable(exchange.clone(), ExchangeKind::Topic));
         topology.queues.push(declared);
-        topology.bindings.push(Binding { exchange, queue: queue.clone(), routing_key: Name::from_static(name) });
+        topology.bindings.push(Binding::new(exchange, queue.clone(), *name));
         Source { queue, dead_letters, topology, foreign: false }
     }
 }
@@ -77,11 +80,7 @@ pub(super) fn consumed(info: &ConsumerInfo) -> Source {
         if info.declare {
             topology.exchanges.push(Exchange::durable(exchange, kind));
         }
-        topology.bindings.push(Binding {
-            exchange: exchange.into(),
-            queue: queue.clone(),
-            routing_key: routing_key.into(),
-        });
+        topology.bindings.push(Binding::new(exchange, queue.clone(), routing_key));
     }
     Source { dead_letters: names::dead_letter_queue(&queue), queue, topology, foreign: !info.declare }
 }
@@ -105,16 +104,7 @@ impl Source {
 
 /// Where dead letters are kept.
 pub(super) fn dead_letter_queue(name: Name) -> Queue {
-    let arguments = Headers::from_iter([("x-delivery-limit", Value::from(DEAD_LETTER_DELIVERY_LIMIT))]);
-    Queue { kind: QueueKind::Quorum, arguments, ..Queue::durable(name) }
-}
-
-fn quorum_arguments(dead_letters: &Name) -> Headers {
-    Headers::from_iter([
-        ("x-delivery-limit", Value::from(DELIVERY_LIMIT)),
-        ("x-dead-letter-exchange", Value::from("")),
-        ("x-dead-letter-routing-key", Value::from(dead_letters.as_str())),
-    ])
+    Queue::durable(name).quorum().argument("x-delivery-limit", DEAD_LETTER_DELIVERY_LIMIT)
 }
 
 /// How many deliveries a consumer may hold at once.
