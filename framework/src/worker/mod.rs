@@ -15,5 +15,5 @@ pub use self::run::{
 };
 pub(crate) use self::{
     limits::{Limits, MethodSlots},
-    running::Workers,
+    running::{Running, Workers},
 };
