@@ -82,8 +82,7 @@ async fn acknowledged_events_are_handled_through_kills() {
     let again: usize = handled.values().map(|times| times - 1).sum();
     let brokers = kills.iter().filter(|kill| **kill == Kill::Broker).count();
     // What waited for its confirm is published again, and what was held or moved comes again.
-    let in_flight =
-        dispatching.unknown() + brokers * (IN_FLIGHT + MOVED_BY_BROKER) + kills.len() * HELD_BY_HANDLERS;
+    let in_flight = dispatching.unknown() + brokers * (IN_FLIGHT + MOVED_BY_BROKER) + kills.len() * HELD_BY_HANDLERS;
     report(
         &format!("broker killed {brokers} times, handlers {} times, with -9", kills.len() - brokers),
         &format!(
