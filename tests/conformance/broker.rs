@@ -96,7 +96,7 @@ pub(crate) async fn declare(transport: &dyn Transport, topology: Topology) {
 }
 
 pub(crate) fn binding(exchange: &Exchange, queue: &Queue, key: &str) -> Binding {
-    Binding { exchange: exchange.name.clone(), queue: queue.name.clone(), routing_key: key.to_owned().into() }
+    Binding::new(exchange.name.clone(), queue.name.clone(), key.to_owned())
 }
 
 pub(crate) async fn requester(transport: &dyn Transport) -> (Arc<dyn Requester>, Replies) {

@@ -3,6 +3,7 @@
 mod broker;
 mod consuming;
 mod lifetime;
+mod options;
 mod publishing;
 mod requesting;
 mod routing;
@@ -48,6 +49,19 @@ promises! {
         queue_status_counts_and_knows_what_is_not_there,
         unused_queue_expires,
         idle_queue_can_be_removed_and_no_other,
+    };
+    options::{
+        quorum_queue_keeps_the_same_promises,
+        impossible_queue_is_refused,
+        what_exists_is_adopted_with_one_warning,
+        single_active_consumer_gets_all_until_it_ends,
+        higher_priorities_come_first,
+        full_queue_drops_its_oldest_or_refuses,
+        messages_expire_as_their_queue_says,
+        exclusive_queue_is_its_connections_alone,
+        auto_delete_queue_and_exchange_go_when_they_are_left,
+        headers_exchange_routes_by_arguments,
+        argument_is_honoured_or_told,
     };
     requesting::{
         reply_comes_through_the_default_exchange,

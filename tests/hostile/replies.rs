@@ -24,11 +24,7 @@ impl Played {
         let topology = Topology {
             exchanges: vec![Exchange::durable("nameko-rpc", ExchangeKind::Topic)],
             queues: vec![Queue::durable(queue.clone()).expires(Duration::from_secs(60))],
-            bindings: vec![Binding {
-                exchange: "nameko-rpc".into(),
-                queue: queue.clone(),
-                routing_key: format!("{name}.*").into(),
-            }],
+            bindings: vec![Binding::new("nameko-rpc", queue.clone(), format!("{name}.*"))],
         };
         soon("a declaration", sender.transport.declare(topology)).await.unwrap();
         let (sink, requests) = Deliveries::new();

@@ -48,11 +48,7 @@ impl Listener {
         let topology = Topology {
             exchanges: vec![Exchange::durable(exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue::durable(queue.clone())],
-            bindings: vec![Binding {
-                exchange: exchange.into(),
-                queue: queue.clone().into(),
-                routing_key: name.to_owned().into(),
-            }],
+            bindings: vec![Binding::new(exchange, queue.clone(), name.to_owned())],
         };
         transport.declare(topology).await.unwrap();
         let (sink, deliveries) = Deliveries::new();

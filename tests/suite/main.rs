@@ -17,6 +17,7 @@ mod inject;
 mod limits;
 mod logs;
 mod panics;
+mod publishing;
 mod results;
 mod settings;
 mod shutdown;

@@ -7,7 +7,7 @@ use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
     dependency::{ContainerScope, ProcessScope},
-    event::EventDispatcher,
+    event::{EventDispatcher, Publisher},
     transport::{ConnectionState, Transport},
 };
 
@@ -45,6 +45,11 @@ impl RunningApp {
     /// What sends events in the name of this program.
     pub fn events(&self) -> EventDispatcher {
         EventDispatcher::new(self.process.sender.clone())
+    }
+
+    /// What publishes to exchanges and queues in the name of this program.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.process.sender.clone())
     }
 
     /// Where each service takes requests that come by no broker.

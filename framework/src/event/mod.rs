@@ -2,10 +2,14 @@
 //!
 //! A handler's side is in `entrypoint`; here is what both sides name.
 
+mod attempts;
 mod dispatch;
 mod dispatcher;
 mod error;
+pub(crate) mod expansion;
 mod payload;
+mod publish;
+mod publisher;
 mod raw;
 mod recorded;
 mod sender;
@@ -21,6 +25,8 @@ pub use self::{
     dispatcher::EventDispatcher,
     error::DispatchError,
     payload::{EventSet, FromPayload, PayloadError, PayloadOf},
+    publish::Publish,
+    publisher::{Publisher, PublisherOptions},
     raw::RawDelivery,
     recorded::{Recorded, Sent},
     unrouted::UnroutedEvent,

@@ -7,24 +7,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{OnceCell, watch},
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::Instant;
 
-use super::{DispatchError, recorded::Recorded, unrouted::Unrouted};
+use super::{
+    DispatchError,
+    attempts::{Attempts, Declaration},
+    recorded::Recorded,
+    unrouted::Unrouted,
+};
 use crate::{
-    Error, ErrorKind, Result,
+    Result,
     client::{body_limit, format_setting},
     codec::Format,
     config::Settings,
     protocol::{Message, Name, context_data, names},
-    transport::{ConnectionState, Exchange, ExchangeKind, Published, Topology, Transport, TransportOptions, connect},
+    transport::{Exchange, ExchangeKind, Published, Topology, Transport, TransportOptions, connect},
 };
-
-/// How long to wait before a message is published again whose outcome is unknown, at first and at most: its connection is lost, or
-/// its exchange is not there, and both are mended within moments.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// What is sent where nothing else is said.
 #[derive(Debug, Clone)]
@@ -80,19 +78,6 @@ enum Target {
     Recorded(Recorded),
 }
 
-/// What has to be on the broker before something is sent. Declared once, and again where the broker lost it.
-#[derive(Default)]
-pub(super) struct Declaration {
-    topology: Topology,
-    done: OnceCell<()>,
-}
-
-impl Declaration {
-    pub(super) fn of(topology: Topology) -> Self {
-        Self { topology, done: OnceCell::new() }
-    }
-}
-
 impl Sender {
     pub(crate) fn shared(transport: Arc<dyn Transport>, settings: SenderSettings) -> Arc<Self> {
         Self::to(Target::Shared(transport), settings)
@@ -131,6 +116,14 @@ impl Sender {
         exchanges.entry(source.clone()).or_insert(Arc::new(Declaration::of(topology))).clone()
     }
 
+    /// Declares something before anything is sent. Waits for the broker.
+    pub(super) async fn declare(&self, declaration: &Declaration) -> Result<()> {
+        match &self.target {
+            Target::Shared(transport) | Target::Own(transport) => declaration.ensure(&**transport).await,
+            Target::Recorded(_) => Ok(()),
+        }
+    }
+
     /// Publishes until the broker confirms or refuses, or the time is over. What may have been lost on the way is published again under
     /// the same message id.
     pub(super) async fn send(
@@ -148,79 +141,7 @@ impl Sender {
             Target::Shared(transport) | Target::Own(transport) => transport,
             Target::Recorded(recorded) => return Ok(recorded.keep(message, due)),
         };
-        let mut attempts =
-            Attempts { transport: &**transport, message, declaration, due, unknown: None, state: transport.state() };
-        match timeout_at(Instant::now() + limit, attempts.until_told()).await {
-            Ok(told) => told,
-            Err(_) => Err(attempts.late(limit)),
-        }
-    }
-}
-
-/// The attempts to publish one message.
-struct Attempts<'a> {
-    transport: &'a dyn Transport,
-    message: &'a Message,
-    declaration: Option<&'a Declaration>,
-    due: Option<Instant>,
-    /// Why the outcome of an earlier attempt is unknown.
-    unknown: Option<Error>,
-    /// The connection, as the latest attempt found it.
-    state: watch::Receiver<ConnectionState>,
-}
-
-impl Attempts<'_> {
-    async fn until_told(&mut self) -> Result<Published, DispatchError> {
-        let (mut pause, longest) = PAUSES;
-        loop {
-            match self.once().await {
-                Ok(published) => return Ok(published),
-                Err(error) => match error.kind() {
-                    ErrorKind::OutcomeUnknown => self.unknown = Some(error),
-                    ErrorKind::Unavailable => {}
-                    _ => return Err(DispatchError::from_transport(&error)),
-                },
-            }
-            sleep(pause).await;
-            pause = (2 * pause).min(longest);
-        }
-    }
-
-    async fn once(&mut self) -> Result<Published> {
-        self.state.borrow_and_update();
-        if let Some(Declaration { topology, done }) = self.declaration {
-            match &self.unknown {
-                None => done.get_or_try_init(|| self.transport.declare(topology.clone())).await.map(drop)?,
-                // Perhaps since it is not there any more.
-                Some(_) => self.transport.declare(topology.clone()).await?,
-            }
-        }
-        let message = self.message.clone();
-        match self.due.map(|due| due.saturating_duration_since(Instant::now())) {
-            None | Some(Duration::ZERO) => self.transport.publish(message).await,
-            Some(delay) => self.transport.publish_later(message, delay).await.map(|()| Published { routed: true }),
-        }
-    }
-
-    /// The time is over.
-    #[cold]
-    fn late(&self, limit: Duration) -> DispatchError {
-        let address = self.transport.address();
-        if let Some(error) = &self.unknown {
-            return DispatchError::OutcomeUnknown(format!("{} (given up after {limit:?})", error.chain()));
-        }
-        // Nothing is written without a connection, nor during an alarm: what had been written before has failed with its connection.
-        let written = match &*self.state.borrow() {
-            ConnectionState::Connected => true,
-            ConnectionState::Blocked(_) => self.state.has_changed().unwrap_or(true),
-            _ => false,
-        };
-        match written {
-            true => {
-                DispatchError::OutcomeUnknown(format!("the broker at {address} did not confirm it within {limit:?}"))
-            }
-            false => DispatchError::Unavailable(self.state.borrow().unreachable(&address)),
-        }
+        Attempts::new(&**transport, message, declaration, due).within(limit).await
     }
 }
 

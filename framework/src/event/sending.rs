@@ -10,10 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    DispatchError,
-    sender::{Declaration, Sender},
-};
+use super::{DispatchError, attempts::Declaration, sender::Sender};
 use crate::{
     context::WorkerContext,
     dependency::OptionValue,
@@ -109,7 +106,7 @@ impl Sending {
     }
 
     /// A duration; a text that is none shows when the message is sent.
-    fn duration(&mut self, value: impl OptionValue<Duration>) -> Option<Duration> {
+    pub(super) fn duration(&mut self, value: impl OptionValue<Duration>) -> Option<Duration> {
         match value.convert() {
             Ok(duration) => Some(duration),
             Err(text) => {
@@ -148,10 +145,22 @@ impl Sending {
 /// What AMQP has no room for is refused on every transport.
 fn fits(message: &Message) -> Result<(), DispatchError> {
     let Message { exchange, routing_key, properties, .. } = message;
-    let id = properties.message_id.as_deref().unwrap_or_default();
-    for (what, text) in [("exchange", &**exchange), ("routing key", routing_key), ("message id", id)] {
-        if text.len() > names::MAX_BYTES {
-            let text = format!("the {what} is {} bytes long, AMQP allows {}", text.len(), names::MAX_BYTES);
+    let texts = [
+        ("exchange", Some(exchange)),
+        ("routing key", Some(routing_key)),
+        ("content type", properties.content_type.as_ref()),
+        ("content encoding", properties.content_encoding.as_ref()),
+        ("correlation id", properties.correlation_id.as_ref()),
+        ("reply queue", properties.reply_to.as_ref()),
+        ("message id", properties.message_id.as_ref()),
+        ("type", properties.kind.as_ref()),
+        ("app id", properties.app_id.as_ref()),
+        ("user id", properties.user_id.as_ref()),
+    ];
+    for (what, text) in texts {
+        let bytes = text.map_or(0, |text| text.len());
+        if bytes > names::MAX_BYTES {
+            let text = format!("the {what} is {bytes} bytes long, AMQP allows {}", names::MAX_BYTES);
             return Err(DispatchError::Invalid(text));
         }
     }

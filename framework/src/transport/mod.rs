@@ -9,6 +9,7 @@
 pub(crate) mod amqp;
 mod connect;
 mod memory;
+mod routing;
 mod tls;
 mod topology;
 

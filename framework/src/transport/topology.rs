@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::protocol::{Headers, Name};
+use crate::{
+    Error, ErrorKind, Result,
+    protocol::{Headers, Name, Value},
+};
 
 /// Exchanges, queues and bindings that belong together. Declaring one twice changes nothing.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +16,13 @@ pub struct Topology {
     pub bindings: Vec<Binding>,
 }
 
+impl Topology {
+    /// Refuses what no broker can have.
+    pub(super) fn check(&self) -> Result<()> {
+        self.queues.iter().try_for_each(Queue::check)
+    }
+}
+
 /// How an exchange chooses its queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,7 +33,7 @@ pub enum ExchangeKind {
     Topic,
     /// To every bound queue.
     Fanout,
-    /// By the headers that the binding's arguments name.
+    /// By the headers that the arguments of the [`Binding`] name.
     Headers,
 }
 
@@ -54,7 +64,7 @@ pub enum QueueKind {
     /// On one node: what Nameko declares.
     #[default]
     Classic,
-    /// On a majority of nodes. Always durable, neither exclusive nor removed with its last consumer.
+    /// On a majority of nodes. Such a queue is durable, neither exclusive nor removed with its last consumer.
     Quorum,
 }
 
@@ -100,6 +110,40 @@ impl Queue {
         self.expires = Some(after);
         self
     }
+
+    /// The same queue, kept on a majority of nodes.
+    #[must_use]
+    pub fn quorum(mut self) -> Self {
+        self.kind = QueueKind::Quorum;
+        self
+    }
+
+    /// The same queue with a further argument, as the broker names it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kinoko::transport::Queue;
+    ///
+    /// let queue = Queue::durable("orders.urgent").argument("x-max-priority", 5);
+    /// assert_eq!(queue.arguments.get("x-max-priority"), Some(&5.into()));
+    /// ```
+    #[must_use]
+    pub fn argument(mut self, key: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.arguments.set(key, value);
+        self
+    }
+
+    /// Refuses what no broker can have.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.kind == QueueKind::Quorum && (!self.durable || self.exclusive || self.auto_delete) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("queue `{}` is a quorum queue: it is durable, neither exclusive nor auto-delete", self.name),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Routes messages from an exchange to a queue.
@@ -111,6 +155,21 @@ pub struct Binding {
     pub queue: Name,
     /// The routing key, or the pattern of a topic exchange.
     pub routing_key: Name,
+    /// What an exchange of kind [`Headers`](ExchangeKind::Headers) goes by: the headers that a message must have. `x-match` says whether all
+    /// of them (`all`, the default) or one (`any`); other keys that begin with `x-` are not compared.
+    pub arguments: Headers,
+}
+
+impl Binding {
+    /// Routes what has this key, or one of this pattern.
+    pub fn new(exchange: impl Into<Name>, queue: impl Into<Name>, routing_key: impl Into<Name>) -> Self {
+        Self {
+            exchange: exchange.into(),
+            queue: queue.into(),
+            routing_key: routing_key.into(),
+            arguments: Headers::default(),
+        }
+    }
 }
 
 /// What the broker knows of a queue.

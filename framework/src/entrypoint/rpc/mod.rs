@@ -120,7 +120,7 @@ impl RpcEntrypoint {
 
 #[async_trait]
 impl Entrypoint for RpcEntrypoint {
-    async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()> {
+    async fn start(&self, transport: &Arc<dyn Transport>, max_workers: u16) -> Result<()> {
         if self.shared.methods.is_empty() {
             return Ok(());
         }
@@ -132,11 +132,7 @@ impl Entrypoint for RpcEntrypoint {
         let mut topology = Topology {
             exchanges: vec![Exchange::durable(rpc_exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue::durable(rpc_queue.clone())],
-            bindings: vec![Binding {
-                exchange: rpc_exchange.clone(),
-                queue: rpc_queue.clone(),
-                routing_key: names::rpc_binding(service),
-            }],
+            bindings: vec![Binding::new(rpc_exchange.clone(), rpc_queue.clone(), names::rpc_binding(service))],
         };
         let mut queues = vec![(rpc_queue, Way::Nameko)];
         if !self.nameko_wire {
@@ -148,7 +144,7 @@ impl Entrypoint for RpcEntrypoint {
         for (queue, way) in queues {
             let workers = Workers::new(&self.shared.tasks);
             let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
-            let consumer = transport.consume(queue, prefetch, sink).await?;
+            let consumer = transport.consume(queue, max_workers, sink).await?;
             self.shared.limits.add_consumer(&consumer);
             self.consumers().push((consumer, workers));
         }

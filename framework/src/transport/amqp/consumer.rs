@@ -230,6 +230,9 @@ impl Running {
                 () = &mut closing => return End::Link,
                 () = &mut cancel => {
                     self.hand_back(link, &channel).await;
+                    if shared.registry.is_single_active(&entry.queue) {
+                        self.wake_next(entry, link, &channel).await;
+                    }
                     return End::Cancelled;
                 }
                 () = entry.grown.notified() => {
@@ -262,13 +265,26 @@ impl Running {
         let Some(missing @ 1..) = wanted.checked_sub(self.prefetch) else {
             return Ok(());
         };
-        let queue = short("queue", &entry.queue)?;
         link.ask("limit the deliveries of a consumer", channel.basic_qos(missing, BasicQosOptions::default())).await?;
+        self.begin(entry, link, channel).await?;
+        self.prefetch = wanted;
+        Ok(())
+    }
+
+    async fn begin(&mut self, entry: &Entry, link: &Link, channel: &Channel) -> Result<(), Failure> {
+        let queue = short("queue", &entry.queue)?;
         let consume =
             channel.basic_consume(queue, ShortString::default(), BasicConsumeOptions::default(), FieldTable::default());
         self.streams.push(link.ask("consume a queue", consume).await?);
-        self.prefetch = wanted;
         Ok(())
+    }
+
+    /// RabbitMQ makes the next consumer the active one, but a classic queue delivers nothing to it before something else happens to
+    /// the queue (seen in 3.10): a consumer that comes and goes is something.
+    async fn wake_next(&mut self, entry: &Entry, link: &Link, channel: &Channel) {
+        if self.begin(entry, link, channel).await.is_ok() {
+            self.hand_back(link, channel).await;
+        }
     }
 
     /// Hands over what is ready, at most [`BATCH`]; an error is the end of a stream, with its reason if it has one.

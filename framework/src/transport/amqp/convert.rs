@@ -96,7 +96,7 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
         out = out.with_delivery_mode(DELIVERY_MODE_PERSISTENT);
     }
     if !properties.headers.is_empty() {
-        out = out.with_headers(table(&properties.headers, &mut size)?);
+        out = out.with_headers(measured_table(&properties.headers, &mut size)?);
     }
     if size > MAX_PROPERTIES {
         return Err(Error::new(
@@ -177,7 +177,12 @@ fn milliseconds(after: Duration) -> u128 {
     after.as_nanos().div_ceil(1_000_000).min(MAX_EXPIRATION_MS)
 }
 
-fn table(headers: &Headers, size: &mut usize) -> Result<FieldTable> {
+/// Headers or arguments as AMQP carries them.
+pub(super) fn table(entries: &Headers) -> Result<FieldTable> {
+    measured_table(entries, &mut 0)
+}
+
+fn measured_table(headers: &Headers, size: &mut usize) -> Result<FieldTable> {
     let mut table = BTreeMap::new();
     for (key, value) in headers.iter() {
         if let Some(value) = to_amqp(value, 1, size) {
@@ -274,7 +279,7 @@ mod tests {
     use super::*;
 
     fn round_trip(headers: Headers) -> Headers {
-        super::headers(&table(&headers, &mut 0).unwrap())
+        super::headers(&table(&headers).unwrap())
     }
 
     #[test]

@@ -48,6 +48,15 @@ impl Failure {
         }
     }
 
+    /// Whether what was to be declared exists with other arguments. Arguments that it cannot have are refused with the same code.
+    pub(super) fn is_difference(&self) -> bool {
+        match self {
+            Self::Broker { error, .. } => reply(error)
+                .is_some_and(|(code, text)| code == PRECONDITION_FAILED && text.contains("inequivalent arg")),
+            _ => false,
+        }
+    }
+
     /// AMQP's reply code, where the broker gave one.
     pub(super) fn code(&self) -> Option<u16> {
         match self {

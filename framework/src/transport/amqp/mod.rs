@@ -152,6 +152,7 @@ impl AmqpTransport {
 #[async_trait]
 impl Transport for AmqpTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
+        topology.check()?;
         self.shared.registry.add(&topology);
         let topology = Arc::new(topology);
         self.ask(move |shared, link| {

@@ -280,7 +280,7 @@ impl Running {
 fn reply_topology(queue: Name, exchange: Name) -> Topology {
     Topology {
         exchanges: vec![Exchange::durable(exchange.clone(), ExchangeKind::Topic)],
-        bindings: vec![Binding { exchange, queue: queue.clone(), routing_key: queue.clone() }],
+        bindings: vec![Binding::new(exchange, queue.clone(), queue.clone())],
         queues: vec![Queue { durable: false, exclusive: true, auto_delete: true, ..Queue::durable(queue) }],
     }
 }

@@ -12,13 +12,13 @@ use lapin::{
 use tracing::warn;
 
 use super::{
-    convert::short,
+    convert::{short, table},
     failure::{Failure, NOT_FOUND, PRECONDITION_FAILED},
     link::Link,
 };
 use crate::{
     protocol::Name,
-    transport::{Binding, Exchange, ExchangeKind, Queue, QueueStatus, Topology},
+    transport::{Binding, Exchange, ExchangeKind, Queue, QueueKind, QueueStatus, Topology},
 };
 
 /// Everything that was declared, to be declared again with each connection.
@@ -57,6 +57,12 @@ impl Registry {
 
     pub(super) fn all(&self) -> Topology {
         self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether only one of a queue's consumers gets messages at a time.
+    pub(super) fn is_single_active(&self, queue: &Name) -> bool {
+        let known = self.topology.lock().unwrap_or_else(PoisonError::into_inner);
+        known.queues.iter().any(|other| other.name == *queue && other.single_active_consumer)
     }
 
     /// What one queue needs: itself, its bindings and their exchanges.
@@ -139,10 +145,7 @@ impl Declaring<'_> {
             auto_delete: queue.auto_delete,
             ..QueueDeclareOptions::default()
         };
-        let mut arguments = FieldTable::default();
-        if let Some(after) = queue.expires {
-            arguments.insert("x-expires".into(), expires(after));
-        }
+        let arguments = queue_arguments(queue)?;
         self.link.ask("declare a queue", channel.queue_declare(name, options, arguments)).await.map(drop)
     }
 
@@ -150,19 +153,37 @@ impl Declaring<'_> {
         let (queue, exchange) = (short("queue", &binding.queue)?, short("exchange", &binding.exchange)?);
         let key = short("routing key", &binding.routing_key)?;
         let channel = self.channel().await?;
-        let options = QueueBindOptions::default();
-        self.link.ask("bind a queue", channel.queue_bind(queue, exchange, key, options, FieldTable::default())).await
+        let (options, arguments) = (QueueBindOptions::default(), table(&binding.arguments)?);
+        self.link.ask("bind a queue", channel.queue_bind(queue, exchange, key, options, arguments)).await
     }
 
     fn note(&mut self, name: &Name, outcome: Result<(), Failure>) -> Result<(), Failure> {
         match outcome {
             Err(failure) if failure.is_lost() => return Err(failure),
-            Err(failure) if failure.code() == Some(PRECONDITION_FAILED) => self.registry.adopt(name, &failure),
+            Err(failure) if failure.is_difference() => self.registry.adopt(name, &failure),
             Err(failure) if self.first.is_ok() => self.first = Err(failure),
             _ => {}
         }
         Ok(())
     }
+}
+
+fn queue_arguments(queue: &Queue) -> Result<FieldTable, Failure> {
+    let mut arguments = table(&queue.arguments)?;
+    match queue.kind {
+        // What Nameko declares says nothing of a type.
+        QueueKind::Classic => {}
+        QueueKind::Quorum => {
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        }
+    }
+    if queue.single_active_consumer {
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    }
+    if let Some(after) = queue.expires {
+        arguments.insert("x-expires".into(), expires(after));
+    }
+    Ok(arguments)
 }
 
 /// RabbitMQ takes 1 ms and more, and at most 32 bits of them.

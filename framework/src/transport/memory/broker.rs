@@ -1,9 +1,16 @@
 use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use super::{consumer::MemoryConsumer, exchange::BoundExchange, queue::MemoryQueue};
+use tracing::warn;
+
+use super::{
+    consumer::MemoryConsumer,
+    exchange::BoundExchange,
+    queue::{Connection, MemoryQueue, Refusal},
+};
 use crate::{
     Error, ErrorKind, Result,
     protocol::{Message, Name},
@@ -14,6 +21,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Broker {
     state: RwLock<State>,
+    /// What was adopted, and told of.
+    adopted: Mutex<HashSet<Name>>,
 }
 
 #[derive(Default)]
@@ -22,85 +31,117 @@ struct State {
     queues: HashMap<Name, Arc<MemoryQueue>>,
 }
 
+/// Why a message was not published.
+pub(super) enum Unpublished {
+    /// It leads to no queue.
+    Unroutable(Arc<Message>),
+    /// A queue that it leads to has no room.
+    Rejected,
+}
+
 impl Broker {
-    pub(super) fn declare(&self, topology: Topology) {
+    pub(super) fn declare(&self, topology: Topology, connection: Connection) -> Result<()> {
         for queue in &topology.queues {
             // Gone by its own `expires`, if it is: then it is declared anew.
             let _ = self.queue(&queue.name);
         }
+        let mut first = Ok(());
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for exchange in topology.exchanges {
-            state.exchanges.entry(exchange.name).or_insert_with(|| BoundExchange::new(exchange.kind));
+            match state.exchanges.get(&exchange.name) {
+                Some(existing) if existing.declared != exchange => {
+                    self.adopt(&exchange.name, &existing.declared, &exchange);
+                }
+                Some(_) => {}
+                None => {
+                    state.exchanges.insert(exchange.name.clone(), BoundExchange::new(exchange));
+                }
+            }
         }
         for queue in topology.queues {
             match state.queues.get(&queue.name) {
-                Some(existing) if existing.declared != queue => tracing::warn!(
-                    queue = %queue.name, existing = ?existing.declared, wanted = ?queue,
-                    "the queue exists with other arguments and is used as it is"
-                ),
+                Some(existing) if existing.is_closed_to(connection) => first = first.and(Err(others(&queue.name))),
+                Some(existing) if existing.declared != queue => self.adopt(&queue.name, &existing.declared, &queue),
                 Some(_) => {}
                 None => {
-                    state.queues.insert(queue.name.clone(), Arc::new(MemoryQueue::new(queue)));
+                    state.queues.insert(queue.name.clone(), Arc::new(MemoryQueue::new(queue, connection)));
                 }
             }
         }
         for binding in topology.bindings {
             match state.exchanges.get_mut(&binding.exchange) {
-                Some(exchange) => exchange.bind(binding.routing_key, binding.queue),
+                Some(exchange) => exchange.bind(binding),
                 None => {
-                    tracing::warn!(exchange = %binding.exchange, "a binding names an exchange that was not declared")
+                    warn!(exchange = %binding.exchange, "a binding names an exchange that was not declared")
                 }
             }
+        }
+        first
+    }
+
+    fn adopt(&self, name: &Name, existing: &dyn fmt::Debug, wanted: &dyn fmt::Debug) {
+        if self.adopted.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
+            warn!(name = &**name, ?existing, ?wanted, "exists with other arguments, used as it is");
         }
     }
 
     /// Routes a message to every queue that it leads to.
-    ///
-    /// # Errors
-    ///
-    /// The message itself, where it leads to none.
-    pub(super) fn publish(&self, message: Message) -> std::result::Result<(), Arc<Message>> {
+    pub(super) fn publish(&self, message: Message) -> std::result::Result<(), Unpublished> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         if message.exchange.is_empty() {
             let queue = state.queues.get(&message.routing_key).cloned();
             drop(state);
-            let Some(queue) = queue else { return Err(Arc::new(message)) };
+            let Some(queue) = queue else { return Err(Unpublished::Unroutable(Arc::new(message))) };
             // A reply has one owner all the way, which saves sharing it.
             return match queue.replies() {
                 Some(sink) => {
                     sink.reply(message);
                     Ok(())
                 }
-                None => self.push(&queue, Arc::new(message)),
+                None => self.push(&queue, Arc::new(message)).map_err(|refusal| match refusal {
+                    Refusal::Gone(message) => Unpublished::Unroutable(message),
+                    Refusal::Full => Unpublished::Rejected,
+                }),
             };
         }
-        let names = state.exchanges.get(&message.exchange).map(|exchange| exchange.route(&message.routing_key));
+        let names = state.exchanges.get(&message.exchange).map(|exchange| exchange.route(&message));
         let queues: Vec<_> =
             names.unwrap_or_default().iter().filter_map(|name| state.queues.get(name).cloned()).collect();
         drop(state);
         let message = Arc::new(message);
-        let mut routed = false;
+        let mut outcome = Err(Unpublished::Unroutable(message.clone()));
         for queue in queues {
-            routed |= self.push(&queue, message.clone()).is_ok();
+            match self.push(&queue, message.clone()) {
+                Ok(()) if matches!(outcome, Err(Unpublished::Unroutable(_))) => outcome = Ok(()),
+                Ok(()) | Err(Refusal::Gone(_)) => {}
+                Err(Refusal::Full) => outcome = Err(Unpublished::Rejected),
+            }
         }
-        if routed { Ok(()) } else { Err(message) }
+        outcome
     }
 
-    fn push(&self, queue: &MemoryQueue, message: Arc<Message>) -> std::result::Result<(), Arc<Message>> {
+    fn push(&self, queue: &MemoryQueue, message: Arc<Message>) -> std::result::Result<(), Refusal> {
         // Queues that had no consumer for too long go when somebody looks: no timer is needed to keep that promise.
-        queue.push(message).inspect_err(|_| self.delete(queue.name()))
+        queue.push(message).inspect_err(|refusal| {
+            if matches!(refusal, Refusal::Gone(_)) {
+                self.delete(queue.name());
+            }
+        })
     }
 
     pub(super) fn consume(
         self: &Arc<Self>,
-        queue: &Name,
+        name: &Name,
         prefetch: u16,
         sink: Arc<dyn DeliverySink>,
+        connection: Connection,
     ) -> Result<Arc<MemoryConsumer>> {
-        let name = queue.clone();
-        let queue = self.queue(queue)?;
-        let consumer =
-            Arc::new(MemoryConsumer::new(name, Arc::downgrade(&queue), Arc::downgrade(self), prefetch, sink));
+        let queue = self.queue(name)?;
+        if queue.is_closed_to(connection) {
+            return Err(others(name));
+        }
+        let (home, broker) = (Arc::downgrade(&queue), Arc::downgrade(self));
+        let consumer = Arc::new(MemoryConsumer::new(name.clone(), home, broker, prefetch, sink));
         queue.add_consumer(consumer.clone());
         Ok(consumer)
     }
@@ -125,14 +166,19 @@ impl Broker {
         idle
     }
 
+    /// Deletes a queue that a connection asked for as its own, if it got it.
+    pub(super) fn delete_owned(&self, name: &Name, connection: Connection) {
+        if self.queue(name).is_ok_and(|queue| queue.is_owned_by(connection)) {
+            self.delete(name);
+        }
+    }
+
     pub(super) fn delete(&self, queue: &Name) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(deleted) = state.queues.remove(queue) {
             deleted.delete();
         }
-        for exchange in state.exchanges.values_mut() {
-            exchange.unbind(queue);
-        }
+        state.exchanges.retain(|_, exchange| !exchange.unbind(queue));
     }
 
     fn queue(&self, name: &Name) -> Result<Arc<MemoryQueue>> {
@@ -147,4 +193,8 @@ impl Broker {
             }
         }
     }
+}
+
+fn others(queue: &Name) -> Error {
+    Error::new(ErrorKind::Usage, format!("queue `{queue}` is exclusive to another connection"))
 }

@@ -130,10 +130,13 @@ impl MemoryConsumer {
 
     fn leave_queue(&self) {
         let Some(queue) = self.queue.upgrade() else { return };
-        if queue.remove_consumer(self)
-            && let Some(broker) = self.broker.upgrade()
-        {
-            broker.delete(queue.name());
+        if queue.remove_consumer(self) {
+            if let Some(broker) = self.broker.upgrade() {
+                broker.delete(queue.name());
+            }
+        } else {
+            // The turn of another one may have come only now.
+            queue.dispatch();
         }
     }
 

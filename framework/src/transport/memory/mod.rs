@@ -4,6 +4,7 @@ mod broker;
 mod consumer;
 mod exchange;
 mod queue;
+mod rules;
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,11 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use self::{broker::Broker, consumer::MemoryConsumer};
+use self::{
+    broker::{Broker, Unpublished},
+    consumer::MemoryConsumer,
+    queue::Connection,
+};
 use super::{
     Binding, ConnectionState, Consumer, DeliverySink, Exchange, ExchangeKind, Published, Publishing, Queue,
     QueueStatus, ReplySink, Requester, Topology, Transport,
@@ -35,6 +40,7 @@ use crate::{
 /// a connection to it does.
 pub struct MemoryTransport {
     broker: Arc<Broker>,
+    connection: Connection,
     name: String,
     rpc_exchange: Name,
     state: watch::Sender<ConnectionState>,
@@ -69,6 +75,7 @@ impl MemoryTransport {
         };
         Arc::new(Self {
             broker,
+            connection: Uuid::new_v4(),
             name: name.to_owned(),
             rpc_exchange,
             state: watch::Sender::new(ConnectionState::Connected),
@@ -92,15 +99,15 @@ fn closed() -> Error {
 impl Transport for MemoryTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
         self.check_open()?;
-        let mut exclusive = self.exclusive.lock().unwrap_or_else(PoisonError::into_inner);
-        exclusive.extend(topology.queues.iter().filter(|queue| queue.exclusive).map(|queue| queue.name.clone()));
-        self.broker.declare(topology);
-        Ok(())
+        topology.check()?;
+        let exclusive = topology.queues.iter().filter(|queue| queue.exclusive).map(|queue| queue.name.clone());
+        self.exclusive.lock().unwrap_or_else(PoisonError::into_inner).extend(exclusive);
+        self.broker.declare(topology, self.connection)
     }
 
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {
         self.check_open()?;
-        let consumer = self.broker.consume(&queue, prefetch, sink)?;
+        let consumer = self.broker.consume(&queue, prefetch, sink, self.connection)?;
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer.clone());
         Ok(consumer)
     }
@@ -108,15 +115,12 @@ impl Transport for MemoryTransport {
     async fn open_requester(&self, owner: &str, sink: Arc<dyn ReplySink>) -> Result<Arc<dyn Requester>> {
         self.check_open()?;
         let reply_to = Name::from(format!("rpc.reply-{owner}-{}", Uuid::new_v4()));
-        self.broker.declare(Topology {
+        let topology = Topology {
             exchanges: vec![Exchange::durable(self.rpc_exchange.clone(), ExchangeKind::Topic)],
             queues: vec![Queue { exclusive: true, ..Queue::durable(reply_to.clone()) }],
-            bindings: vec![Binding {
-                exchange: self.rpc_exchange.clone(),
-                queue: reply_to.clone(),
-                routing_key: reply_to.clone(),
-            }],
-        });
+            bindings: vec![Binding::new(self.rpc_exchange.clone(), reply_to.clone(), reply_to.clone())],
+        };
+        self.broker.declare(topology, self.connection)?;
         self.broker.consume_replies(&reply_to, sink.clone())?;
         self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(sink.clone());
         self.exclusive.lock().unwrap_or_else(PoisonError::into_inner).push(reply_to.clone());
@@ -126,7 +130,13 @@ impl Transport for MemoryTransport {
     async fn publish(&self, mut message: Message) -> Result<Published> {
         self.check_open()?;
         message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
-        Ok(Published { routed: self.broker.publish(message).is_ok() })
+        match self.broker.publish(message) {
+            Ok(()) => Ok(Published { routed: true }),
+            Err(Unpublished::Unroutable(_)) => Ok(Published { routed: false }),
+            Err(Unpublished::Rejected) => {
+                Err(Error::new(ErrorKind::Rejected, "a queue did not take the message: it is full"))
+            }
+        }
     }
 
     async fn publish_later(&self, message: Message, delay: Duration) -> Result<()> {
@@ -170,7 +180,7 @@ impl Transport for MemoryTransport {
             consumer.abandon();
         }
         for queue in std::mem::take(&mut *self.exclusive.lock().unwrap_or_else(PoisonError::into_inner)) {
-            self.broker.delete(&queue);
+            self.broker.delete_owned(&queue, self.connection);
         }
         for sink in std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner)) {
             sink.lost();
@@ -197,7 +207,7 @@ impl Requester for MemoryRequester {
             return Publishing::done(Err(closed()));
         }
         message.properties.reply_to = Some(self.reply_to.clone());
-        if let Err(returned) = self.broker.publish(message)
+        if let Err(Unpublished::Unroutable(returned)) = self.broker.publish(message)
             && let Some(correlation_id) = &returned.properties.correlation_id
         {
             self.sink.returned(correlation_id);

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::consumer::MemoryConsumer;
+use super::{consumer::MemoryConsumer, rules::Rules};
 use crate::{
     protocol::{Message, Name},
     transport::{Queue, QueueStatus, ReplySink},
@@ -14,13 +14,28 @@ use crate::{
 /// One queue: what waits, and who takes it.
 pub(super) struct MemoryQueue {
     pub(super) declared: Queue,
+    rules: Rules,
+    /// The connection that an exclusive queue belongs to.
+    owner: Option<Connection>,
     /// Beside the state, so that a reply takes no lock of its queue.
     replies: OnceLock<Arc<dyn ReplySink>>,
     state: Mutex<State>,
 }
 
+/// What tells one connection to a broker from another.
+pub(super) type Connection = uuid::Uuid;
+
+/// Why a queue did not take a message.
+pub(super) enum Refusal {
+    /// It is gone.
+    Gone(Arc<Message>),
+    /// It has no room, and refuses what comes then.
+    Full,
+}
+
 #[derive(Default)]
 struct State {
+    /// The highest priority first, and of one priority the oldest.
     ready: VecDeque<Waiting>,
     consumers: Vec<Arc<MemoryConsumer>>,
     /// Where the next delivery is offered first, so that consumers take turns.
@@ -35,13 +50,16 @@ struct State {
 pub(super) struct Waiting {
     message: Arc<Message>,
     expires: Option<Instant>,
+    priority: u8,
     redelivered: bool,
 }
 
 impl Waiting {
-    fn new(message: Arc<Message>) -> Self {
-        let expires = message.properties.expiration.and_then(|after| Instant::now().checked_add(after));
-        Self { message, expires, redelivered: false }
+    fn new(message: Arc<Message>, rules: &Rules) -> Self {
+        let lives = message.properties.expiration.into_iter().chain(rules.message_ttl).min();
+        let expires = lives.and_then(|after| Instant::now().checked_add(after));
+        let priority = message.properties.priority.unwrap_or(0).min(rules.max_priority);
+        Self { message, expires, priority, redelivered: false }
     }
 
     fn expired(&self, now: Instant) -> bool {
@@ -50,9 +68,10 @@ impl Waiting {
 }
 
 impl MemoryQueue {
-    pub(super) fn new(declared: Queue) -> Self {
+    pub(super) fn new(declared: Queue, connection: Connection) -> Self {
         let state = State { idle_since: Some(Instant::now()), ..State::default() };
-        Self { declared, replies: OnceLock::new(), state: Mutex::new(state) }
+        let (rules, owner) = (Rules::of(&declared), declared.exclusive.then_some(connection));
+        Self { declared, rules, owner, replies: OnceLock::new(), state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,25 +82,34 @@ impl MemoryQueue {
         &self.declared.name
     }
 
+    /// Whether it is another connection's alone.
+    pub(super) fn is_closed_to(&self, connection: Connection) -> bool {
+        self.owner.is_some_and(|owner| owner != connection)
+    }
+
+    pub(super) fn is_owned_by(&self, connection: Connection) -> bool {
+        self.owner == Some(connection)
+    }
+
     /// The one consumer of a reply queue: takes everything and settles nothing.
     pub(super) fn replies(&self) -> Option<&Arc<dyn ReplySink>> {
         self.replies.get()
     }
 
-    /// Takes a message, or gives it back where the queue is gone or had no consumer for longer than it may.
-    pub(super) fn push(&self, message: Arc<Message>) -> Result<(), Arc<Message>> {
+    /// Takes a message, unless the queue is gone, had no consumer for longer than it may, or is full.
+    pub(super) fn push(&self, message: Arc<Message>) -> Result<(), Refusal> {
         if let Some(sink) = self.replies() {
             sink.reply(Arc::unwrap_or_clone(message));
             return Ok(());
         }
         let mut state = self.state();
         if state.deleted || self.expired(&state) {
-            return Err(message);
+            return Err(Refusal::Gone(message));
         }
-        let waiting = Waiting::new(message);
+        let waiting = Waiting::new(message, &self.rules);
         // Straight to a consumer that has room, where nothing waits before it.
         if state.ready.is_empty()
-            && let Some((consumer, tag)) = state.next_consumer(&waiting)
+            && let Some((consumer, tag)) = state.next_consumer(&waiting, &self.rules)
         {
             drop(state);
             consumer.deliver(tag, waiting.message, false);
@@ -89,20 +117,28 @@ impl MemoryQueue {
         }
         // Where nobody consumes, nobody else would take away what has expired.
         state.drop_expired();
-        state.ready.push_back(waiting);
+        let most = self.rules.max_length.unwrap_or(usize::MAX);
+        if self.rules.rejects_when_full && state.ready.len() >= most {
+            return Err(Refusal::Full);
+        }
+        let place = state.ready.partition_point(|other| other.priority >= waiting.priority);
+        state.ready.insert(place, waiting);
+        if state.ready.len() > most {
+            state.drop_oldest();
+        }
         Ok(())
     }
 
     fn expired(&self, state: &State) -> bool {
-        match (self.declared.expires, state.idle_since) {
+        match (self.rules.expires, state.idle_since) {
             (Some(expires), Some(since)) => Instant::now() >= since + expires,
             _ => false,
         }
     }
 
-    /// Puts a message back to the front.
+    /// Puts a message back to the front, of those of its priority.
     pub(super) fn put_back(&self, waiting: Waiting) {
-        self.state().ready.push_front(Waiting { redelivered: true, ..waiting });
+        self.state().push_front(Waiting { redelivered: true, ..waiting });
         self.dispatch();
     }
 
@@ -115,8 +151,8 @@ impl MemoryQueue {
             }
             state.drop_expired();
             let Some(waiting) = state.ready.pop_front() else { return };
-            let Some((consumer, tag)) = state.next_consumer(&waiting) else {
-                state.ready.push_front(waiting);
+            let Some((consumer, tag)) = state.next_consumer(&waiting, &self.rules) else {
+                state.push_front(waiting);
                 return;
             };
             // The sink runs without the lock: it may publish to this very queue.
@@ -195,8 +231,25 @@ impl State {
         }
     }
 
+    fn push_front(&mut self, waiting: Waiting) {
+        let place = self.ready.partition_point(|other| other.priority > waiting.priority);
+        self.ready.insert(place, waiting);
+    }
+
+    /// Drops what waits longest among what is least urgent.
+    fn drop_oldest(&mut self) {
+        if let Some(lowest) = self.ready.back().map(|last| last.priority) {
+            let place = self.ready.partition_point(|other| other.priority > lowest);
+            self.ready.remove(place);
+        }
+    }
+
     /// The next consumer in turn that has room for a message, with the tag of the delivery.
-    fn next_consumer(&mut self, waiting: &Waiting) -> Option<(Arc<MemoryConsumer>, u64)> {
+    fn next_consumer(&mut self, waiting: &Waiting, rules: &Rules) -> Option<(Arc<MemoryConsumer>, u64)> {
+        if rules.single_active_consumer {
+            let active = self.consumers.first()?;
+            return Some((active.clone(), active.admit(waiting)?));
+        }
         let consumers = self.consumers.len();
         for step in 0..consumers {
             let place = (self.turn + step) % consumers;
