@@ -12,6 +12,7 @@ mod deadlines;
 mod dependencies;
 mod dispatching;
 mod errors;
+mod events;
 mod hooks;
 mod inject;
 mod limits;
