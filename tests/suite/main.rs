@@ -8,6 +8,7 @@ mod codecs;
 mod command_line;
 mod context;
 mod contracts;
+mod dead_letters;
 mod deadlines;
 mod dependencies;
 mod dispatching;
