@@ -24,7 +24,8 @@ impl Inventory for SoldOut {
 #[tokio::test]
 async fn what_is_sold_out_cannot_be_ordered() {
     let ledger = Ledger::default();
-    let orders = OrdersService::new(ledger.clone(), InventoryClient::from_service(SoldOut), EventDispatcher::recording().0, 50);
+    let orders =
+        OrdersService::new(ledger.clone(), InventoryClient::from_service(SoldOut), EventDispatcher::recording().0, 50);
 
     let refused = orders.place(None, "Ada".into(), vec![Line::new("TEAPOT", 1)]).await;
 
@@ -35,7 +36,12 @@ async fn what_is_sold_out_cannot_be_ordered() {
 
 #[tokio::test]
 async fn an_order_has_at_least_one_line_and_not_too_many() {
-    let orders = OrdersService::new(Ledger::default(), InventoryClient::from_service(SoldOut), EventDispatcher::recording().0, 1);
+    let orders = OrdersService::new(
+        Ledger::default(),
+        InventoryClient::from_service(SoldOut),
+        EventDispatcher::recording().0,
+        1,
+    );
     let empty = orders.place(None, "Ada".into(), vec![]).await;
     assert!(matches!(empty, Err(OrderError::Empty)));
     let long = orders.place(None, "Ada".into(), vec![Line::new("TEAPOT", 1), Line::new("CUP", 1)]).await;
