@@ -13,6 +13,7 @@ mod deadlines;
 mod dependencies;
 mod dispatching;
 mod errors;
+mod events;
 mod hooks;
 mod inject;
 mod limits;
