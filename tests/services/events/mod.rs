@@ -1,5 +1,7 @@
-//! Handling events and messages over a real RabbitMQ: what only a broker can show. `tests/suite/events` has the rest.
+//! Events, messages and dead letters over a real RabbitMQ: what only a broker can show. `tests/suite` has the rest.
 
+mod dead_letters;
+mod dispatching;
 mod letters;
 mod queues;
 mod retries;
