@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
     FnArg, GenericParam, Generics, Ident, ItemImpl, ItemTrait, PathArguments, ReceiverKind, Safety, Signature, Type,
-    TypePath, ext::IdentExt,
+    TypePath, ext::IdentExt, spanned::Spanned,
 };
 
 use crate::{
+    args::{EventArg, Kind},
     diag::Diag,
-    model::{ErrorKind, ErrorModel, MethodModel, ungrouped},
+    model::{Entrypoints, ErrorKind, ErrorModel, RpcModel, ungrouped},
 };
 
 /// What every method that callers reach has to look like.
@@ -63,34 +65,72 @@ fn method_generics(generics: &Generics, diag: &mut Diag) {
 /// Names that are taken twice, and names that the client has itself.
 ///
 /// A method that the client cannot have leaves the list, so that the client is without mistakes.
-pub(crate) fn methods(methods: &mut Vec<MethodModel>, diag: &mut Diag) {
-    methods.retain(|method| {
-        let taken = method.ident.unraw() == "from_service";
+pub(crate) fn methods(methods: &mut Vec<RpcModel>, diag: &mut Diag) {
+    methods.retain(|rpc| {
+        let taken = rpc.method.ident.unraw() == "from_service";
         if taken {
             let text = "`from_service` is the client's own: give the method another name and keep this one for callers with \
                         `#[rpc(name = \"from_service\")]`";
-            diag.on(&method.ident, text);
+            diag.on(&rpc.method.ident, text);
         }
         !taken
     });
-    let mut names: HashMap<&str, &MethodModel> = HashMap::new();
-    for method in &*methods {
+    let mut names: HashMap<&str, &RpcModel> = HashMap::new();
+    for rpc in &*methods {
         // With `cfg` on both, there may be one of them in each build.
-        match names.insert(&method.wire_name, method) {
-            Some(first) if first.cfgs.is_empty() || method.cfgs.is_empty() => {
+        match names.insert(&rpc.by.wire_name, rpc) {
+            Some(first) if first.method.cfgs.is_empty() || rpc.method.cfgs.is_empty() => {
                 let text =
-                    format!("two methods named `{}`: a caller could not choose; rename one of them", method.wire_name);
-                diag.at(method.renamed.unwrap_or(method.span()), text);
+                    format!("two methods named `{}`: a caller could not choose; rename one of them", rpc.by.wire_name);
+                diag.at(rpc.by.renamed.unwrap_or(rpc.method.span()), text);
             }
             _ => {}
         }
     }
 }
 
+/// Two entrypoints that would take from one queue: each message would go to one of them, and to which is chance.
+pub(crate) fn same_queue(entrypoints: &Entrypoints, diag: &mut Diag) {
+    let mut seen: Vec<(String, bool)> = Vec::new();
+    let mut check = |queue: String, has_cfg: bool, span: Span, text: &str| {
+        if seen.iter().any(|(known, known_cfg)| *known == queue && !(*known_cfg && has_cfg)) {
+            diag.at(span, text);
+        }
+        seen.push((queue, has_cfg));
+    };
+    for handler in &entrypoints.events {
+        let (method, args) = (&handler.method, &handler.by);
+        let (event, span) = match &args.event {
+            EventArg::Type(ty) => (ty.to_token_stream().to_string(), ty.span()),
+            EventArg::Named { source, name } => (format!("{}\n{}", source.value(), name.value()), name.span()),
+            EventArg::None => continue,
+        };
+        let (queue, text) = match args.kind {
+            // Shared by all services, so the method is no part of its name.
+            Kind::Singleton => (
+                format!("singleton\n{event}"),
+                "the service has a singleton for this event already, and both would share one queue: leave one of them out",
+            ),
+            Kind::ServicePool | Kind::Broadcast => (
+                format!("{}\n{event}", args.method_name(&method.ident)),
+                "this event is handled under this name already, and both would share one queue: leave one of them out, or give \
+                 one another `name = \"…\"`",
+            ),
+        };
+        check(queue, !method.cfgs.is_empty(), span, text);
+    }
+    for consumer in &entrypoints.consumers {
+        let Some(queue) = &consumer.by.queue else { continue };
+        let text = "the service consumes this queue already, and each message would go to one of the methods by chance: leave \
+                    one of them out";
+        check(format!("queue\n{}", queue.value()), !consumer.method.cfgs.is_empty(), queue.span(), text);
+    }
+}
+
 /// In a block that serves a contract, names come from the contract.
-pub(crate) fn contract_service(methods: &[MethodModel], diag: &mut Diag) {
-    for method in methods {
-        if let Some(span) = method.renamed {
+pub(crate) fn contract_service(methods: &[RpcModel], diag: &mut Diag) {
+    for rpc in methods {
+        if let Some(span) = rpc.by.renamed {
             diag.at(span, "the contract names its methods: write `name` there, or leave it out");
         }
     }

@@ -36,6 +36,13 @@ impl Diag {
         self.errors.len()
     }
 
+    /// What a step gives, if it was clean.
+    pub(crate) fn clean<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let before = self.count();
+        let given = step(self);
+        (self.count() == before).then_some(given)
+    }
+
     /// The errors as `compile_error!` calls.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.errors.iter().map(syn::Error::to_compile_error).collect()

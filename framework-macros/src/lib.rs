@@ -32,6 +32,36 @@ pub fn rpc(_: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn event_handler(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("event_handler", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn consume(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("consume", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn timer(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("timer", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::event(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_derive(EventSet, attributes(event_set))]
+pub fn event_set(item: TokenStream) -> TokenStream {
+    expand::event_set(item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::main(args.into(), item.into()).into()
 }

@@ -87,6 +87,7 @@ pub mod codec;
 mod config;
 mod container;
 mod context;
+pub mod dead_letter;
 pub mod dependency;
 mod entrypoint;
 mod error;
@@ -117,12 +118,24 @@ pub use event::{
 #[doc = include_str!("docs/dependencies.md")]
 #[doc(inline)]
 pub use kinoko_macros::Dependencies;
+#[doc = include_str!("docs/event_set.md")]
+#[doc(inline)]
+pub use kinoko_macros::EventSet;
 #[doc = include_str!("docs/service_error.md")]
 #[doc(inline)]
 pub use kinoko_macros::ServiceError;
+#[doc = include_str!("docs/consume.md")]
+#[doc(inline)]
+pub use kinoko_macros::consume;
 #[doc = include_str!("docs/contract.md")]
 #[doc(inline)]
 pub use kinoko_macros::contract;
+#[doc = include_str!("docs/event.md")]
+#[doc(inline)]
+pub use kinoko_macros::event;
+#[doc = include_str!("docs/event_handler.md")]
+#[doc(inline)]
+pub use kinoko_macros::event_handler;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use kinoko_macros::main;
@@ -132,6 +145,9 @@ pub use kinoko_macros::rpc;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+#[doc = include_str!("docs/timer.md")]
+#[doc(inline)]
+pub use kinoko_macros::timer;
 pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
@@ -142,8 +158,9 @@ pub use tracing;
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        App, Call, CallError, Client, Config, Context, ContextValue, Dependencies, Dependency, EventDispatcher, Fault,
-        FromWorker, Has, Language, PendingReply, Publisher, Scope, ServiceError, ServiceProxy, Settings, SetupContext,
-        UserId, WorkerContext, WorkerHook, WorkerOutcome, contract, rpc, service,
+        App, Call, CallError, Client, Config, Context, ContextValue, DeadLetter, Dependencies, Dependency, Event,
+        EventDispatcher, EventSet, Fault, FromWorker, Has, Language, PendingReply, Publisher, RawDelivery, Reject,
+        Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
+        WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
 }

@@ -14,7 +14,7 @@ pub use crate::{
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
-    event::{Event, EventName, EventSet, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict},
+    event::{Event, EventName, EventSet, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*},
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
@@ -23,9 +23,11 @@ pub use crate::{
         NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, RetryPolicy, Schedule, ServedBy, Service,
         ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided,
     },
+    transport::ExchangeKind,
     worker::{
-        Batch, BatchResult, HookTrouble, HooksSoFar, answer, arguments, each_hook, event_batch, event_payload,
-        hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch, unexpected,
+        Batch, BatchResult, HookTrouble, HooksSoFar, IntoVerdict, NoReply, answer, arguments, each_hook, event_batch,
+        event_payload, hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch,
+        unexpected,
     },
 };
 

@@ -1,11 +1,18 @@
 //! What stands in the parentheses of each attribute: one struct per attribute, and the parsers of values that they share.
 
+mod consume;
 mod contract;
+mod cron;
 mod dependency;
+mod event;
+mod event_handler;
 mod fault;
+mod handling;
 mod main;
+mod positional;
 mod rpc;
 mod service;
+mod timer;
 mod value;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -18,12 +25,17 @@ use syn::{
 };
 
 pub(crate) use self::{
+    consume::{ConsumeArgs, ExchangeKind},
     contract::ContractArgs,
     dependency::{DependencyArgs, DependencyOption},
+    event::EventArgs,
+    event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
+    handling::{HandlingArgs, IdempotentArgs, RetryArgs},
     main::MainArgs,
     rpc::{Expected, RpcArgs},
     service::ServiceArgs,
+    timer::{ScheduleArg, TimerArgs},
 };
 use crate::diag::{Diag, known};
 

@@ -6,7 +6,7 @@ use syn::{Visibility, spanned::Spanned};
 
 use super::{Crate, arguments, descriptor::duration, output::Reply};
 use crate::{
-    model::{MethodModel, ParamModel, Pass},
+    model::{MethodModel, ParamModel, Pass, RpcModel},
     syntax::{at, copied, moved},
 };
 
@@ -18,7 +18,7 @@ pub(super) struct Client<'a> {
     pub(super) of: String,
     /// The service's name, an expression.
     pub(super) service: TokenStream,
-    pub(super) methods: &'a [MethodModel],
+    pub(super) methods: &'a [RpcModel],
     /// The associated function `from_service`.
     pub(super) from_service: TokenStream,
 }
@@ -80,8 +80,9 @@ impl Client<'_> {
     }
 }
 
-fn client_method(method: &MethodModel, k: &TokenStream) -> TokenStream {
-    let MethodModel { cfgs, docs, wire_name, .. } = method;
+fn client_method(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
+    let (method, wire_name) = (&rpc.method, &rpc.by.wire_name);
+    let MethodModel { cfgs, docs, .. } = &**method;
     let span = at(method.span());
     let mut ident = method.ident.clone();
     ident.set_span(span);
@@ -91,7 +92,7 @@ fn client_method(method: &MethodModel, k: &TokenStream) -> TokenStream {
         quote!(#name: #ty)
     });
     let (Reply { received, err, .. }, kwargs, timeout) =
-        (Reply::of(method, k), kwargs(method, k), duration(method.timeout));
+        (Reply::of(method, k), kwargs(method, k), duration(rpc.by.timeout));
     let moved = moved(k, span);
     let returned = quote_spanned!(span=> #moved::Call<#received, #err>);
     let Kwargs { item, value } = kwargs;

@@ -29,7 +29,7 @@ pub(crate) fn expand(model: &ContractModel, mut block: TraitBlock, broken: bool)
 
     let name = model.args.name.as_deref().unwrap_or_default();
     let (doc, infos) = (&model.doc, method_infos(&model.methods, k));
-    let coverage = model.methods.iter().map(|method| covered(method, &ident, k));
+    let coverage = model.methods.iter().map(|rpc| covered(&rpc.method, &ident, k));
     let (needs, dispatch) = (needs(model, client_ident, k), dispatch(model, &ident, client_ident, broken, k));
     let mut value = ident.clone();
     value.set_span(at(ident.span()));
@@ -124,14 +124,14 @@ fn needs(model: &ContractModel, client: &Ident, k: &TokenStream) -> TokenStream 
     let needs: Vec<Ident> = model
         .methods
         .iter()
-        .map(|method| {
-            let mut need = method.ident.clone();
+        .map(|rpc| {
+            let mut need = rpc.method.ident.clone();
             need.set_span(at(need.span()));
             need
         })
         .collect();
-    let types = model.methods.iter().zip(&needs).map(|(method, need)| {
-        let (cfgs, named) = (&method.cfgs, named(&method.ident, k));
+    let types = model.methods.iter().zip(&needs).map(|(rpc, need)| {
+        let (cfgs, named) = (&rpc.method.cfgs, named(&rpc.method.ident, k));
         let conditions = cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens);
         let absent = (!cfgs.is_empty()).then(|| {
             quote! {
@@ -202,7 +202,8 @@ fn dispatch(model: &ContractModel, ident: &Ident, client: &Ident, broken: bool, 
             dependencies: &dependencies,
             call: &call,
         };
-        dispatch::expand(&model.methods, &target, k)
+        let arms = dispatch::rpc_arms(&model.methods, &target, k);
+        dispatch::expand(&model.methods, arms, &target, k)
     };
     let span = at(ident.span());
     quote_spanned! {span=>

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::model::{MethodModel, Output, ParamKind, ParamModel};
+use crate::model::{MethodModel, Output, ParamKind, ParamModel, RpcModel};
 
 /// `&[Param { … }, …]`
 pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
@@ -27,9 +27,9 @@ pub(super) fn param_info(param: &ParamModel, k: &TokenStream) -> TokenStream {
 }
 
 /// `MethodInfo { … }`
-pub(super) fn method_info(method: &MethodModel, k: &TokenStream) -> TokenStream {
-    let MethodModel { index, wire_name, doc, .. } = method;
-    let (params, timeout, max_workers) = (params(method, k), duration(method.timeout), option(method.max_workers));
+pub(super) fn method_info(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
+    let (index, method, wire_name, doc) = (rpc.index, &rpc.method, &rpc.by.wire_name, &rpc.method.doc);
+    let (params, timeout, max_workers) = (params(method, k), duration(rpc.by.timeout), option(rpc.by.max_workers));
     let (returns, error) = match &method.output {
         Output::Result(result) => (spelled(&result.ok), Some(spelled(&result.err))),
         output => (output.written().map_or_else(String::new, spelled), None),
@@ -50,19 +50,21 @@ pub(super) fn method_info(method: &MethodModel, k: &TokenStream) -> TokenStream 
 }
 
 /// `&[MethodInfo { … }, …]`, each with the `cfg` attributes of its method.
-pub(super) fn method_infos(methods: &[MethodModel], k: &TokenStream) -> TokenStream {
-    let infos = methods.iter().map(|method| {
-        let (cfgs, info) = (&method.cfgs, method_info(method, k));
+pub(super) fn method_infos(methods: &[RpcModel], k: &TokenStream) -> TokenStream {
+    let infos = methods.iter().map(|rpc| {
+        let (cfgs, info) = (&rpc.method.cfgs, method_info(rpc, k));
         quote!(#(#cfgs)* #info)
     });
     quote!(&[#(#infos),*])
 }
 
 pub(super) fn duration(duration: Option<Duration>) -> TokenStream {
-    option(duration.map(|duration| {
-        let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
-        quote!(::core::time::Duration::new(#seconds, #nanos))
-    }))
+    option(duration.map(time))
+}
+
+pub(super) fn time(duration: Duration) -> TokenStream {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanos))
 }
 
 pub(super) fn option(value: Option<impl quote::ToTokens>) -> TokenStream {

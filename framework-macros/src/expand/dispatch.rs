@@ -5,11 +5,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    arguments,
+    arguments, fired,
     output::{Reply, split},
 };
 use crate::{
-    model::{MethodModel, ParamKind, ParamModel, Pass},
+    model::{Entrypoints, MethodModel, ParamKind, ParamModel, Pass, RpcModel},
     syntax::{Place, at, copied, hidden, moved},
 };
 
@@ -30,9 +30,13 @@ pub(super) struct Target<'a> {
 }
 
 /// The structs of arguments, and the `match` over the call's index.
-pub(super) fn expand(methods: &[MethodModel], target: &Target<'_>, k: &TokenStream) -> TokenStream {
-    let structs = methods.iter().map(|method| arguments::expand(method, k));
-    let arms = methods.iter().map(|method| arm(method, target, k));
+pub(super) fn expand(
+    rpc: &[RpcModel],
+    arms: impl Iterator<Item = TokenStream>,
+    target: &Target<'_>,
+    k: &TokenStream,
+) -> TokenStream {
+    let structs = rpc.iter().map(|rpc| arguments::expand(rpc, k));
     let call = target.call;
     quote! {
         #(#structs)*
@@ -43,22 +47,34 @@ pub(super) fn expand(methods: &[MethodModel], target: &Target<'_>, k: &TokenStre
     }
 }
 
-fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+pub(super) fn rpc_arms(rpc: &[RpcModel], target: &Target<'_>, k: &TokenStream) -> impl Iterator<Item = TokenStream> {
+    rpc.iter().map(|rpc| arm(rpc, target, k))
+}
+
+/// Those that a message or the clock fires.
+pub(super) fn other_arms(
+    entrypoints: &Entrypoints,
+    target: &Target<'_>,
+    k: &TokenStream,
+) -> impl Iterator<Item = TokenStream> {
+    let events = entrypoints.events.iter().map(|handler| fired::event_handler(handler, target, k));
+    let consumers = entrypoints.consumers.iter().map(|consumer| fired::consumer(consumer, target, k));
+    let timers = entrypoints.timers.iter().map(|timer| fired::timer(timer, target, k));
+    events.chain(consumers).chain(timers)
+}
+
+fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let method = &rpc.method;
     let span = at(method.span());
     let k = &moved(k, span);
-    let (index, cfgs) = (method.index, &method.cfgs);
-    let arguments_struct = arguments::name(method);
-    let Target { callee, hooks, service, call, .. } = target;
+    let (index, cfgs) = (rpc.index, &method.cfgs);
+    let arguments_struct = arguments::name(rpc);
+    let Target { hooks, call, .. } = target;
     let args = Ident::new("args", hidden(method.span()));
     let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
     let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
     let passed = method.params.iter().map(|param| passed(param, k));
-    let mut name = method.ident.clone();
-    name.set_span(span);
-    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
-    let callee = moved(callee, span);
-    let value = quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait);
-    let answer = answer(method, &value, call, k);
+    let answer = answer(rpc, &self::call(method, target, passed), call, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -75,11 +91,27 @@ fn arm(method: &MethodModel, target: &Target<'_>, k: &TokenStream) -> TokenStrea
     }
 }
 
+/// The method's value.
+pub(super) fn call(
+    method: &MethodModel,
+    target: &Target<'_>,
+    passed: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
+    let span = at(method.span());
+    let Target { callee, service, .. } = target;
+    let mut name = method.ident.clone();
+    name.set_span(span);
+    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
+    let callee = moved(callee, span);
+    quote_spanned!(span=> #callee::#name(&*#service #(, #passed)*) #wait)
+}
+
 /// The only place that asks the types of the reply to travel: at the written types.
-fn answer(method: &MethodModel, value: &TokenStream, call: &Ident, k: &TokenStream) -> TokenStream {
+fn answer(rpc: &RpcModel, value: &TokenStream, call: &Ident, k: &TokenStream) -> TokenStream {
+    let method = &rpc.method;
     let span = at(method.span());
     let (Reply { ok, err, .. }, value) = (Reply::of(method, k), split(method, value, k));
-    let expected = expected(&method.expected, &err);
+    let expected = expected(&rpc.by.expected, &err);
     quote_spanned! {span=>
         let value = #value;
         #k::answer::<#ok, #err>(&#call, value, #expected)
@@ -87,11 +119,11 @@ fn answer(method: &MethodModel, value: &TokenStream, call: &Ident, k: &TokenStre
 }
 
 /// The variable that holds a parameter. Prefixed: a parameter may be called `service` or `call`, as variables here are.
-fn local(param: &ParamModel) -> Ident {
+pub(super) fn local(param: &ParamModel) -> Ident {
     format_ident!("param_{}", param.ident.unraw(), span = hidden(param.ident.span()))
 }
 
-fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+pub(super) fn inject(param: &ParamModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let (local, ty, place) = (local(param), copied(&param.ty), Place::of(&param.ty));
     let (span, wait) = (place.first, place.wait());
     let k = &moved(k, span);

@@ -33,6 +33,13 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
                     #from_fault
                 }
             }
+
+            #[automatically_derived]
+            impl #impl_generics ::core::convert::From<#ident #type_generics> for #k::Verdict #clause {
+                fn from(error: #ident #type_generics) -> Self {
+                    Self::of_fault(#k::ServiceError::to_fault(&error))
+                }
+            }
         };
     }
 }

@@ -8,7 +8,10 @@ mod contract;
 mod dependencies;
 mod descriptor;
 mod dispatch;
+mod entrypoints;
 mod error;
+mod event;
+mod fired;
 mod main;
 mod output;
 mod service;
@@ -20,9 +23,9 @@ use quote::{ToTokens, quote};
 use syn::Path;
 
 use crate::{
-    args::{ContractArgs, MainArgs, ServiceArgs},
+    args::{ContractArgs, EventArgs, MainArgs, ServiceArgs},
     diag::Diag,
-    model::{ContractModel, DependenciesModel, ErrorModel, ServiceModel},
+    model::{ContractModel, DependenciesModel, ErrorModel, EventModel, EventSetModel, ServiceModel},
     syntax::{ImplBlock, TraitBlock},
 };
 
@@ -87,6 +90,35 @@ pub(crate) fn service_error(item: TokenStream) -> TokenStream {
     let code = error::expand(&model, &input, !diag.is_empty());
     let errors = diag.into_tokens();
     show("ServiceError", quote!(#code #errors))
+}
+
+pub(crate) fn event(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = EventArgs::parse(args, &mut diag);
+    let input = match syn::parse2(item.clone()) {
+        Ok(input) => input,
+        Err(_) => {
+            let text = "`#[event]` goes on a struct or an enum, the event's payload";
+            return unreadable(diag, syn::Error::new(proc_macro2::Span::call_site(), text), item);
+        }
+    };
+    let model = EventModel::read(args, &input, &mut diag);
+    // A broken event is one all the same: nobody who handles it is told anything more.
+    let code = input.generics.params.is_empty().then(|| event::event(&model));
+    let errors = diag.into_tokens();
+    show("event", quote!(#item #code #errors))
+}
+
+pub(crate) fn event_set(item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let input = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let model = EventSetModel::read(&input, &mut diag);
+    let code = input.generics.params.is_empty().then(|| event::event_set(&model));
+    let errors = diag.into_tokens();
+    show("EventSet", quote!(#code #errors))
 }
 
 pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -10,10 +10,11 @@ use super::{
     contract,
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
+    entrypoints::{self, First},
     output::Reply,
 };
 use crate::{
-    model::{MethodModel, ServiceModel},
+    model::{Entrypoints, RpcModel, ServiceModel},
     syntax::{at, copied, hidden, moved},
 };
 
@@ -75,7 +76,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
 }
 
 fn client<'a>(model: &'a ServiceModel, k: &TokenStream) -> Option<Client<'a>> {
-    if !model.args.client || model.args.contract.is_some() {
+    // Nobody calls a service that only messages and the clock fire.
+    if !model.args.client || model.args.contract.is_some() || model.entrypoints.rpc.is_empty() {
         return None;
     }
     let self_ty = copied(&model.self_ty);
@@ -95,7 +97,7 @@ fn client<'a>(model: &'a ServiceModel, k: &TokenStream) -> Option<Client<'a>> {
         vis: Visibility::Public(syn::token::Pub(Span::call_site())),
         of: model.ident.to_string(),
         service: model.args.name.as_ref().map_or_else(|| quote!(""), |name| quote!(#name)),
-        methods: &model.methods,
+        methods: &model.entrypoints.rpc,
         from_service,
     })
 }
@@ -110,8 +112,9 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             let methods = if model.serves_trait() {
                 quote!(#info.methods)
             } else {
-                let infos = model.methods.iter().map(|method| {
-                    let (cfgs, name, info) = (&method.cfgs, method.ident.to_string(), method_info(method, k));
+                let infos = model.entrypoints.rpc.iter().map(|rpc| {
+                    let method = &rpc.method;
+                    let (cfgs, name, info) = (&method.cfgs, method.ident.to_string(), method_info(rpc, k));
                     quote!(#(#cfgs)* __INFO.served(#name, #info))
                 });
                 quote!(&[#(#infos),*])
@@ -121,9 +124,16 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
         }
         None => {
             let name = model.args.name.as_deref().unwrap_or_default();
-            (quote!(#name), quote!(#doc), method_infos(&model.methods, k))
+            (quote!(#name), quote!(#doc), method_infos(&model.entrypoints.rpc, k))
         }
     };
+    // A broken service's descriptor says nothing of what its dispatch would not run.
+    let others = if broken { &Entrypoints::default() } else { &model.entrypoints };
+    let first = model.serves_trait().then(|| quote!(__FIRST));
+    let first = First(first.as_ref());
+    let events = others.events.iter().map(|handler| entrypoints::event_handler(handler, first, k));
+    let consumers = others.consumers.iter().map(|consumer| entrypoints::consumer(consumer, first, k));
+    let timers = others.timers.iter().map(|timer| entrypoints::timer(timer, first, k));
     quote! {
         #k::ServiceDescriptor {
             name: #name,
@@ -131,9 +141,9 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             nameko_wire: #nameko_wire,
             max_workers: #max_workers,
             methods: #methods,
-            events: &[],
-            consumers: &[],
-            timers: &[],
+            events: &[#(#events),*],
+            consumers: &[#(#consumers),*],
+            timers: &[#(#timers),*],
         }
     }
 }
@@ -141,26 +151,38 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
 fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream {
     let (service, call) = (Ident::new("service", hidden(model.span())), Ident::new("call", hidden(model.span())));
     let self_ty = copied(&model.self_ty);
+    let target = Target {
+        callee: quote!(<#self_ty>),
+        injects: self_ty.clone(),
+        hooks: quote!(#k::Provided::<#self_ty>::hooks(&*#service)),
+        service: &service,
+        dependencies: &service,
+        call: &call,
+    };
+    let others = dispatch::other_arms(&model.entrypoints, &target, k);
     let body = match &model.args.contract {
         _ if broken => quote!(#k::no_such_method(#call)),
         Some(path) if model.serves_trait() => {
             let span = at(path.span());
             let (path, k) = (copied(path), moved(k, span));
-            quote_spanned! {span=>
+            let of_contract = quote_spanned! {span=> {
                 let hooks = #k::Provided::<#self_ty>::shared(::core::clone::Clone::clone(&#service));
                 #k::Contract::dispatch(&#path, #service, hooks, #call)
+            }};
+            if model.entrypoints.has_others_than_rpc() {
+                quote! {
+                    match usize::wrapping_sub(#call.index, __FIRST) {
+                        #(#others)*
+                        _ => #of_contract
+                    }
+                }
+            } else {
+                of_contract
             }
         }
         _ => {
-            let target = Target {
-                callee: quote!(<#self_ty>),
-                injects: self_ty.clone(),
-                hooks: quote!(#k::Provided::<#self_ty>::hooks(&*#service)),
-                service: &service,
-                dependencies: &service,
-                call: &call,
-            };
-            dispatch::expand(&model.methods, &target, k)
+            let rpc = &model.entrypoints.rpc;
+            dispatch::expand(rpc, dispatch::rpc_arms(rpc, &target, k).chain(others), &target, k)
         }
     };
     quote! {
@@ -186,17 +208,18 @@ fn info(path: &Path, k: &TokenStream) -> TokenStream {
 
 /// Code that is never run but does not compile unless the methods are the contract's.
 fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> TokenStream {
-    if model.serves_trait() {
-        return TokenStream::new();
-    }
     let info = info(path, k);
+    if model.serves_trait() {
+        let first = quote!(const __FIRST: usize = #k::ContractInfo::next_index(&#info););
+        return if model.entrypoints.has_others_than_rpc() { first } else { TokenStream::new() };
+    }
     let span = at(path.span());
     let (contract, self_ty) = (copied(path), copied(&model.self_ty));
-    let lists = model.methods.iter().map(|method| {
-        let (cfgs, name) = (&method.cfgs, contract::named(&method.ident, k));
+    let lists = model.entrypoints.rpc.iter().map(|rpc| {
+        let (cfgs, name) = (&rpc.method.cfgs, contract::named(&rpc.method.ident, k));
         quote!(#(#cfgs)* impl #k::Lists<#name> for #self_ty {})
     });
-    let checks = model.methods.iter().map(|method| check_method(method, path, k));
+    let checks = model.entrypoints.rpc.iter().map(|rpc| check_method(rpc, path, k));
     let covered = quote_spanned! {span=>
         #[allow(dead_code)]
         fn __covered() {
@@ -211,12 +234,13 @@ fn against_contract(model: &ServiceModel, path: &Path, k: &TokenStream) -> Token
     }
 }
 
-fn check_method(method: &MethodModel, path: &Path, k: &TokenStream) -> TokenStream {
+fn check_method(rpc: &RpcModel, path: &Path, k: &TokenStream) -> TokenStream {
+    let method = &rpc.method;
     let span = at(method.span());
     let (cfgs, name, contract) = (&method.cfgs, method.ident.to_string(), copied(path));
     let mut ident = method.ident.clone();
     ident.set_span(span);
-    let check = Ident::new(&format!("__check{}", method.index), span);
+    let check = Ident::new(&format!("__check{}", rpc.index), span);
     let params = method.arguments().map(|param| {
         let (name, ty) = (copied(&param.ident), copied(&param.ty));
         quote!(#name: #ty)

@@ -149,7 +149,7 @@ impl VariantModel {
 }
 
 /// `OutOfStock` → `OUT_OF_STOCK`, `HTTPError` → `HTTP_ERROR`.
-fn screaming_snake(name: &str) -> String {
+pub(super) fn screaming_snake(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut code = String::new();
     for (i, letter) in letters.iter().enumerate() {

@@ -1,20 +1,15 @@
-//! One method that an RPC fires.
+//! One method that something fires, whatever that is.
 
-use std::time::Duration;
+use std::rc::Rc;
 
 use proc_macro2::Span;
-use quote::ToTokens;
-use syn::{Attribute, Ident, Path, Type, ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, Ident, Path};
 
-use super::{
-    Output, ParamKind, ParamModel,
-    output::{same, ungrouped},
-};
+use super::{Output, ParamModel};
 use crate::{
-    args::{Expected, RpcArgs},
     check,
-    diag::{Diag, known},
-    syntax::{Method, cfgs, doc_text, docs, find_borrow, find_word},
+    diag::Diag,
+    syntax::{Method, cfgs, doc_text, docs},
 };
 
 /// Where a method stands.
@@ -24,27 +19,35 @@ pub(crate) enum Role {
     Contract,
 }
 
+/// Who gives a method's parameters that are not injected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Giver {
+    /// A caller, by their names.
+    Caller,
+    /// A message.
+    Message,
+}
+
 pub(crate) struct MethodModel {
-    /// What dispatch knows it by. Counts cfg'd-out methods too, so that it is the same in every build.
-    pub(crate) index: usize,
     pub(crate) ident: Ident,
-    pub(crate) wire_name: String,
-    /// The key `name`, where it was written.
-    pub(crate) renamed: Option<Span>,
     pub(crate) doc: String,
     pub(crate) docs: Vec<Attribute>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) is_async: bool,
     pub(crate) params: Vec<ParamModel>,
     pub(crate) output: Output,
-    /// Patterns of errors that the log need not call errors. A pattern that is the error type itself means all of them.
-    pub(crate) expected: Vec<Path>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) max_workers: Option<usize>,
+}
+
+/// One attribute of one method: what fires it, and how.
+pub(crate) struct Entrypoint<K> {
+    /// What dispatch knows it by. Counts cfg'd-out methods too, so that it is the same in every build.
+    pub(crate) index: usize,
+    pub(crate) method: Rc<MethodModel>,
+    pub(crate) by: K,
 }
 
 impl MethodModel {
-    /// What callers send, in order.
+    /// What is not injected, in order.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &ParamModel> {
         self.params.iter().filter(|param| param.is_argument())
     }
@@ -54,139 +57,20 @@ impl MethodModel {
         self.ident.span()
     }
 
-    /// Reads a method that has the attribute `rpc`, and takes our attributes off its parameters. `None` after an error.
-    pub(crate) fn read(
-        method: &mut Method,
-        rpc: Option<&Attribute>,
-        index: usize,
-        role: Role,
-        krate: &Path,
-        diag: &mut Diag,
-    ) -> Option<Self> {
+    /// Reads a method, and takes our attributes off its parameters. `None` after an error.
+    pub(crate) fn read(method: &mut Method, giver: Giver, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
         let clean = diag.count();
-        let args = rpc.map(|attr| RpcArgs::parse(attr, diag)).unwrap_or_default();
         check::signature(&method.sig, diag);
         let inputs = method.sig.inputs.iter_mut();
-        let mut params: Vec<_> = inputs.filter_map(|arg| ParamModel::read(arg, role, krate, diag)).collect();
-        if diag.count() == clean {
-            mark_sensitive(&mut params, &args.sensitive, diag);
-        }
-        let output = Output::read(&method.sig.output);
-        returned(&output, diag);
-        let expected = args.expected.map(|expected| expected_variants(expected, &output, diag)).unwrap_or_default();
-        let ident = method.sig.ident.clone();
-        if role == Role::Contract
-            && let Some((key, _)) = &args.max_workers
-        {
-            diag.on(
-                key,
-                "how many workers run is the service's choice: write `max_workers` on its method, not in the contract",
-            );
-        }
-        let renamed = args.name.as_ref().map(|(key, _)| key.span());
+        let params: Vec<_> = inputs.filter_map(|arg| ParamModel::read(arg, giver, role, krate, diag)).collect();
         (diag.count() == clean).then(|| Self {
-            index,
-            wire_name: args.name.map_or_else(|| ident.unraw().to_string(), |(_, name)| name),
-            renamed,
-            ident,
+            ident: method.sig.ident.clone(),
             doc: doc_text(&method.attrs),
             docs: docs(&method.attrs),
             cfgs: cfgs(&method.attrs),
             is_async: method.sig.asyncness.is_some(),
             params,
-            output,
-            expected,
-            timeout: args.timeout,
-            max_workers: args.max_workers.map(|(_, count)| count),
+            output: Output::read(&method.sig.output),
         })
     }
-}
-
-fn mark_sensitive(params: &mut [ParamModel], names: &[Ident], diag: &mut Diag) {
-    for name in names {
-        let found = params.iter_mut().find(|param| param.ident == *name);
-        match found.map(|param| &mut param.kind) {
-            Some(ParamKind::Argument { sensitive, .. }) => *sensitive = true,
-            Some(ParamKind::Inject) => {
-                diag.on(name, format!("`{name}` is injected, so no caller sends it and no log shows it: leave it out"));
-            }
-            None => {
-                let words: Vec<String> =
-                    params.iter().filter(|param| param.is_argument()).map(|param| param.ident.to_string()).collect();
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let list = match words.as_slice() {
-                    [] => "the method has none".to_owned(),
-                    words => known(&name.to_string(), "the parameters are", words),
-                };
-                diag.on(name, format!("no parameter named `{name}`: {list}"));
-            }
-        }
-    }
-}
-
-fn returned(output: &Output, diag: &mut Diag) {
-    let Some(written) = output.written() else { return };
-    if let Some(span) = find_word("Self", written.to_token_stream()) {
-        diag.at(span, "`Self` would mean the client in the client; write the type's name");
-        return;
-    }
-    match written {
-        Type::ImplTrait(_) | Type::TraitObject(_) => {
-            diag.on(written, "a reply is one type that is sent: write the concrete type");
-            return;
-        }
-        Type::Never(_) | Type::Infer(_) => {
-            diag.on(written, "a reply is one type that is sent: write it");
-            return;
-        }
-        _ => {}
-    }
-    // At the front a borrow is fine: the client's method returns the owned type.
-    let inner = match output.ok().map(ungrouped) {
-        Some(Type::Reference(reference)) => find_borrow(reference.elem.to_token_stream()),
-        Some(ok) => find_borrow(ok.to_token_stream()),
-        None => find_borrow(written.to_token_stream()),
-    };
-    let err = match output {
-        Output::Result(result) => find_borrow(result.err.to_token_stream()),
-        _ => None,
-    };
-    for span in inner.into_iter().chain(err) {
-        diag.at(span, "a caller cannot hold a borrow of the service: return an owned type");
-    }
-}
-
-/// Bare names of variants become full paths where the error type is written.
-fn expected_variants(expected: Expected, output: &Output, diag: &mut Diag) -> Vec<Path> {
-    let Expected { key, variants } = expected;
-    let err = match output {
-        Output::Plain(_) => {
-            diag.on(key, "`expected` names errors, and this method returns none: return a `Result`, or leave it out");
-            return Vec::new();
-        }
-        Output::Result(result) => Some(ungrouped(&result.err)),
-        Output::Unknown(_) => None,
-    };
-    let mut paths = Vec::new();
-    for variant in variants {
-        if variant.get_ident().is_none() || err.is_some_and(|err| same(err, &variant)) {
-            paths.push(variant);
-        } else if let Some(Type::Path(err)) = err.filter(|_| variant.leading_colon.is_none()) {
-            let mut path = err.path.clone();
-            for segment in &mut path.segments {
-                if let syn::PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
-                    arguments.colon2_token = Some(syn::token::PathSep(arguments.span()));
-                }
-            }
-            path.segments.extend(variant.segments);
-            paths.push(path);
-        } else {
-            let name = variant.to_token_stream();
-            diag.on(
-                variant,
-                format!("the error's type is not written in this signature: write the full path, `SomeError::{name}`"),
-            );
-        }
-    }
-    paths
 }

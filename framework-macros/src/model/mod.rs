@@ -2,18 +2,28 @@
 
 mod contract;
 mod dependencies;
+mod entrypoints;
 mod error;
+mod event;
+mod event_set;
 mod method;
 mod output;
 mod param;
+mod payload;
+mod rpc;
 mod service;
 
 pub(crate) use self::{
     contract::ContractModel,
     dependencies::{DependenciesModel, FieldModel},
+    entrypoints::{ConsumerModel, Entrypoints, EventHandlerModel, TimerModel},
     error::{ErrorField, ErrorKind, ErrorModel, FieldNames, VariantModel},
-    method::{MethodModel, Role},
+    event::EventModel,
+    event_set::{EventSetModel, EventVariant},
+    method::{Entrypoint, Giver, MethodModel, Role},
     output::{Output, ungrouped},
     param::{ParamKind, ParamModel, Pass},
+    payload::Payload,
+    rpc::{Rpc, RpcModel},
     service::ServiceModel,
 };

@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext::IdentExt, spanned::Spanned};
 
-use super::{Role, output::ungrouped};
+use super::{Giver, Role, output::ungrouped};
 use crate::{
     diag::Diag,
     syntax::{find_borrow, find_word, take_ours},
@@ -19,7 +19,7 @@ pub(crate) struct ParamModel {
 pub(crate) enum ParamKind {
     /// From the worker.
     Inject,
-    /// From the caller.
+    /// From the caller, or from the message.
     Argument {
         pass: Pass,
         /// Written `Option<…>`: missing means `None`.
@@ -56,17 +56,25 @@ impl ParamModel {
     }
 
     /// Reads one parameter and takes our attributes off it.
-    pub(crate) fn read(arg: &mut FnArg, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
+    pub(crate) fn read(arg: &mut FnArg, giver: Giver, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
         let FnArg::Typed(param) = arg else { return None };
         let clean = diag.count();
         misspelt(param, diag);
         let inject = take_ours(&mut param.attrs, "inject", krate);
         let defaults = take_ours(&mut param.attrs, "default", krate);
         if let Some(cfg) = param.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
-            diag.on(cfg, "a parameter cannot be there or not by `cfg`: callers would not know; put it on the method");
+            let who = match giver {
+                Giver::Caller => "callers would not know; ",
+                Giver::Message => "",
+            };
+            diag.on(cfg, format!("a parameter cannot be there or not by `cfg`: {who}put it on the method"));
         }
-        let ident = if inject.is_empty() { name(&param.pat, diag) } else { Some(local_name(param)) };
-        if let Some(span) = find_word("Self", param.ty.to_token_stream()) {
+        // Only callers pass a parameter by its name.
+        let named = giver == Giver::Caller && inject.is_empty();
+        let ident = if named { name(&param.pat, diag) } else { Some(local_name(param)) };
+        if giver == Giver::Caller
+            && let Some(span) = find_word("Self", param.ty.to_token_stream())
+        {
             diag.at(span, "`Self` would mean the client in the client; write the type's name");
         }
         let kind = match inject.first() {
@@ -74,7 +82,7 @@ impl ParamModel {
                 injected(inject, &defaults, role, diag);
                 ParamKind::Inject
             }
-            None => argument(param, &defaults, diag),
+            None => argument(param, &defaults, giver, diag),
         };
         (diag.count() == clean).then_some(Self { ident: ident?, ty: (*param.ty).clone(), kind })
     }
@@ -116,14 +124,14 @@ fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {
     }
 }
 
-/// Nobody names an injected parameter, so it may be any pattern: `#[inject] Language(language): Language`.
+/// Nobody names an injected parameter or a payload, so it may be any pattern: `#[inject] Language(language): Language`.
 fn local_name(param: &PatType) -> Ident {
     match &*param.pat {
         Pat::Ident(pat) => pat.ident.clone(),
         other => {
             let written = format!("{}_{}", other.to_token_stream(), param.ty.to_token_stream());
             let letters: String = written.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            Ident::new(&format!("injected_{letters}"), other.span())
+            Ident::new(&format!("pattern_{letters}"), other.span())
         }
     }
 }
@@ -142,7 +150,14 @@ fn injected(inject: &Attribute, defaults: &[Attribute], role: Role, diag: &mut D
     }
 }
 
-fn argument(param: &PatType, defaults: &[Attribute], diag: &mut Diag) -> ParamKind {
+fn argument(param: &PatType, defaults: &[Attribute], giver: Giver, diag: &mut Diag) -> ParamKind {
+    if giver == Giver::Message
+        && let Some(default) = defaults.first()
+    {
+        let text = "a default is for what callers leave out, and no caller fires this method: write `#[serde(default)]` \
+                    on the payload's field, or leave it out";
+        diag.on(default, text);
+    }
     let default = defaults.first().and_then(|attr| match attr.parse_args::<Expr>() {
         Ok(value) => {
             if let Some(span) = find_word("self", value.to_token_stream()) {
@@ -162,19 +177,27 @@ fn argument(param: &PatType, defaults: &[Attribute], diag: &mut Diag) -> ParamKi
     }
     let optional = matches!(ungrouped(&param.ty), Type::Path(TypePath { qself: None, path, .. })
         if path.segments.last().is_some_and(|last| last.ident == "Option"));
-    ParamKind::Argument { pass: pass(&param.ty, diag), optional, default, sensitive: false }
+    ParamKind::Argument { pass: pass(&param.ty, giver, diag), optional, default, sensitive: false }
 }
 
-fn pass(ty: &Type, diag: &mut Diag) -> Pass {
+fn pass(ty: &Type, giver: Giver, diag: &mut Diag) -> Pass {
     let ty = ungrouped(ty);
+    let (it, whose) = match giver {
+        Giver::Caller => ("an argument", "the caller's"),
+        Giver::Message => ("a payload", "the message's"),
+    };
     let pass = match ty {
         Type::Reference(reference) if reference.mutability.is_some() => {
-            diag.on(reference, "an argument is the caller's copy: take it by value, `mut` if need be");
+            diag.on(reference, format!("{it} is {whose} copy: take it by value, `mut` if need be"));
             return Pass::Value;
         }
         Type::Reference(reference) => {
             if let Some(lifetime) = &reference.lifetime {
-                diag.on(lifetime, "an argument lives as long as its call: leave the lifetime out");
+                let lives = match giver {
+                    Giver::Caller => "call",
+                    Giver::Message => "worker",
+                };
+                diag.on(lifetime, format!("{it} lives as long as its {lives}: leave the lifetime out"));
                 return Pass::Value;
             }
             match ungrouped(&reference.elem) {
@@ -193,17 +216,17 @@ fn pass(ty: &Type, diag: &mut Diag) -> Pass {
     match inner {
         Type::ImplTrait(_) => {
             let text =
-                "an entrypoint cannot be generic: the caller's bytes do not choose a type; write the concrete type";
+                format!("an entrypoint cannot be generic: {whose} bytes do not choose a type; write the concrete type");
             diag.on(inner, text);
         }
         Type::TraitObject(_) => {
-            diag.on(inner, "the caller's bytes do not choose a type: write the concrete type instead of `dyn`");
+            diag.on(inner, format!("{whose} bytes do not choose a type: write the concrete type instead of `dyn`"));
         }
         _ => {
             if let Some(span) = find_borrow(inner.to_token_stream()) {
                 diag.at(
                     span,
-                    "an argument borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here",
+                    format!("{it} borrows at the front alone (`&str`, `&[T]`, `&T`); write an owned type here"),
                 );
             }
         }

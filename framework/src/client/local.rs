@@ -38,6 +38,7 @@ impl Local {
             entrypoint: info.name,
             message: Arc::new(Message { properties, body, ..Message::default() }),
             deadline: Some(deadline),
+            short_path: true,
             ..WorkerOrigin::default()
         });
         let call =

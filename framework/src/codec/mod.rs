@@ -21,7 +21,7 @@ pub use self::{
     custom::{Codec, Decode},
     nesting::MAX_DEPTH,
 };
-use crate::protocol::{Name, Value};
+use crate::protocol::{Name, Properties, Value};
 
 /// The content type of JSON, Nameko's default.
 pub const JSON: Name = Name::from_static("application/json");
@@ -56,6 +56,11 @@ impl Format {
             Self::MessagePack => "binary",
             Self::Custom(codec) => codec.content_encoding(),
         })
+    }
+
+    /// Whether it is the codec of this content type. Parameters are ignored.
+    pub(crate) fn is_of(&self, content_type: &str) -> bool {
+        self.content_type() == essence(content_type)
     }
 
     /// Encodes a value.
@@ -154,12 +159,21 @@ impl Codecs {
         {
             return Some(format);
         }
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        match self.custom.iter().find(|format| format.content_type() == essence) {
+        match self.custom.iter().find(|format| format.is_of(content_type)) {
             Some(format) => Some(format.clone()),
-            None => built_in(essence),
+            None => built_in(essence(content_type)),
         }
     }
+
+    /// The codec of a message; `None` where its content type names none.
+    pub(crate) fn of(&self, properties: &Properties) -> Option<Format> {
+        self.by_content_type(properties.content_type.as_deref()?)
+    }
+}
+
+/// A content type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn built_in(content_type: &str) -> Option<Format> {

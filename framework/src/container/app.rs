@@ -16,7 +16,7 @@ use crate::{
     codec::{Codec, Codecs},
     config::{SettingInfo, Settings, without_passwords},
     dependency::{ContainerScope, ProcessScope, Registry},
-    entrypoint::RpcSettings,
+    entrypoint::{MessageSettings, RpcSettings},
     event::{Sender, SenderSettings},
     service::Service,
     task::Tasks,
@@ -392,5 +392,6 @@ fn container_settings(
         }
     };
     let rpc = RpcSettings { nameko_wire, rpc_exchange: options.rpc_exchange.clone(), max_body_bytes };
-    Ok(ContainerSettings { max_workers, rpc })
+    let messages = MessageSettings { nameko_wire, max_body_bytes };
+    Ok(ContainerSettings { max_workers, rpc, messages })
 }

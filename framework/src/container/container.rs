@@ -7,7 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     dependency::{ContainerScope, SetupContext},
-    entrypoint::{Clock, Entrypoint, RpcEntrypoint, RpcSettings, TimerEntrypoint},
+    entrypoint::{Clock, Entrypoint, MessageEntrypoint, MessageSettings, RpcEntrypoint, RpcSettings, TimerEntrypoint},
     service::ServiceDescriptor,
     task::Tasks,
     transport::{ConsumerStatus, Transport},
@@ -31,6 +31,7 @@ pub(super) struct Container {
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
     pub(super) rpc: RpcSettings,
+    pub(super) messages: MessageSettings,
 }
 
 impl Container {
@@ -56,13 +57,24 @@ impl Container {
         #[cfg(not(feature = "testing"))]
         let clock = Clock::System;
         let timers = Arc::new(TimerEntrypoint::new(&service, &limits, tasks.clone(), clock)?);
+        let messages = Arc::new(MessageEntrypoint::new(
+            service.clone(),
+            codecs.clone(),
+            limits.clone(),
+            tasks.clone(),
+            &settings.messages,
+        ));
         let rpc = Arc::new(RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone()));
-        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), timers];
+        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), messages, timers];
         Ok(Self { descriptor, scope, rpc, entrypoints, limits, tasks, max_workers })
     }
 
     pub(super) fn name(&self) -> &'static str {
         self.descriptor.name
+    }
+
+    pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
+        self.descriptor
     }
 
     /// What fires its methods, for people.
@@ -77,9 +89,9 @@ impl Container {
 
     /// Starts to take requests. Waits for the broker.
     pub(super) async fn start_taking(&self, transport: &Arc<dyn Transport>) -> Result<()> {
-        let prefetch = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
+        let max_workers = u16::try_from(self.max_workers).unwrap_or(u16::MAX);
         for entrypoint in &self.entrypoints {
-            entrypoint.start(transport, prefetch).await?;
+            entrypoint.start(transport, max_workers).await?;
         }
         Ok(())
     }

@@ -44,6 +44,7 @@ struct Inner {
     call_id: OnceLock<String>,
     cancellation: Cancellation,
     slot: Option<Slot>,
+    short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
 }
 
@@ -58,6 +59,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) attempt: u32,
     pub(crate) deadline: Option<Instant>,
     pub(crate) slots: Option<Arc<dyn Slots>>,
+    /// The message's `type` and `app_id` are those of the short path; else they are its sender's own.
+    pub(crate) short_path: bool,
 }
 
 impl WorkerContext {
@@ -72,6 +75,7 @@ impl WorkerContext {
             call_id: OnceLock::new(),
             cancellation: Cancellation::default(),
             slot: origin.slots.map(Slot::new),
+            short_path: origin.short_path,
             hooks: Mutex::default(),
         }))
     }
@@ -112,7 +116,7 @@ impl WorkerContext {
 
     /// The ids of the calls that led here, oldest first, without this one. Empty where the caller sent none.
     pub fn parent_call_ids(&self) -> Vec<String> {
-        context_data::parent_call_ids(&self.0.message.properties)
+        context_data::parent_call_ids(&self.0.message.properties, self.0.short_path)
     }
 
     /// The first call of the chain, as far as it was tracked.

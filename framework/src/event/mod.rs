@@ -6,6 +6,7 @@ mod attempts;
 mod dispatch;
 mod dispatcher;
 mod error;
+pub(crate) mod expansion;
 mod payload;
 mod publish;
 mod publisher;

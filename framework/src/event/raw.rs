@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::PayloadError;
 use crate::{
     codec::Format,
-    protocol::{Headers, Message, Properties},
+    protocol::{Headers, Message, Properties, excerpt},
 };
 
 /// A message as it came, for handlers that want more than its payload, or that know no type for it.
@@ -65,15 +65,18 @@ impl RawDelivery {
     ///
     /// Where it is no `T`, or has a content type that no codec reads.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        let properties = &self.message.properties;
+        // What kombu calls it in a header.
+        if properties.headers.get("compression").is_some_and(|compression| !compression.is_null()) {
+            return Err(PayloadError::new("the body is compressed: send it without `compression`"));
+        }
         let Some(format) = &self.format else {
-            let content_type = self.message.properties.content_type.as_deref().unwrap_or_default();
-            return Err(PayloadError::new(format!("no codec for content type `{content_type}`")));
+            return Err(PayloadError::new(match properties.content_type.as_deref() {
+                Some(content_type) => format!("no codec for content type `{}`", excerpt(content_type)),
+                None => "the message has no content type".to_owned(),
+            }));
         };
         format.decode(&self.message.body).map_err(|error| PayloadError::new(error.to_string()))
-    }
-
-    pub(crate) fn message(&self) -> &Arc<Message> {
-        &self.message
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) fn standalone_call_id(client: &str) -> String {
 }
 
 /// The call ids that led here, oldest first; empty where the caller sent none.
-fn read_stack(properties: &Properties) -> Vec<String> {
-    if let Some(stack) = &properties.app_id
+fn read_stack(properties: &Properties, short_path: bool) -> Vec<String> {
+    if let Some(stack) = properties.app_id.as_ref().filter(|_| short_path)
         && !stack.is_empty()
     {
         return stack.split(',').map(str::to_owned).collect();
@@ -44,10 +44,12 @@ fn read_stack(properties: &Properties) -> Vec<String> {
 }
 
 /// The same, with the id that a call from outside any worker has on the short path: formed here rather than sent.
-pub(crate) fn parent_call_ids(properties: &Properties) -> Vec<String> {
-    let stack = read_stack(properties);
+pub(crate) fn parent_call_ids(properties: &Properties, short_path: bool) -> Vec<String> {
+    let stack = read_stack(properties, short_path);
     match &properties.correlation_id {
-        Some(id) if stack.is_empty() && properties.kind.is_some() => vec![format!("standalone_rpc_client.{id}")],
+        Some(id) if short_path && stack.is_empty() && properties.kind.is_some() => {
+            vec![format!("standalone_rpc_client.{id}")]
+        }
         _ => stack,
     }
 }
@@ -148,7 +150,7 @@ mod tests {
             let mut properties = Properties::default();
             write_stack(&mut properties, stack[..count].to_vec(), short);
             assert_eq!(properties.headers.is_empty(), short && count == 2);
-            assert_eq!(read_stack(&properties), stack[..count]);
+            assert_eq!(read_stack(&properties, short), stack[..count]);
         }
     }
 }

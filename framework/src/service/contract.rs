@@ -34,6 +34,14 @@ pub struct Covered {
 }
 
 impl ContractInfo {
+    /// The first index that none of its methods has.
+    pub const fn next_index(&self) -> usize {
+        match self.methods.last() {
+            Some(last) => last.index + 1,
+            None => 0,
+        }
+    }
+
     /// Where a method of the contract is, by its name in Rust.
     const fn position(&self, method: &str) -> Option<usize> {
         let mut i = 0;
@@ -141,7 +149,7 @@ impl<S, C: Dispatches<S>> Serves<C> for S {
 }
 
 /// `==` on strings is not const yet.
-const fn equal(left: &str, right: &str) -> bool {
+pub(crate) const fn equal(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
         return false;

@@ -126,6 +126,11 @@ pub struct BatchInfo {
     pub within: Duration,
 }
 
+impl BatchInfo {
+    /// How long where a handler does not say: 200 ms.
+    pub const WITHIN: Duration = Duration::from_millis(200);
+}
+
 /// How what was handled before is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyInfo {
@@ -133,6 +138,11 @@ pub struct IdempotencyInfo {
     pub process_store: bool,
     /// How long a message is remembered.
     pub window: Duration,
+}
+
+impl IdempotencyInfo {
+    /// How long where a handler does not say: a day.
+    pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
 /// One method that the clock fires.

@@ -14,6 +14,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+pub(crate) use self::contract::equal;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
@@ -100,12 +101,12 @@ pub struct WorkerCall {
 impl WorkerCall {
     /// The message that fired it, as handlers may take it.
     pub(crate) fn raw(&self) -> RawDelivery {
-        RawDelivery::new(
-            self.context.message().clone(),
-            Some(self.format.clone()),
-            self.context.redelivered(),
-            self.context.attempt(),
-        )
+        let message = self.context.message().clone();
+        let content_type = message.properties.content_type.as_deref();
+        // A format of another content type is there for the form's sake.
+        let format =
+            content_type.is_some_and(|content_type| self.format.is_of(content_type)).then(|| self.format.clone());
+        RawDelivery::new(message, format, self.context.redelivered(), self.context.attempt())
     }
 }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use crate::{
-    Cancelled, Error, Fault, Result, ServiceError, Value, WorkerContext,
+    Cancelled, Error, Fault, RawDelivery, Result, ServiceError, Value, WorkerContext,
     codec::Format,
     protocol::{Param, decode_reply},
     service::{Outcome, WorkerCall},
@@ -20,6 +20,7 @@ struct Inner {
     /// What callers pass; a method that no caller fires has none.
     params: &'static [Param],
     format: Format,
+    batch: Vec<RawDelivery>,
     end: End,
 }
 
@@ -43,7 +44,8 @@ impl Fired {
             Outcome::Fault { fault, .. } => End::Failed((**fault).clone()),
             Outcome::Cancelled(reason) => End::Cancelled(*reason),
         };
-        Self(Arc::new(Inner { context: call.context.clone(), params, format: call.format.clone(), end }))
+        let (context, format, batch) = (call.context.clone(), call.format.clone(), call.batch.clone());
+        Self(Arc::new(Inner { context, params, format, batch, end }))
     }
 
     /// The service.
@@ -80,6 +82,24 @@ impl Fired {
     /// One argument, by its parameter's name.
     pub fn argument(&self, name: &str) -> Option<Value> {
         self.arguments().remove(name)
+    }
+
+    /// The payload of the message that fired it; of a batch a list, `payload::<Vec<T>>()`, of those that could not be read too.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no `T`, and where the clock fired it.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T> {
+        let Inner { batch, context, format, .. } = &*self.0;
+        let payload = if batch.is_empty() {
+            format.decode(context.body()).map_err(|error| error.to_string())
+        } else {
+            let values: Result<Vec<Value>, _> = batch.iter().map(RawDelivery::decode).collect();
+            values
+                .map_err(|error| error.to_string())
+                .and_then(|values| T::deserialize(Value::Array(values)).map_err(|error| error.to_string()))
+        };
+        payload.map_err(|error| Error::msg(format!("{self}, but it had no such payload: {error}")))
     }
 
     /// Whether the method returned a value, or `Ok`, and no hook failed.

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -103,7 +104,9 @@ fn no_service(name: &str, services: &[&str]) -> Error {
 }
 
 fn no_entrypoint(service: &ServiceDescriptor, name: &str) -> Error {
-    let entrypoints: Vec<_> = service.entrypoints().map(|(_, name)| name).collect();
+    // A method with several attributes is one name.
+    let entrypoints: BTreeSet<_> = service.entrypoints().map(|(_, name)| name).collect();
+    let entrypoints: Vec<_> = entrypoints.into_iter().collect();
     missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &entrypoints)
 }
 

@@ -60,6 +60,11 @@ impl Limits {
         self.stopping.cancel();
     }
 
+    /// Ends when nothing is started any more.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + '_ {
+        self.stopping.cancelled()
+    }
+
     /// A worker waits for a nested call.
     fn park(&self) {
         let parked = self.parked.fetch_add(1, Ordering::AcqRel) + 1;

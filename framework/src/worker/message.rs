@@ -36,16 +36,24 @@ pub struct Batch<P> {
 }
 
 /// Reads the payloads of a batch of `E`.
-pub fn event_batch<E, P: PayloadOf<E>>(call: &WorkerCall) -> Batch<P> {
+///
+/// # Errors
+///
+/// The outcome to return where none of them could be read.
+pub fn event_batch<E, P: PayloadOf<E>>(call: &WorkerCall) -> Result<Batch<P>, Outcome> {
     read_all(call, P::read)
 }
 
 /// Reads the payloads of a batch whose handler names its event, or its queue, by strings.
-pub fn payload_batch<P: FromPayload>(call: &WorkerCall) -> Batch<P> {
+///
+/// # Errors
+///
+/// As [`event_batch`].
+pub fn payload_batch<P: FromPayload>(call: &WorkerCall) -> Result<Batch<P>, Outcome> {
     read_all(call, P::read)
 }
 
-fn read_all<P>(call: &WorkerCall, one: fn(&RawDelivery) -> Result<P, PayloadError>) -> Batch<P> {
+fn read_all<P>(call: &WorkerCall, one: fn(&RawDelivery) -> Result<P, PayloadError>) -> Result<Batch<P>, Outcome> {
     let mut batch = Batch { payloads: Vec::with_capacity(call.batch.len()), unread: Vec::new() };
     for raw in &call.batch {
         let (payload, unread) = match read(raw, one) {
@@ -55,7 +63,7 @@ fn read_all<P>(call: &WorkerCall, one: fn(&RawDelivery) -> Result<P, PayloadErro
         batch.payloads.extend(payload);
         batch.unread.push(unread);
     }
-    batch
+    if batch.payloads.is_empty() { Err(Outcome::Batch(batch.unread)) } else { Ok(batch) }
 }
 
 fn read<P>(raw: &RawDelivery, read: fn(&RawDelivery) -> Result<P, PayloadError>) -> Result<P, Verdict> {
@@ -67,11 +75,39 @@ fn read<P>(raw: &RawDelivery, read: fn(&RawDelivery) -> Result<P, PayloadError>)
     Err(Verdict::new(Action::DeadLetter, fault))
 }
 
+/// What a method may return that a message or the clock fires.
+#[diagnostic::on_unimplemented(
+    message = "nobody receives the `{Self}` that this method returns",
+    label = "a message and the clock wait for no reply",
+    note = "return nothing, or `Result<(), E>`"
+)]
+pub trait NoReply {}
+
+impl NoReply for () {}
+
+/// An error that says what becomes of the message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what becomes of the message",
+    label = "not `Into<Verdict>`",
+    note = "return `Retry`, `Reject`, `DeadLetter`, an error with `#[derive(ServiceError)]`, or `kinoko::Result<()>` for any error at all"
+)]
+pub trait IntoVerdict {
+    /// Converts it.
+    fn into_verdict(self) -> Verdict;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Verdict>> IntoVerdict for E {
+    fn into_verdict(self) -> Verdict {
+        self.into()
+    }
+}
+
 /// What a handler's value becomes.
-pub fn settled<E: Into<Verdict>>(value: Result<(), E>) -> Outcome {
+pub fn settled<T: NoReply, E: IntoVerdict>(value: Result<T, E>) -> Outcome {
     match value {
-        Ok(()) => Outcome::Done,
-        Err(error) => Outcome::Failed(error.into()),
+        Ok(_) => Outcome::Done,
+        Err(error) => Outcome::Failed(error.into_verdict()),
     }
 }
 

@@ -7,12 +7,13 @@ mod run;
 mod running;
 
 pub use self::message::{
-    Batch, BatchResult, event_batch, event_payload, payload, payload_batch, settled, settled_batch,
+    Batch, BatchResult, IntoVerdict, NoReply, event_batch, event_payload, payload, payload_batch, settled,
+    settled_batch,
 };
 pub use self::run::{
     HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
 };
 pub(crate) use self::{
     limits::{Limits, MethodSlots},
-    running::Workers,
+    running::{Running, Workers},
 };

@@ -94,6 +94,12 @@ impl Drop for Workers {
     }
 }
 
+impl Running {
+    pub(crate) fn context(&self) -> &WorkerContext {
+        &self.context
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let mut table = self.workers.table();

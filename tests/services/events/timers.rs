@@ -7,9 +7,11 @@ use std::{
 
 use kinoko::{
     prelude::*,
+    service::Service,
     testing::{RunningTestApp, TestApp},
+    transport::{TransportOptions, connect},
 };
-use kinoko_tests::{Proxy, amqp_uri, eventually};
+use kinoko_tests::{Proxy, amqp_uri, captured_log, eventually};
 use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
 
 /// How often the timers here fire.
@@ -47,7 +49,7 @@ impl Ticks {
 
 /// A service of its own for each test: its timer's queue bears its name.
 macro_rules! fleet {
-    ($type:ident, $name:literal) => {
+    ($type:ident, $name:tt) => {
         #[derive(Dependencies)]
         struct $type {
             ticks: Ticks,
@@ -165,4 +167,48 @@ async fn one_instance_fires_again_when_the_queue_was_deleted() {
     instances.leader(ticks[0].at).await;
     meddler.close(200, "done".into()).await.unwrap();
     instances.stop().await;
+}
+
+#[derive(Dependencies)]
+struct Early {
+    late: LateClient,
+}
+
+#[service(name = "timers_early")]
+impl Early {
+    #[timer(every = "1h", eager)]
+    async fn look(&self) -> kinoko::Result<()> {
+        Ok(self.late.here().await?)
+    }
+}
+
+#[derive(Dependencies)]
+struct Late;
+
+#[service(name = "timers_late")]
+impl Late {
+    #[rpc]
+    fn here(&self) {}
+}
+
+#[tokio::test]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn a_timer_begins_when_all_services_of_its_program_take_calls() {
+    captured_log();
+    // As in the first start ever: in a queue that is left from before, the call would wait.
+    let transport = connect(&amqp_uri(), TransportOptions::default()).await.unwrap();
+    for queue in ["rpc-timers_late", "kinoko.rpc-timers_late"] {
+        assert!(transport.remove_queue(&queue.into()).await.unwrap());
+    }
+    transport.close().await;
+    let app = TestApp::new().service::<Early>().service::<Late>().broker(amqp_uri()).start().await.unwrap();
+    let done = r#"timer done service="timers_early" method="look""#;
+    let failed = r#"timer failed service="timers_early" method="look""#;
+    let log = eventually(Duration::from_secs(10), "it fires", || async {
+        let log = captured_log();
+        (log.contains(done) || log.contains(failed)).then_some(log)
+    })
+    .await;
+    assert!(!log.contains(failed), "{log}");
+    app.stop().await.unwrap();
 }

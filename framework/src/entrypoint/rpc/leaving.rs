@@ -143,7 +143,7 @@ impl HandOver {
         let now = context_data::unix_ms();
         properties.expiration = context_data::remaining_budget(&properties, now, waited);
         properties.timestamp_ms = Some(now);
-        let stack = context_data::parent_call_ids(&request.properties);
+        let stack = context_data::parent_call_ids(&request.properties, true);
         properties.app_id = None;
         context_data::write_stack(&mut properties, stack, false);
         let routing_key = names::rpc_routing_key(self.service, &method);

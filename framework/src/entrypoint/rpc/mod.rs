@@ -120,7 +120,7 @@ impl RpcEntrypoint {
 
 #[async_trait]
 impl Entrypoint for RpcEntrypoint {
-    async fn start(&self, transport: &Arc<dyn Transport>, prefetch: u16) -> Result<()> {
+    async fn start(&self, transport: &Arc<dyn Transport>, max_workers: u16) -> Result<()> {
         if self.shared.methods.is_empty() {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Entrypoint for RpcEntrypoint {
         for (queue, way) in queues {
             let workers = Workers::new(&self.shared.tasks);
             let sink = Arc::new(RequestSink { shared: self.shared.clone(), workers: workers.clone(), way });
-            let consumer = transport.consume(queue, prefetch, sink).await?;
+            let consumer = transport.consume(queue, max_workers, sink).await?;
             self.shared.limits.add_consumer(&consumer);
             self.consumers().push((consumer, workers));
         }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin},
+    entrypoint::timeout,
     protocol::{Fault, Properties, context_data, excerpt},
     service::{MethodInfo, Outcome, WorkerCall},
     transport::{Delivery, Publishing},
@@ -55,6 +56,7 @@ impl Shared {
             attempt: 1,
             redelivered: delivery.redelivered() || attempts::attempt(&message) > 1,
             slots: Some(method.slots.clone()),
+            short_path: way == Way::Short,
             message: message.clone(),
         });
         if passed {
@@ -218,12 +220,6 @@ fn tell(outcome: Outcome, of_method: bool, context: &WorkerContext, method: &Met
 
 #[cold]
 fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
-    let (service, name, limit) = (context.service(), method.name, method.timeout.unwrap_or_default());
-    let fault = Fault {
-        code: Some("TIMEOUT".into()),
-        http: Some(504),
-        grpc: Some("DEADLINE_EXCEEDED".into()),
-        ..Fault::internal("Timeout", format!("`{service}.{name}` took longer than the {limit:?} that it may"))
-    };
+    let fault = timeout(context.service(), method.name, method.timeout);
     Outcome::Fault { fault: Box::new(fault), expected: false }
 }

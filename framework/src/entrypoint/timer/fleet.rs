@@ -248,4 +248,15 @@ mod tests {
         assert_eq!(other.given_back.load(Ordering::SeqCst), 1);
         assert_eq!(other.held.lock().unwrap().len(), 1, "the broker had it");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_every_minute() {
+        let (transport, lead) = (MemoryTransport::open(""), Lead::new("s", "tick"));
+        lead.apply(&transport, &Tasks::new(), &CancellationToken::new()).await.unwrap();
+        sleep(2 * REFRESH + RETRY).await;
+        assert_eq!(*lead.tokens.count.borrow(), 3);
+        lead.resign().await;
+        assert!(!lead.is_held());
+        assert_eq!(transport.queue_status(lead.queue()).await.unwrap().unwrap().messages, 1, "for the next one");
+    }
 }

@@ -33,8 +33,6 @@ enum Rule {
     Cron(Box<Cron>, TimeZone),
 }
 
-/// The longest wait without a look at the clock: somebody may set it.
-const LOOK: Duration = Duration::from_secs(30);
 /// A clock that goes back by no more than this repeats no tick; one that goes back further was wrong before. As cron does it.
 const CORRECTION: SignedDuration = SignedDuration::from_hours(3);
 
@@ -116,10 +114,10 @@ impl Calendar {
                 }
                 Some(next) => now.duration_until(next).unsigned_abs(),
                 // None is left; but the clock may go back.
-                None => LOOK,
+                None => Duration::MAX,
             };
             seen = now;
-            sleep(left.min(LOOK)).await;
+            sleep(left.min(self.clock.longest_wait())).await;
         }
     }
 

@@ -1,0 +1,168 @@
+//! The constant data of methods that a message or the clock fires.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::descriptor::{duration, option, spelled, time};
+use crate::{
+    args::{EventArg, ExchangeKind, HandlingArgs, IdempotentArgs, Kind, RetryArgs, ScheduleArg},
+    model::{ConsumerModel, EventHandlerModel, MethodModel, TimerModel},
+    syntax::{at, copied, moved},
+};
+
+/// Where these entrypoints' indices start: after those of a contract's trait that the service serves.
+#[derive(Clone, Copy)]
+pub(super) struct First<'a>(pub(super) Option<&'a TokenStream>);
+
+impl First<'_> {
+    fn index(self, index: usize) -> TokenStream {
+        match self.0 {
+            Some(first) => quote!(#first + #index),
+            None => quote!(#index),
+        }
+    }
+}
+
+/// `EventHandlerInfo { … }`
+pub(super) fn event_handler(handler: &EventHandlerModel, first: First<'_>, k: &TokenStream) -> TokenStream {
+    let (method, args, index) = (&handler.method, &handler.by, first.index(handler.index));
+    let (cfgs, doc, name) = (&method.cfgs, &method.doc, args.method_name(&method.ident));
+    let kind = match args.kind {
+        Kind::ServicePool => quote!(ServicePool),
+        Kind::Singleton => quote!(Singleton),
+        Kind::Broadcast => quote!(Broadcast),
+    };
+    let (events, payload, handling) = (events(&args.event, k), payload(method), handling(&args.handling, k));
+    let reliable = args.reliable;
+    quote! {
+        #(#cfgs)*
+        #k::EventHandlerInfo {
+            index: #index,
+            method: #name,
+            doc: #doc,
+            events: #events,
+            payload: #payload,
+            kind: #k::HandlerKind::#kind,
+            reliable: #reliable,
+            handling: #handling,
+        }
+    }
+}
+
+/// `ConsumerInfo { … }`
+pub(super) fn consumer(consumer: &ConsumerModel, first: First<'_>, k: &TokenStream) -> TokenStream {
+    let (method, args, index) = (&consumer.method, &consumer.by, first.index(consumer.index));
+    let (cfgs, doc, name) = (&method.cfgs, &method.doc, syn::ext::IdentExt::unraw(&method.ident).to_string());
+    let (queue, declare) = (&args.queue, args.declare);
+    let bind = option(args.bind.as_ref().map(|bind| {
+        let (exchange, routing_key) = (&bind.exchange, &bind.routing_key);
+        let kind = match bind.kind {
+            ExchangeKind::Direct => quote!(Direct),
+            ExchangeKind::Topic => quote!(Topic),
+            ExchangeKind::Fanout => quote!(Fanout),
+            ExchangeKind::Headers => quote!(Headers),
+        };
+        quote!(#k::BindInfo { exchange: #exchange, kind: #k::ExchangeKind::#kind, routing_key: #routing_key })
+    }));
+    let (payload, handling) = (payload(method), handling(&args.handling, k));
+    quote! {
+        #(#cfgs)*
+        #k::ConsumerInfo {
+            index: #index,
+            method: #name,
+            doc: #doc,
+            queue: #queue,
+            bind: #bind,
+            declare: #declare,
+            payload: #payload,
+            handling: #handling,
+        }
+    }
+}
+
+/// `TimerInfo { … }`
+pub(super) fn timer(timer: &TimerModel, first: First<'_>, k: &TokenStream) -> TokenStream {
+    let (method, args, index) = (&timer.method, &timer.by, first.index(timer.index));
+    let (cfgs, doc, name) = (&method.cfgs, &method.doc, syn::ext::IdentExt::unraw(&method.ident).to_string());
+    let schedule = match &args.schedule {
+        Some(ScheduleArg::Cron { expression, zone }) => {
+            quote!(#k::Schedule::Cron { expression: #expression, zone: #zone })
+        }
+        Some(ScheduleArg::Every(every)) => {
+            let every = time(*every);
+            quote!(#k::Schedule::Every(#every))
+        }
+        // There is an error beside it.
+        None => quote!(#k::Schedule::Every(::core::time::Duration::MAX)),
+    };
+    let (eager, once_per_fleet, timeout) = (args.eager, args.once_per_fleet, duration(args.timeout));
+    quote! {
+        #(#cfgs)*
+        #k::TimerInfo {
+            index: #index,
+            method: #name,
+            doc: #doc,
+            schedule: #schedule,
+            eager: #eager,
+            once_per_fleet: #once_per_fleet,
+            timeout: #timeout,
+        }
+    }
+}
+
+fn payload(method: &MethodModel) -> String {
+    method.arguments().next().map_or_else(String::new, |param| spelled(&param.ty))
+}
+
+/// `&[EventName { … }]`
+pub(super) fn events(event: &EventArg, k: &TokenStream) -> TokenStream {
+    match event {
+        EventArg::Type(ty) => {
+            let (span, ty) = (at(ty.span()), copied(ty));
+            let k = moved(k, span);
+            quote_spanned!(span=> <#ty as #k::EventSet>::EVENTS)
+        }
+        EventArg::Named { source, name } => quote!(&[#k::EventName { source: #source, name: #name }]),
+        EventArg::None => quote!(&[]),
+    }
+}
+
+fn handling(args: &HandlingArgs, k: &TokenStream) -> TokenStream {
+    let batch = option(args.batch.as_ref().map(|(_, size)| {
+        let within = args.within.map_or_else(|| quote!(#k::BatchInfo::WITHIN), time);
+        quote!(#k::BatchInfo { size: #size, within: #within })
+    }));
+    let idempotent = option(args.idempotent.as_ref().map(|IdempotentArgs { process_store, window }| {
+        let window = window.map_or_else(|| quote!(#k::IdempotencyInfo::WINDOW), time);
+        quote!(#k::IdempotencyInfo { process_store: #process_store, window: #window })
+    }));
+    let ordered_by = option(args.ordered_by.as_ref());
+    let (retry, concurrency, timeout) = (retry(&args.retry, k), option(args.concurrency), duration(args.timeout));
+    quote! {
+        #k::HandlingInfo {
+            retry: #retry,
+            concurrency: #concurrency,
+            batch: #batch,
+            ordered_by: #ordered_by,
+            idempotent: #idempotent,
+            timeout: #timeout,
+        }
+    }
+}
+
+fn retry(args: &RetryArgs, k: &TokenStream) -> TokenStream {
+    let attempts = match args.max {
+        Some(max) => Some(quote!(attempts: ::core::option::Option::Some(#max),)),
+        None if args.without_end => Some(quote!(attempts: ::core::option::Option::None,)),
+        None => None,
+    };
+    let backoff = args.backoff.map(|(first, longest): (Duration, Duration)| {
+        let (first, longest) = (time(first), time(longest));
+        quote!(first: #first, longest: #longest,)
+    });
+    let jitter = args.jitter.map(|jitter| quote!(jitter: #jitter,));
+    quote!(#k::RetryPolicy { #attempts #backoff #jitter ..#k::RetryPolicy::DEFAULT })
+}

@@ -1,0 +1,74 @@
+//! `#[event]` and `#[derive(EventSet)]`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::Crate;
+use crate::{
+    model::{EventModel, EventSetModel, EventVariant},
+    syntax::{Place, at, copied, moved},
+};
+
+pub(crate) fn event(model: &EventModel) -> TokenStream {
+    let krate = Crate::new(&model.krate);
+    let EventModel { ident, source, name, required, .. } = model;
+    let span = at(ident.span());
+    let (k, ident) = (moved(&krate.private, span), copied(ident));
+    quote_spanned! {span=>
+        #[allow(deprecated)]
+        const _: () = {
+            #[automatically_derived]
+            impl #k::Event for #ident {
+                const EVENT: #k::EventName = #k::EventName { source: #source, name: #name };
+                const REQUIRED: bool = #required;
+            }
+        };
+    }
+}
+
+pub(crate) fn event_set(model: &EventSetModel) -> TokenStream {
+    let krate = Crate::new(&model.krate);
+    let k = &krate.private;
+    let ident = &model.ident;
+    let events = model.variants.iter().map(|variant| name(variant, k));
+    let reads = model.variants.iter().map(|variant| {
+        let (of, member, span) = (&variant.ident, &variant.member, at(variant.ident.span()));
+        let (name, p) = (name(variant, k), moved(k, span));
+        quote_spanned! {span=>
+            if key == #name.name {
+                return ::core::result::Result::map(#p::RawDelivery::decode(raw), |event| Self::#of { #member: event });
+            }
+        }
+    });
+    let checks = model.variants.iter().enumerate().map(|(place, variant)| {
+        let span = at(variant.ty.span());
+        let k = moved(k, span);
+        quote_spanned!(span=> const _: () = #k::assert_in_set(<#ident as #k::EventSet>::EVENTS, #place);)
+    });
+    quote! {
+        #[allow(deprecated, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #[automatically_derived]
+            impl #k::EventSet for #ident {
+                const EVENTS: &'static [#k::EventName] = &[#(#events),*];
+
+                fn read(raw: &#k::RawDelivery) -> ::core::result::Result<Self, #k::PayloadError> {
+                    let key = #k::RawDelivery::routing_key(raw);
+                    #(#reads)*
+                    ::core::result::Result::Err(#k::not_in_set(raw))
+                }
+            }
+
+            #(#checks)*
+        };
+    }
+}
+
+/// The name of a variant's event: where its type is asked to be one.
+fn name(variant: &EventVariant, k: &TokenStream) -> TokenStream {
+    let (ty, place) = (copied(&variant.ty), Place::of(&variant.ty));
+    let (span, none) = (place.first, place.parens(TokenStream::new()));
+    let k = moved(k, span);
+    quote_spanned!(span=> #k::event_name::<#ty>#none)
+}

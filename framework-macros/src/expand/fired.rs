@@ -1,0 +1,156 @@
+//! One arm for each method that a message or the clock fires: read, inject, call, settle.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Type, spanned::Spanned};
+
+use super::{
+    dispatch::{Target, call, inject, local},
+    output::{Reply, split},
+};
+use crate::{
+    args::EventArg,
+    model::{ConsumerModel, EventHandlerModel, MethodModel, ParamKind, ParamModel, Pass, Payload, TimerModel},
+    syntax::{Place, at, copied, hidden, moved},
+};
+
+pub(super) fn event_handler(handler: &EventHandlerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let event = match &handler.by.event {
+        EventArg::Type(event) => Some(&**event),
+        EventArg::Named { .. } | EventArg::None => None,
+    };
+    let payload = Payload::of(&handler.method, handler.by.handling.batch.is_some());
+    arm(handler.index, &handler.method, &payload, event, target, k)
+}
+
+pub(super) fn consumer(consumer: &ConsumerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    let payload = Payload::of(&consumer.method, consumer.by.handling.batch.is_some());
+    arm(consumer.index, &consumer.method, &payload, None, target, k)
+}
+
+pub(super) fn timer(timer: &TimerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
+    arm(timer.index, &timer.method, &Payload::Nothing, None, target, k)
+}
+
+fn arm(
+    index: usize,
+    method: &MethodModel,
+    payload: &Payload<'_>,
+    event: Option<&Type>,
+    target: &Target<'_>,
+    k: &TokenStream,
+) -> TokenStream {
+    let span = at(method.span());
+    let k = &moved(k, span);
+    let (cfgs, Target { hooks, call: fired, .. }) = (&method.cfgs, target);
+    let unread = Ident::new("unread", hidden(method.span()));
+    let read = match payload {
+        Payload::Nothing => TokenStream::new(),
+        Payload::One(param) => {
+            let (local, read) =
+                (local(param), read(&param.ty, &decoded(param), event, ("event_payload", "payload"), fired, k));
+            quote_spanned! {span=>
+                let #local = match #read {
+                    ::core::result::Result::Ok(payload) => payload,
+                    ::core::result::Result::Err(outcome) => return outcome,
+                };
+            }
+        }
+        Payload::Batch { param, item } => {
+            let (local, read) =
+                (local(param), read(item, &copied(item), event, ("event_batch", "payload_batch"), fired, k));
+            quote_spanned! {span=>
+                let (#local, #unread) = match #read {
+                    ::core::result::Result::Ok(batch) => (batch.payloads, batch.unread),
+                    ::core::result::Result::Err(outcome) => return outcome,
+                };
+            }
+        }
+    };
+    let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
+    let passed = method.params.iter().map(|param| passed(param, payload));
+    let value = call(method, target, passed);
+    let settled = match payload {
+        Payload::Batch { .. } => settled_batch(method, &value, &unread, k),
+        Payload::Nothing | Payload::One(_) => settled(method, &value, k),
+    };
+    quote_spanned! {span=>
+        #(#cfgs)*
+        #index => ::std::boxed::Box::pin(async move {
+            #read
+            #k::run_worker(#hooks, &#fired, ::core::pin::pin!(::core::option::Option::Some(async {
+                #(#injected)*
+                #settled
+            }))).await
+        }),
+    }
+}
+
+/// What a payload is read as.
+fn decoded(param: &ParamModel) -> TokenStream {
+    let span = at(param.ty.span());
+    match &param.kind {
+        ParamKind::Argument { pass: Pass::Text, .. } => quote_spanned!(span=> ::std::string::String),
+        ParamKind::Argument { pass: Pass::Slice(item), .. } => {
+            let item = copied(item);
+            quote_spanned!(span=> ::std::vec::Vec<#item>)
+        }
+        ParamKind::Argument { pass: Pass::Reference(inner), .. } => copied(inner),
+        ParamKind::Argument { pass: Pass::Value, .. } | ParamKind::Inject => copied(&param.ty),
+    }
+}
+
+/// The one place that asks a payload's type to be readable: where it is written.
+fn read(
+    written: impl quote::ToTokens,
+    ty: &TokenStream,
+    event: Option<&Type>,
+    (of_event, by_name): (&str, &str),
+    call: &Ident,
+    k: &TokenStream,
+) -> TokenStream {
+    let place = Place::of(&written);
+    let (span, passed) = (place.first, place.parens(quote!(&#call)));
+    let k = moved(k, span);
+    match event.map(copied) {
+        Some(event) => {
+            let function = Ident::new(of_event, span);
+            quote_spanned!(span=> #k::#function::<#event, #ty>#passed)
+        }
+        None => {
+            let function = Ident::new(by_name, span);
+            quote_spanned!(span=> #k::#function::<#ty>#passed)
+        }
+    }
+}
+
+fn passed(param: &ParamModel, payload: &Payload<'_>) -> TokenStream {
+    let (local, span) = (local(param), at(param.ty.span()));
+    match (&param.kind, payload) {
+        (ParamKind::Inject | ParamKind::Argument { pass: Pass::Value, .. }, _) => quote_spanned!(span=> #local),
+        (ParamKind::Argument { pass: Pass::Text | Pass::Slice(_), .. }, _) => quote_spanned!(span=> &*#local),
+        (ParamKind::Argument { pass: Pass::Reference(_), .. }, _) => quote_spanned!(span=> &#local),
+    }
+}
+
+/// The one place that asks the types of what a method returns: at the written types.
+fn settled(method: &MethodModel, value: &TokenStream, k: &TokenStream) -> TokenStream {
+    let span = at(method.span());
+    let (Reply { ok, err, .. }, value) = (Reply::of(method, k), split(method, value, k));
+    quote_spanned! {span=>
+        let value = #value;
+        #k::settled::<#ok, #err>(value)
+    }
+}
+
+fn settled_batch(method: &MethodModel, value: &TokenStream, unread: &Ident, k: &TokenStream) -> TokenStream {
+    let span = at(method.span());
+    let written = method.output.written().map_or_else(|| quote_spanned!(span=> ()), copied);
+    let place = method.output.written().map_or_else(|| Place::of(&method.ident), Place::of);
+    let (k, passed) = (moved(k, place.first), place.parens(quote!(#unread, value)));
+    let settle = quote_spanned!(place.first=> #k::settled_batch::<#written>#passed);
+    quote_spanned! {span=>
+        let value = #value;
+        #settle
+    }
+}

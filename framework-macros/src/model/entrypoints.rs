@@ -1,0 +1,109 @@
+//! What fires the methods of a block: one entrypoint for each attribute of each method.
+
+use std::rc::Rc;
+
+use syn::{Attribute, Path};
+
+use super::{Entrypoint, Giver, MethodModel, Role, Rpc, RpcModel, payload};
+use crate::{
+    args::{ConsumeArgs, EventHandlerArgs, RpcArgs, TimerArgs},
+    diag::Diag,
+    syntax::{Method, take_ours},
+};
+
+pub(crate) type EventHandlerModel = Entrypoint<EventHandlerArgs>;
+pub(crate) type ConsumerModel = Entrypoint<ConsumeArgs>;
+pub(crate) type TimerModel = Entrypoint<TimerArgs>;
+
+/// The entrypoints that are right, in lists by kind.
+#[derive(Default)]
+pub(crate) struct Entrypoints {
+    pub(crate) rpc: Vec<RpcModel>,
+    pub(crate) events: Vec<EventHandlerModel>,
+    pub(crate) consumers: Vec<ConsumerModel>,
+    pub(crate) timers: Vec<TimerModel>,
+    /// How many there are, the wrong ones too.
+    pub(crate) count: usize,
+}
+
+impl Entrypoints {
+    /// Whether a message or the clock fires one of them.
+    pub(crate) fn has_others_than_rpc(&self) -> bool {
+        !(self.events.is_empty() && self.consumers.is_empty() && self.timers.is_empty())
+    }
+
+    /// Reads a method's entrypoints, and takes our attributes off it. Gives whether it has any.
+    pub(crate) fn read(&mut self, method: &mut Method, role: Role, krate: &Path, diag: &mut Diag) -> bool {
+        let mut found = |name: &str| match role {
+            Role::Contract if name != "rpc" => Vec::new(),
+            _ => take_ours(&mut method.attrs, name, krate),
+        };
+        let rpc = found("rpc");
+        let (events, consumers, timers) = (found("event_handler"), found("consume"), found("timer"));
+        if let Some(second) = rpc.get(1) {
+            diag.on(second, "`#[rpc]` is given twice: leave one of them out");
+        }
+        let by_rpc = role == Role::Contract || !rpc.is_empty();
+        let first = self.count;
+        self.count += usize::from(by_rpc) + events.len() + consumers.len() + timers.len();
+        if self.count == first {
+            return false;
+        }
+        let giver = if by_rpc { Giver::Caller } else { Giver::Message };
+        // All of them are read, whatever is wrong with one.
+        let rpc_args = by_rpc.then(|| diag.clean(|diag| read_rpc(rpc.first(), diag)));
+        let mut read = Read { index: first + usize::from(by_rpc), diag };
+        let events = read.each(&events, EventHandlerArgs::parse);
+        let consumers = read.each(&consumers, ConsumeArgs::parse);
+        let timers = read.each(&timers, TimerArgs::parse);
+
+        let Some(mut model) = MethodModel::read(method, giver, role, krate, diag) else { return true };
+        let rpc = rpc_args.flatten().and_then(|args| diag.clean(|diag| Rpc::read(args, &mut model, role, diag)));
+        let method = Rc::new(model);
+        self.rpc.extend(rpc.map(|by| Entrypoint { index: first, method: method.clone(), by }));
+        self.events.extend(right(events, &method, diag, |args, diag| {
+            payload::check(&method, args.handling.batch.as_ref(), diag);
+        }));
+        self.consumers.extend(right(consumers, &method, diag, |args, diag| {
+            payload::check(&method, args.handling.batch.as_ref(), diag);
+        }));
+        self.timers.extend(right(timers, &method, diag, |args, diag| payload::none(&method, &args.word, diag)));
+        true
+    }
+}
+
+fn read_rpc(attr: Option<&Attribute>, diag: &mut Diag) -> RpcArgs {
+    attr.map(|attr| RpcArgs::parse(attr, diag)).unwrap_or_default()
+}
+
+/// Reads attributes, each with its index.
+struct Read<'a> {
+    index: usize,
+    diag: &'a mut Diag,
+}
+
+impl Read<'_> {
+    fn each<A>(&mut self, attrs: &[Attribute], parse: fn(&Attribute, &mut Diag) -> A) -> Vec<(usize, A)> {
+        let first = self.index;
+        self.index += attrs.len();
+        let parsed = attrs.iter().zip(first..).filter_map(|(attr, index)| {
+            let args = self.diag.clean(|diag| parse(attr, diag))?;
+            Some((index, args))
+        });
+        parsed.collect()
+    }
+}
+
+/// Those of a method's entrypoints that its signature fits.
+fn right<A>(
+    parsed: Vec<(usize, A)>,
+    method: &Rc<MethodModel>,
+    diag: &mut Diag,
+    check: impl Fn(&A, &mut Diag),
+) -> Vec<Entrypoint<A>> {
+    let right = parsed.into_iter().filter_map(|(index, by)| {
+        diag.clean(|diag| check(&by, diag))?;
+        Some(Entrypoint { index, method: method.clone(), by })
+    });
+    right.collect()
+}

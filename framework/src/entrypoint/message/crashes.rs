@@ -1,0 +1,96 @@
+//! Messages that end the process which works them must not end every next one.
+//!
+//! The broker gives them to somebody else, again and again. What it says of that, `redelivered` or a count, is said as well of those which merely
+//! were in the hands of a process that died, without having begun. So the suspects are set apart before they are judged: one that comes
+//! again is published once more, with its count, and comes back after a delay that grows and differs from message to message. Then
+//! it meets the one that kills its process no more, or it is the one.
+
+use std::time::Duration;
+
+use super::{
+    Lane, policy,
+    received::{Deliveries, Received},
+    replace::{Replaced, Successor},
+};
+use crate::protocol::{Fault, delivery_headers::reason};
+
+/// How often a message is begun again before it is kept as a dead letter.
+const MOST: u64 = 10;
+
+/// The same for one that must not leave its place in the queue, so that the broker's count has to do.
+const MOST_IN_PLACE: u64 = 20;
+
+/// No message comes again sooner, so that the broker has the acknowledgement of its predecessor: the two travel on different connections,
+/// and a process that ends in between would leave both.
+const LEAST_DELAY: Duration = Duration::from_millis(100);
+
+impl Lane {
+    /// Looks at a delivery that was given to somebody before. `None`: it is settled, it is kept or comes again later.
+    pub(super) async fn come_again(&self, received: Received) -> Option<Received> {
+        let Deliveries { count, by_broker } = received.deliveries();
+        let in_place = self.handler.handling.ordered_by.is_some();
+        if count > if in_place { MOST_IN_PLACE } else { MOST } {
+            let fault = self.crashed(count);
+            let attempt = received.attempt;
+            self.keep(received, reason::CRASHED, &fault, attempt).await;
+            return None;
+        }
+        // Once is what a restart does, and the broker counts on.
+        if in_place || (by_broker && count == 1) {
+            return Some(received);
+        }
+        let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
+        let delay = match count {
+            1 => LEAST_DELAY,
+            _ => policy::delay(&self.handler.handling.retry, later(count)).max(LEAST_DELAY),
+        };
+        let message = received.same_attempt(&self.queue, count);
+        match self.replace(received, Successor { message, delay, declare: None }).await {
+            Replaced::Done if count == 1 => {
+                tracing::debug!(
+                    service,
+                    method,
+                    queue,
+                    "a message that was handed back, or whose worker came to no end, comes again"
+                );
+                None
+            }
+            Replaced::Done => {
+                tracing::warn!(
+                    service,
+                    method,
+                    queue,
+                    count,
+                    ?delay,
+                    "a message whose workers come to no end comes again later"
+                );
+                None
+            }
+            Replaced::Back => None,
+            // Better uncounted than never.
+            Replaced::Unfit(received, error) => {
+                tracing::warn!(
+                    service,
+                    method,
+                    queue,
+                    error = error.chain(),
+                    "the deliveries of a message cannot be counted"
+                );
+                Some(*received)
+            }
+        }
+    }
+
+    fn crashed(&self, count: u64) -> Fault {
+        let text = format!(
+            "`{}.{}` was given this message {count} times and never came to an end: its process died or lost the broker each time",
+            self.shared.service_name, self.handler.method
+        );
+        Fault { retryable: Some(false), ..Fault::internal("TooManyDeliveries", text) }
+    }
+}
+
+/// Which of the policy's delays follows so many deliveries.
+fn later(count: u64) -> u32 {
+    u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX)
+}

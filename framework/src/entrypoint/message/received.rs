@@ -1,0 +1,116 @@
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    codec::Codecs,
+    event::RawDelivery,
+    protocol::{Fault, Message, Name, Value, context_data, delivery_headers as headers, excerpt, names},
+    transport::Delivery,
+};
+
+/// One delivery, as its handler sees it.
+pub(super) struct Received {
+    pub(super) delivery: Delivery,
+    /// As it was published first: what comes again comes by the default exchange.
+    pub(super) message: Arc<Message>,
+    /// Which attempt begins with it, counted from 1.
+    pub(super) attempt: u32,
+    /// Ends with the connection that delivered it, or when the container drops its workers.
+    pub(super) connection: CancellationToken,
+}
+
+impl Received {
+    pub(super) fn new(delivery: Delivery, connection: CancellationToken) -> Self {
+        let message = first_published(delivery.message());
+        let attempt = number(&message, headers::ATTEMPT).unwrap_or(1).max(1);
+        Self { attempt: u32::try_from(attempt).unwrap_or(u32::MAX), delivery, message, connection }
+    }
+
+    pub(super) fn raw(&self, codecs: &Codecs) -> RawDelivery {
+        let format = codecs.of(&self.message.properties);
+        RawDelivery::new(self.message.clone(), format, self.delivery.redelivered(), self.attempt)
+    }
+
+    /// How often it was delivered before this time without an end, as far as anybody counted. The broker's own count, where it has one,
+    /// is of this message; the header is of those in whose place it is.
+    pub(super) fn deliveries(&self) -> Deliveries {
+        let by_broker = number(&self.message, headers::BROKER_DELIVERIES);
+        let before = number(&self.message, headers::DELIVERIES).unwrap_or(0);
+        Deliveries { count: before.saturating_add(by_broker.unwrap_or(1)), by_broker: by_broker.is_some() }
+    }
+
+    /// The message of the next attempt.
+    pub(super) fn next_attempt(&self, queue: &Name, fault: &Fault) -> Message {
+        let mut next = self.successor(queue.clone());
+        let headers = &mut next.properties.headers;
+        // This attempt came to its end.
+        headers.retain(|name| name != headers::DELIVERIES);
+        headers.set(headers::ATTEMPT, self.attempt.saturating_add(1));
+        headers.set(headers::FIRST_FAILURE, self.first_failure());
+        headers.set(headers::LAST_ERROR, excerpt(fault));
+        next
+    }
+
+    /// The message of the same attempt, which has been begun so often.
+    pub(super) fn same_attempt(&self, queue: &Name, deliveries: u64) -> Message {
+        let mut next = self.successor(queue.clone());
+        next.properties.headers.set(headers::DELIVERIES, deliveries);
+        next
+    }
+
+    /// The message in another queue, with everything that tells where it came from.
+    pub(super) fn successor(&self, queue: Name) -> Message {
+        let mut next = (*self.message).clone();
+        let properties = &mut next.properties;
+        properties.headers.retain(|name| !is_brokers_own(name));
+        properties.headers.set(headers::EXCHANGE, next.exchange.as_str());
+        properties.headers.set(headers::ROUTING_KEY, next.routing_key.as_str());
+        properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
+        properties.persistent = true;
+        // It came in time; from here on it must not vanish.
+        properties.expiration = None;
+        // Who publishes it now is not who published it first, and the broker looks.
+        properties.user_id = None;
+        next.exchange = names::DEFAULT_EXCHANGE;
+        next.routing_key = queue;
+        next
+    }
+
+    /// When its first attempt failed, in milliseconds since the Unix epoch: now, if it is this one.
+    pub(super) fn first_failure(&self) -> u64 {
+        number(&self.message, headers::FIRST_FAILURE).unwrap_or_else(context_data::unix_ms)
+    }
+}
+
+/// How often a message was delivered without an end.
+pub(super) struct Deliveries {
+    pub(super) count: u64,
+    /// The broker counts them, so that another death of the process is counted without anybody's doing.
+    pub(super) by_broker: bool,
+}
+
+fn number(message: &Message, header: &str) -> Option<u64> {
+    message.properties.headers.get(header)?.as_u64()
+}
+
+/// Headers that would mislead the broker: it drops a message that seems to go in a circle, and takes `CC` for further queues.
+fn is_brokers_own(name: &str) -> bool {
+    matches!(name, "x-death" | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC")
+        || name.starts_with("x-first-death-")
+        || name.starts_with("x-last-death-")
+}
+
+/// The message with its first exchange and routing key, where it has been published again since.
+fn first_published(message: &Arc<Message>) -> Arc<Message> {
+    // What comes by another exchange has not, whatever its headers say.
+    if !message.exchange.is_empty() {
+        return message.clone();
+    }
+    let text = |header| message.properties.headers.get(header).and_then(Value::as_str).map(str::to_owned);
+    let (Some(exchange), Some(routing_key)) = (text(headers::EXCHANGE), text(headers::ROUTING_KEY)) else {
+        return message.clone();
+    };
+    Arc::new(Message { exchange: exchange.into(), routing_key: routing_key.into(), ..Message::clone(message) })
+}

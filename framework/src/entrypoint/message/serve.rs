@@ -1,0 +1,110 @@
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{Lane, received::Received};
+use crate::{
+    codec::Format,
+    context::{WorkerContext, WorkerOrigin},
+    event::RawDelivery,
+    protocol::Message,
+    service::{Outcome, WorkerCall},
+    worker::{Running, log},
+};
+
+impl Lane {
+    /// One message, from its delivery to its acknowledgement.
+    pub(super) async fn serve(self: Arc<Self>, received: Received) {
+        if !self.take_slot(&received.connection).await {
+            return;
+        }
+        let worker = self.worker(received.message.clone(), received.attempt, received.delivery.redelivered());
+        let received = if received.delivery.redelivered() {
+            // Rare, so it takes no room in the future of every message.
+            match Box::pin(self.come_again(received)).await {
+                Some(received) => received,
+                None => return,
+            }
+        } else {
+            received
+        };
+        let outcome = self.work(&worker, Vec::new()).await;
+        self.settle(received, self.ending(outcome)).await;
+    }
+
+    /// Several messages that one worker gets, each settled for itself.
+    pub(super) async fn serve_batch(self: Arc<Self>, batch: Vec<Received>) {
+        let Some(first) = batch.first() else { return };
+        if !self.take_slot(&first.connection).await {
+            return;
+        }
+        // Of no one of them: a worker for all has no caller, and nobody's identity.
+        let worker = self.worker(Arc::default(), 1, false);
+        let batch = join_all(batch.into_iter().map(|received| async {
+            if received.delivery.redelivered() { self.come_again(received).await } else { Some(received) }
+        }));
+        let batch: Vec<Received> = batch.await.into_iter().flatten().collect();
+        if batch.is_empty() {
+            return;
+        }
+        let items = batch.iter().map(|received| received.raw(&self.shared.codecs)).collect();
+        let outcome = self.work(&worker, items).await;
+        let endings = self.endings(outcome, batch.len());
+        join_all(batch.into_iter().zip(endings).map(|(received, ending)| self.settle(received, ending))).await;
+    }
+
+    /// Waits for a place among the handler's and the container's workers. `false`: the connection was lost, or the container stops; what
+    /// waited goes back.
+    async fn take_slot(&self, connection: &CancellationToken) -> bool {
+        let slots = &self.handler.slots;
+        if slots.take_free() {
+            return true;
+        }
+        tokio::select! {
+            biased;
+            () = connection.cancelled() => false,
+            taken = Box::pin(slots.take()) => taken.is_some(),
+        }
+    }
+
+    /// A worker for whom a slot was taken.
+    fn worker(&self, message: Arc<Message>, attempt: u32, redelivered: bool) -> Running {
+        let slots = self.handler.slots.clone();
+        let context = WorkerContext::new(WorkerOrigin {
+            service: self.shared.service_name,
+            entrypoint: self.handler.method,
+            message,
+            redelivered,
+            attempt,
+            // A limit beyond the end of time is none.
+            deadline: self.handler.handling.timeout.and_then(|limit| Instant::now().checked_add(limit)),
+            slots: Some(slots),
+            short_path: false,
+        });
+        if let Some(slot) = context.slot() {
+            slot.taken();
+        }
+        self.workers.enter(context)
+    }
+
+    async fn work(&self, worker: &Running, batch: Vec<RawDelivery>) -> Outcome {
+        let context = worker.context().clone();
+        // What no codec reads has no format: `WorkerCall::raw` sees that the two differ.
+        let format = self.shared.codecs.of(&context.message().properties).unwrap_or(Format::Json);
+        let call = WorkerCall { index: self.handler.index, format, context: context.clone(), batch };
+        let span = log::span(&context);
+        let work = context.clone().scope(self.shared.service.clone().dispatch(call));
+        let outcome = match span {
+            Some(span) => work.instrument(span).await,
+            None => work.await,
+        };
+        // The method is over: whoever waits for its slot need not wait for the broker as well.
+        if let Some(slot) = context.slot() {
+            slot.release();
+        }
+        outcome
+    }
+}

@@ -1,0 +1,126 @@
+//! The queues that handlers consume, declared as Nameko declares them, or better where only kinoko shares them.
+
+use crate::{
+    Error, ErrorKind, Result,
+    event::EventName,
+    protocol::{Name, names},
+    service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
+    transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
+};
+
+/// How often the broker delivers a message of a quorum queue before it takes it away itself: a last resort, far beyond what the
+/// handler's own counts allow.
+const DELIVERY_LIMIT: u32 = 1000;
+
+/// Dead letters are looked at again and again, and must not be dropped for it.
+const DEAD_LETTER_DELIVERY_LIMIT: u32 = 1_000_000;
+
+/// One queue that a handler consumes.
+pub(super) struct Source {
+    pub(super) queue: Name,
+    /// Where what cannot be handled is kept.
+    pub(super) dead_letters: Name,
+    /// What has to be there before.
+    pub(super) topology: Topology,
+    /// Somebody else declares the queue.
+    pub(super) foreign: bool,
+}
+
+/// What queues are named after.
+pub(super) struct Naming {
+    pub(super) service: &'static str,
+    /// Tells this instance from others, in the names of broadcast queues.
+    pub(super) instance: String,
+    /// All queues exactly as Nameko declares them.
+    pub(super) nameko_wire: bool,
+}
+
+impl Naming {
+    /// The queue of one event of a handler.
+    pub(super) fn event(&self, info: &EventHandlerInfo, event: &EventName) -> Source {
+        let EventName { source, name } = event;
+        let shared = format!("evt-{source}-{name}");
+        let own = format!("{shared}--{}.{}", self.service, info.method);
+        let (queue, dead_letters) = match info.kind {
+            HandlerKind::ServicePool => (own.clone(), own),
+            HandlerKind::Singleton => (shared.clone(), shared),
+            // One queue of dead letters for all instances: theirs go with them.
+            HandlerKind::Broadcast => (format!("{own}-{}", self.instance), own),
+        };
+        let (queue, dead_letters) = (Name::from(queue), names::dead_letter_queue(&dead_letters));
+        let broadcast = info.kind == HandlerKind::Broadcast;
+        let mut declared =
+            Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };
+        let mut topology = Topology::default();
+        if info.kind == HandlerKind::ServicePool && info.reliable && !self.nameko_wire {
+            declared = declared
+                .quorum()
+                .argument("x-delivery-limit", DELIVERY_LIMIT)
+                .argument("x-dead-letter-exchange", "")
+                .argument("x-dead-letter-routing-key", dead_letters.as_str());
+            // The broker's own dead letters would be lost without it.
+            topology.queues.push(dead_letter_queue(dead_letters.clone()));
+        }
+        let exchange = names::event_exchange(source);
+        topology.exchanges.push(Exchange::durable(exchange.clone(), ExchangeKind::Topic));
+        topology.queues.push(declared);
+        topology.bindings.push(Binding::new(exchange, queue.clone(), *name));
+        Source { queue, dead_letters, topology, foreign: false }
+    }
+}
+
+/// The queue of a consumer, as it says.
+pub(super) fn consumed(info: &ConsumerInfo) -> Source {
+    let queue = Name::from_static(info.queue);
+    let mut topology = Topology::default();
+    if info.declare {
+        topology.queues.push(Queue::durable(queue.clone()));
+    }
+    if let Some(BindInfo { exchange, kind, routing_key }) = info.bind {
+        if info.declare {
+            topology.exchanges.push(Exchange::durable(exchange, kind));
+        }
+        topology.bindings.push(Binding::new(exchange, queue.clone(), routing_key));
+    }
+    Source { dead_letters: names::dead_letter_queue(&queue), queue, topology, foreign: !info.declare }
+}
+
+impl Source {
+    /// Refuses names that AMQP has no room for, before the first dead letter would find out.
+    pub(super) fn check_names(&self) -> Result<()> {
+        let longest = self.queue.len().max(self.dead_letters.len());
+        if longest <= names::MAX_BYTES {
+            return Ok(());
+        }
+        let text = format!(
+            "the queue `{}` and its dead-letter queue `{}` need names of {longest} bytes, AMQP allows {}: shorten the names of the service, the method or the event",
+            self.queue,
+            self.dead_letters,
+            names::MAX_BYTES
+        );
+        Err(Error::new(ErrorKind::Usage, text))
+    }
+}
+
+/// Where dead letters are kept.
+pub(super) fn dead_letter_queue(name: Name) -> Queue {
+    Queue::durable(name).quorum().argument("x-delivery-limit", DEAD_LETTER_DELIVERY_LIMIT)
+}
+
+/// How many deliveries a consumer may hold at once.
+///
+/// As many as can be worked, and with a limit of the handler's own as many again, so that its workers need not wait for the broker. More would
+/// only wait here while another instance is idle.
+pub(super) fn prefetch(handling: &HandlingInfo, container_workers: u16) -> u16 {
+    let container_workers = usize::from(container_workers);
+    let at_once = match (handling.concurrency, &handling.batch) {
+        (Some(concurrency), _) => concurrency.min(container_workers).saturating_mul(2),
+        (None, None) => container_workers,
+        (None, Some(_)) => container_workers.min(UNLIMITED_BATCHES),
+    };
+    let size = handling.batch.map_or(1, |batch| batch.size);
+    u16::try_from(at_once.saturating_mul(size)).unwrap_or(u16::MAX).max(1)
+}
+
+/// How many batches a handler without `concurrency` is given at once: for each of the container's workers one would be most of a queue.
+const UNLIMITED_BATCHES: usize = 4;

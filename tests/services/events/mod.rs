@@ -1,0 +1,3 @@
+//! Events, messages and timers over a real RabbitMQ.
+
+mod timers;
