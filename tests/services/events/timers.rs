@@ -182,6 +182,20 @@ impl Early {
     }
 }
 
+/// It takes its time to start: each queue of a timer is replicated.
+#[derive(Dependencies)]
+struct Between;
+
+#[service(name = "timers_between")]
+impl Between {
+    #[timer(every = "1h", once_per = "fleet")]
+    fn one(&self) {}
+    #[timer(every = "1h", once_per = "fleet")]
+    fn two(&self) {}
+    #[timer(every = "1h", once_per = "fleet")]
+    fn three(&self) {}
+}
+
 #[derive(Dependencies)]
 struct Late;
 
@@ -201,7 +215,8 @@ async fn a_timer_begins_when_all_services_of_its_program_take_calls() {
         assert!(transport.remove_queue(&queue.into()).await.unwrap());
     }
     transport.close().await;
-    let app = TestApp::new().service::<Early>().service::<Late>().broker(amqp_uri()).start().await.unwrap();
+    let app = TestApp::new().service::<Early>().service::<Between>().service::<Late>();
+    let app = app.broker(amqp_uri()).start().await.unwrap();
     let done = r#"timer done service="timers_early" method="look""#;
     let failed = r#"timer failed service="timers_early" method="look""#;
     let log = eventually(Duration::from_secs(10), "it fires", || async {
