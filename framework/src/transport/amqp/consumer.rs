@@ -204,11 +204,8 @@ impl Running {
     }
 
     async fn serve(&mut self, entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>) -> End {
-        let started = tokio::select! {
-            started = self.start(entry, link) => started,
-            () = entry.cancel.cancelled() => return End::Cancelled,
-        };
-        let channel = match started {
+        // Not given up when it is cancelled meanwhile: the broker might have the consumer already, and go on delivering to nobody.
+        let channel = match self.start(entry, link).await {
             Ok(channel) => channel,
             Err(Failure::Lost) => return End::Link,
             Err(failure) => return End::Fault(failure),
