@@ -16,7 +16,7 @@ use tokio::{task::JoinSet, time::sleep};
 pub(crate) const IN_FLIGHT: usize = 256;
 
 /// One of so many is dispatched for later.
-pub(crate) const DELAYED: usize = 100;
+pub(crate) const DELAYED: usize = 20;
 const DELAY: Duration = Duration::from_secs(3);
 
 /// Longer than a killed broker takes to be back.

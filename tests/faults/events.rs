@@ -27,12 +27,16 @@ const HELD_BY_HANDLERS: usize = 256;
 /// make up 3 s.
 const MOVED_BY_BROKER: usize = 32 * 12;
 
-/// How many events, and what is killed on the way.
-fn size() -> (usize, &'static [Kill]) {
+/// How many events, what is killed on the way, and how long the broker may give away nothing in the end.
+fn size(node: &Node) -> (usize, &'static [Kill], Duration) {
     use Kill::{Broker, Handlers};
     match std::env::var("KINOKO_TEST_PROOF_EVENTS").ok().and_then(|events| events.parse().ok()) {
-        Some(events) => (events, &[Broker, Handlers, Broker, Handlers, Broker]),
-        None => (10_000, &[Handlers, Broker]),
+        // RabbitMQ gives what it could not give away while it started another try after three minutes.
+        Some(events) => (events, &[Broker, Handlers, Broker, Handlers, Broker], Duration::from_secs(240)),
+        None => {
+            node.configure_advanced("[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 3000}]}].");
+            (10_000, &[Handlers, Broker], Duration::from_secs(60))
+        }
     }
 }
 
@@ -45,7 +49,7 @@ async fn acknowledged_events_are_handled_through_kills() {
     let began = Instant::now();
     let mut node = Node::get().await;
     let full_before = node.full_queues();
-    let (events, kills) = size();
+    let (events, kills, patience) = size(&node);
     let (uri, ledger) = (node.uri(), Ledger::new());
     let mut handlers = Instance::start(&uri, &ledger).await;
     let mut dispatching = Dispatching::start(&uri, events).await;
@@ -65,19 +69,11 @@ async fn acknowledged_events_are_handled_through_kills() {
         }
     }
     dispatching.finish(events).await;
-    let full = empty_queues(&node, &full_before).await;
+    let (handled, full) = all_done(&node, &full_before, &ledger, events, patience).await;
     handlers.signal("TERM");
     assert!(handlers.ended().await.success(), "{}", handlers.log());
+    let Handled { times: handled, failed } = handled;
 
-    let mut handled: HashMap<u64, usize> = HashMap::new();
-    let mut failed = 0;
-    for (id, failure) in ledger.entries() {
-        match failure {
-            true => failed += 1,
-            false => *handled.entry(id).or_default() += 1,
-        }
-    }
-    std::process::Command::new("cp").args(["-r", node.directory().join("log").to_str().unwrap(), &format!("/tmp/proofs/log{}", std::process::id())]).status().unwrap();
     let lost: Vec<u64> = (0..events as u64).filter(|id| !handled.contains_key(id)).collect();
     let again: usize = handled.values().map(|times| times - 1).sum();
     let brokers = kills.iter().filter(|kill| **kill == Kill::Broker).count();
@@ -103,17 +99,47 @@ async fn acknowledged_events_are_handled_through_kills() {
     assert!(full.is_empty(), "{full:?}");
 }
 
-/// Waits until nothing is left in the queues, for as long as it gets less; returns what is left.
-async fn empty_queues(node: &Node, full_before: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
-    let (mut last, mut progress) = (BTreeMap::new(), Instant::now());
+/// What handlers have written.
+#[derive(Default)]
+struct Handled {
+    /// How often each event was handled.
+    times: HashMap<u64, usize>,
+    failed: usize,
+}
+
+impl Handled {
+    fn read(ledger: &Ledger) -> Self {
+        let mut handled = Self::default();
+        for (id, failure) in ledger.entries() {
+            match failure {
+                true => handled.failed += 1,
+                false => *handled.times.entry(id).or_default() += 1,
+            }
+        }
+        handled
+    }
+}
+
+/// Waits until every event is handled and nothing is left in the queues, for as long as there is less and less to do. What is left of them
+/// is returned: the broker counts with a delay, so that empty queues alone mean nothing.
+async fn all_done(
+    node: &Node,
+    full_before: &BTreeMap<String, usize>,
+    ledger: &Ledger,
+    events: usize,
+    patience: Duration,
+) -> (Handled, BTreeMap<String, usize>) {
+    let (mut last, mut progress) = ((0, BTreeMap::new()), Instant::now());
     loop {
         let mut full = node.full_queues();
         full.retain(|queue, _| !full_before.contains_key(queue));
-        if full.is_empty() || progress.elapsed() > Duration::from_secs(60) {
-            return full;
+        let handled = Handled::read(ledger);
+        let now = (handled.times.len(), full);
+        if now == (events, BTreeMap::new()) || progress.elapsed() > patience {
+            return (handled, now.1);
         }
-        if full != last {
-            (last, progress) = (full, Instant::now());
+        if now != last {
+            (last, progress) = (now, Instant::now());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -50,6 +50,9 @@ impl Drop for Ledger {
     }
 }
 
+/// How many services a process runs.
+const SERVICES: usize = 2;
+
 /// A process that runs the services `faults_instance` and `faults_recorder`. Killed with its drop.
 pub(crate) struct Instance {
     child: Child,
@@ -74,7 +77,7 @@ impl Instance {
 
     /// Returns when its consumers run.
     pub(crate) async fn started(&self) {
-        let started = || async { self.log().contains("service started").then_some(()) };
+        let started = || async { (self.log().matches("service started").count() == SERVICES).then_some(()) };
         eventually(Duration::from_secs(30), "an instance has started", started).await;
     }
 

@@ -45,6 +45,7 @@ impl PrivateBroker {
         let [port, dist_port] = free_ports();
         let broker = Self { node: format!("{name}@localhost"), port, dist_port, base, watchdog: None };
         broker.configure("", &[]);
+        broker.configure_advanced("[].");
         broker
     }
 
@@ -53,6 +54,11 @@ impl PrivateBroker {
         fs::write(self.base.join("rabbitmq.conf"), conf).expect("a writable directory");
         fs::write(self.base.join("enabled_plugins"), format!("[{}].\n", plugins.join(",")))
             .expect("a writable directory");
+    }
+
+    /// What its `advanced.config` holds, in Erlang, from its next start on: settings that `rabbitmq.conf` has no name for.
+    pub fn configure_advanced(&self, erlang: &str) {
+        fs::write(self.base.join("advanced.config"), erlang).expect("a writable directory");
     }
 
     /// A directory that it reads, gone with it.
@@ -167,6 +173,7 @@ impl PrivateBroker {
             .env("RABBITMQ_PID_FILE", self.pid_file())
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", self.base.join("enabled_plugins"))
             .env("RABBITMQ_CONFIG_FILE", self.base.join("rabbitmq.conf"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", self.base.join("advanced.config"))
             .env("RABBITMQ_CONF_ENV_FILE", self.base.join("env.conf"));
         command
     }
