@@ -2,6 +2,7 @@
 
 use syn::{Data, DeriveInput, Ident, Path, ext::IdentExt};
 
+use super::body;
 use crate::{args::EventArgs, diag::Diag};
 
 pub(crate) struct EventModel {
@@ -9,6 +10,8 @@ pub(crate) struct EventModel {
     pub(crate) source: String,
     pub(crate) name: String,
     pub(crate) required: bool,
+    /// Of the body, where they are known.
+    pub(crate) fields: Option<Vec<String>>,
     pub(crate) krate: Path,
 }
 
@@ -28,6 +31,7 @@ impl EventModel {
             name: args.name.map_or_else(|| snake_case(&input.ident.unraw().to_string()), |text| text.value()),
             ident: input.ident.clone(),
             required: args.required,
+            fields: body::fields(input),
             krate: args.krate,
         }
     }
