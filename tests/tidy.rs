@@ -14,7 +14,7 @@ use std::{
 const TIERS: &[&[&str]] = &[
     &["error", "protocol", "codec", "context"],
     &["transport", "layer"],
-    &["client", "event", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
+    &["client", "event", "dead_letter", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
     &["container"],
     &["saga", "sql", "http", "grpc", "discovery", "ops"],
 ];

@@ -87,6 +87,7 @@ pub mod codec;
 mod config;
 mod container;
 mod context;
+pub mod dead_letter;
 pub mod dependency;
 mod entrypoint;
 mod error;

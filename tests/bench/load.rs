@@ -9,12 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failed, options::Path};
+use crate::Failed;
 
 /// One run of calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    pub(crate) path: Path,
     pub(crate) bytes: usize,
     pub(crate) in_flight: usize,
     pub(crate) until: Until,
@@ -111,14 +110,13 @@ impl Load {
             Until::Elapsed(limit) => format!("elapsed {}", limit.as_nanos()),
             Until::Calls(calls) => format!("calls {calls}"),
         };
-        format!("{} {} {} {until}", self.path.name(), self.bytes, self.in_flight)
+        format!("{} {} {until}", self.bytes, self.in_flight)
     }
 
     pub(crate) fn from_words(words: &[&str]) -> Result<Self, Failed> {
-        let &[path, bytes, in_flight, kind, limit] = words else { return Err("a run has five words".into()) };
+        let &[bytes, in_flight, kind, limit] = words else { return Err("a load has four words".into()) };
         let limit = limit.parse()?;
         Ok(Self {
-            path: Path::parse(path)?,
             bytes: bytes.parse()?,
             in_flight: in_flight.parse()?,
             until: if kind == "calls" { Until::Calls(limit) } else { Until::Elapsed(Duration::from_nanos(limit)) },

@@ -1,28 +1,24 @@
-//! What a call costs through kinoko, next to hand-written lapin with the same semantics: `cargo bench -p kinoko-tests --bench rpc`.
+//! What calls and events cost through kinoko, next to hand-written lapin with the same semantics:
+//! `cargo bench -p kinoko-tests --bench performance`.
 //!
 //! The driver starts itself again, once for every program that is measured, so that processor time, memory and allocations
 //! belong to one side each. It compares what ran within one round; absolute figures move with the machine.
 //! `docs/reference/performance.md` has the last results, and what they mean.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
-mod amqp;
-mod framework;
+mod events;
 mod load;
 mod measure;
-mod memory;
+mod measured;
 mod options;
 mod payload;
-mod peer;
-mod plain;
 mod process;
-mod soak;
-mod start;
+mod rpc;
 mod stats;
-mod twin;
 
 use std::process::ExitCode;
 
-use self::options::{Mode, Options};
+use self::options::{Mode, Options, Role};
 
 /// Counts allocations for each thread apart, which costs a nanosecond or two; both sides of a comparison pay it.
 #[global_allocator]
@@ -37,10 +33,11 @@ fn main() -> ExitCode {
         }
     };
     let done = match &options.mode {
-        Mode::Role(role) => peer::run(*role, &options),
+        Mode::Role(Role::Rpc(role)) => rpc::run(*role, &options),
+        Mode::Role(Role::Events(role)) => events::run(*role, &options),
         Mode::Compare => compare(&options),
-        Mode::Soak(calls) => soak::run(&options, *calls),
-        Mode::Start => start::run(&options),
+        Mode::Soak(calls) => rpc::soak::run(&options, *calls),
+        Mode::Start => rpc::start::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,11 +53,14 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 fn compare(options: &Options) -> Result<(), Failed> {
     let mut goals = stats::Goals::default();
-    if options.memory {
-        memory::compare(options, &mut goals)?;
+    if options.rpc && options.memory {
+        rpc::memory::compare(options, &mut goals)?;
     }
-    if options.amqp {
-        amqp::compare(options, &mut goals)?;
+    if options.rpc && options.amqp {
+        rpc::amqp::compare(options, &mut goals)?;
+    }
+    if options.events {
+        events::compare(options, &mut goals)?;
     }
     goals.print();
     Ok(())

@@ -33,7 +33,7 @@ pub(crate) struct Cost {
 }
 
 impl Side {
-    pub(crate) fn in_process(client: Peer) -> Self {
+    pub(crate) fn alone(client: Peer) -> Self {
         Self { client, server: None, broker: Broker::find() }
     }
 
@@ -45,7 +45,8 @@ impl Side {
         std::iter::once(&mut self.client).chain(&mut self.server)
     }
 
-    pub(crate) fn run(&mut self, load: Load) -> Result<Run, Failed> {
+    /// One run of what a command of the client says.
+    pub(crate) fn run(&mut self, command: &str, load: Load) -> Result<Run, Failed> {
         let before: Vec<Duration> = self
             .peers()
             .map(|peer| {
@@ -54,7 +55,7 @@ impl Side {
             })
             .collect::<Result<_, _>>()?;
         let broker_before = self.broker.cpu();
-        let done = self.client.load(load)?;
+        let done = self.client.run(command, load)?;
         let broker_micros = micros(self.broker.cpu().saturating_sub(broker_before), done.calls);
         let costs: Vec<Cost> = self
             .peers()
@@ -68,7 +69,8 @@ impl Side {
     }
 }
 
-fn micros(time: Duration, calls: u64) -> f64 {
+/// Microseconds each.
+pub(crate) fn micros(time: Duration, calls: u64) -> f64 {
     time.as_secs_f64() * 1e6 / calls.max(1) as f64
 }
 
@@ -80,17 +82,18 @@ pub(crate) fn until(options: &Options) -> Until {
 /// Runs the contenders in turn, in the opposite order every other round, after one short run each to warm up.
 pub(crate) fn rounds<const N: usize>(
     sides: &mut [Side; N],
+    command: &str,
     load: Load,
     rounds: usize,
 ) -> Result<[Vec<Run>; N], Failed> {
     for side in sides.iter_mut() {
-        side.run(Load { until: Until::Elapsed(Duration::from_millis(200)), ..load })?;
+        side.run(command, Load { until: Until::Elapsed(Duration::from_millis(200)), ..load })?;
     }
     let mut runs = std::array::from_fn(|_| Vec::new());
     for round in 0..rounds {
         for step in 0..N {
             let place = if round % 2 == 0 { step } else { N - 1 - step };
-            runs[place].push(sides[place].run(load)?);
+            runs[place].push(sides[place].run(command, load)?);
         }
     }
     Ok(runs)

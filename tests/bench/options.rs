@@ -2,22 +2,34 @@
 
 use std::time::Duration;
 
-use crate::{payload::Codec, peer::Role};
+use crate::{
+    events::{self, QueueType},
+    payload::Codec,
+    rpc::{self, Path},
+};
 
-const USAGE: &str = "usage: rpc [--quick] [--only memory|amqp] [--codec msgpack|json] [--path short|nameko] [--rounds N] [--seconds S] [--broker URL]
-       rpc --soak CALLS | --start
+const USAGE: &str =
+    "usage: performance [rpc|events] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+         of rpc alone:    [--codec msgpack|json] [--path short|nameko]
+         of events alone: [--queue classic|quorum] [--backlog N]
+       performance --soak CALLS | --start
 The broker is KINOKO_TEST_AMQP_URI where --broker does not say, else amqp://guest:guest@127.0.0.1:5672.";
 
 /// What was asked for.
 pub(crate) struct Options {
     pub(crate) mode: Mode,
+    pub(crate) rpc: bool,
+    pub(crate) events: bool,
     pub(crate) memory: bool,
     pub(crate) amqp: bool,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) paths: Vec<Path>,
+    pub(crate) queues: Vec<QueueType>,
     pub(crate) bytes: Vec<usize>,
     pub(crate) rounds: usize,
     pub(crate) seconds: Duration,
+    /// How many events wait to be handled.
+    pub(crate) backlog: u64,
     pub(crate) broker: String,
 }
 
@@ -30,43 +42,27 @@ pub(crate) enum Mode {
     Start,
 }
 
-/// The way through the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Path {
-    /// kinoko's, between kinoko peers: the default exchange both ways.
-    Short,
-    /// Nameko's: the topic exchange both ways.
-    Nameko,
-}
-
-impl Path {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Short => "short",
-            Self::Nameko => "nameko",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "short" => Ok(Self::Short),
-            "nameko" => Ok(Self::Nameko),
-            other => Err(format!("no path is called `{other}`: write `short` or `nameko`")),
-        }
-    }
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Rpc(rpc::Role),
+    Events(events::Role),
 }
 
 impl Options {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             mode: Mode::Compare,
+            rpc: true,
+            events: true,
             memory: true,
             amqp: true,
             codecs: vec![Codec::MessagePack, Codec::Json],
             paths: vec![Path::Short, Path::Nameko],
+            queues: vec![QueueType::Classic, QueueType::Quorum],
             bytes: vec![100, 10 * 1024],
             rounds: 5,
             seconds: Duration::from_secs(1),
+            backlog: 200_000,
             broker: std::env::var("KINOKO_TEST_AMQP_URI")
                 .unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672".to_owned()),
         };
@@ -75,11 +71,14 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
+                "rpc" => options.events = false,
+                "events" => options.rpc = false,
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
                     options.rounds = 3;
                     options.seconds = Duration::from_millis(500);
+                    options.backlog = 20_000;
                 }
                 "--only" => match value()?.as_str() {
                     "memory" => options.amqp = false,
@@ -88,11 +87,13 @@ impl Options {
                 },
                 "--codec" => options.codecs = vec![Codec::parse(&value()?)?],
                 "--path" => options.paths = vec![Path::parse(&value()?)?],
+                "--queue" => options.queues = vec![QueueType::parse(&value()?)?],
                 "--rounds" => options.rounds = number(&value()?)?.max(1),
                 "--seconds" => {
                     let seconds: f64 = value()?.parse().map_err(|_| format!("`--seconds` takes a number\n{USAGE}"))?;
                     options.seconds = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
                 }
+                "--backlog" => options.backlog = number(&value()?)? as u64,
                 "--broker" => options.broker = value()?,
                 "--soak" => options.mode = Mode::Soak(number(&value()?)? as u64),
                 "--start" => options.mode = Mode::Start,
@@ -101,6 +102,13 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+impl Role {
+    fn parse(text: &str) -> Result<Self, String> {
+        let role = rpc::Role::parse(text).map(Self::Rpc).or_else(|| events::Role::parse(text).map(Self::Events));
+        role.ok_or_else(|| format!("no role `{text}`"))
     }
 }
 

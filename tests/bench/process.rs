@@ -10,13 +10,11 @@ use std::{
 use crate::{
     Failed,
     load::{Done, Load},
-    payload::Codec,
-    peer::Role,
 };
 
 /// A measured program, ended with its handle.
 pub(crate) struct Peer {
-    role: Role,
+    role: String,
     child: Child,
     commands: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
@@ -24,31 +22,32 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts this binary again in a role; returns when it is ready.
-    pub(crate) fn start(role: Role, codec: Codec, broker: &str) -> Result<Self, Failed> {
-        let mut peer = Self::launch(role, codec, broker)?;
+    pub(crate) fn start(role: &str, options: &[&str]) -> Result<Self, Failed> {
+        let mut peer = Self::launch(role, options)?;
         match peer.answer()?.as_str() {
             "ready" => Ok(peer),
-            other => Err(format!("{} is not ready: {other}", role.name()).into()),
+            other => Err(format!("{role} is not ready: {other}").into()),
         }
     }
 
     /// Starts this binary again in a role, and waits for nothing.
-    pub(crate) fn launch(role: Role, codec: Codec, broker: &str) -> Result<Self, Failed> {
+    pub(crate) fn launch(role: &str, options: &[&str]) -> Result<Self, Failed> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--role", role.name(), "--codec", codec.name(), "--broker", broker])
+            .args(["--role", role])
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let commands = child.stdin.take();
         let answers = child.stdout.take().ok_or("the pipe was asked for")?;
-        Ok(Self { role, child, commands, answers: BufReader::new(answers).lines() })
+        Ok(Self { role: role.to_owned(), child, commands, answers: BufReader::new(answers).lines() })
     }
 
     /// The next line that it says.
     pub(crate) fn answer(&mut self) -> Result<String, Failed> {
         match self.answers.next() {
             Some(line) => Ok(line?),
-            None => Err(format!("{} ended: {}", self.role.name(), self.child.wait()?).into()),
+            None => Err(format!("{} ended: {}", self.role, self.child.wait()?).into()),
         }
     }
 
@@ -58,8 +57,9 @@ impl Peer {
         self.answer()
     }
 
-    pub(crate) fn load(&mut self, load: Load) -> Result<Done, Failed> {
-        Done::from_line(&self.ask(&format!("run {}", load.to_line()))?)
+    /// Lets it do what a command says, so much of it.
+    pub(crate) fn run(&mut self, command: &str, load: Load) -> Result<Done, Failed> {
+        Done::from_line(&self.ask(&format!("{command} {}", load.to_line()))?)
     }
 
     /// Allocations since the last time.
@@ -73,8 +73,17 @@ impl Peer {
 
     /// Resident memory, in KiB.
     pub(crate) fn rss_kib(&self) -> Result<u64, Failed> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory that it has had, in KiB.
+    pub(crate) fn peak_kib(&self) -> Result<u64, Failed> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64, Failed> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the kernel tells VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("the kernel tells it")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 }

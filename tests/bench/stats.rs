@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::measure::Run;
-
 /// A median with the range that it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
@@ -25,17 +23,17 @@ impl Spread {
         Self { median, least: end(values.first()), most: end(values.last()) }
     }
 
-    pub(crate) fn of(runs: &[Run], value: impl Fn(&Run) -> f64) -> Self {
+    pub(crate) fn of<R>(runs: &[R], value: impl Fn(&R) -> f64) -> Self {
         Self::of_values(runs.iter().map(value).collect())
     }
 
     /// Ratios within each round.
-    pub(crate) fn of_ratios(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> f64) -> Self {
+    pub(crate) fn of_ratios<R>(runs: &[R], base: &[R], value: impl Fn(&R) -> f64) -> Self {
         Self::of_values(runs.iter().zip(base).map(|(run, base)| value(run) / value(base)).collect())
     }
 
     /// Differences within each round.
-    pub(crate) fn of_differences(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> f64) -> Self {
+    pub(crate) fn of_differences<R>(runs: &[R], base: &[R], value: impl Fn(&R) -> f64) -> Self {
         Self::of_values(runs.iter().zip(base).map(|(run, base)| value(run) - value(base)).collect())
     }
 }

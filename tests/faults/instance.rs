@@ -11,7 +11,11 @@ use std::{
 
 use kinoko_tests::{eventually, unique};
 
-/// The file where instances write which calls they have begun.
+/// The programs that are started here.
+pub(crate) const INSTANCE: &str = env!("CARGO_BIN_EXE_program-instance");
+pub(crate) const RECORDER: &str = env!("CARGO_BIN_EXE_program-recorder");
+
+/// The file where instances write which calls they have begun, or what they have done with which events.
 pub(crate) struct Ledger(PathBuf);
 
 /// How often one call was begun, and whether its request came back from somewhere before.
@@ -28,13 +32,19 @@ impl Ledger {
 
     pub(crate) fn read(&self) -> HashMap<u64, Begun> {
         let mut calls: HashMap<u64, Begun> = HashMap::new();
-        for entry in fs::read(&self.0).unwrap_or_default().chunks_exact(8) {
-            let entry = u64::from_le_bytes(entry.try_into().unwrap());
-            let begun = calls.entry(entry & !(1 << 63)).or_default();
+        for (id, redelivered) in self.entries() {
+            let begun = calls.entry(id).or_default();
             begun.times += 1;
-            begun.redelivered |= entry >> 63 == 1;
+            begun.redelivered |= redelivered;
         }
         calls
+    }
+
+    /// The numbers in it, in order, each with the mark that its highest bit is.
+    pub(crate) fn entries(&self) -> Vec<(u64, bool)> {
+        let bytes = fs::read(&self.0).unwrap_or_default();
+        let entries = bytes.chunks_exact(8).map(|entry| u64::from_le_bytes(entry.try_into().unwrap()));
+        entries.map(|entry| (entry & !(1 << 63), entry >> 63 == 1)).collect()
     }
 }
 
@@ -44,15 +54,15 @@ impl Drop for Ledger {
     }
 }
 
-/// A process that runs the service `faults_instance`. Killed with its drop.
+/// A process that runs a service. Killed with its drop.
 pub(crate) struct Instance {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Instance {
-    pub(crate) fn spawn(uri: &str, ledger: &Ledger) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_program-instance"))
+    pub(crate) fn spawn(program: &str, uri: &str, ledger: &Ledger) -> Self {
+        let mut child = Command::new(program)
             .env_clear()
             .env("KINOKO_AMQP_URI", uri)
             .env("LEDGER", Path::new(&ledger.0))
@@ -66,14 +76,14 @@ impl Instance {
         Self { child, log }
     }
 
-    /// Returns when it takes requests.
+    /// Returns when its consumers run.
     pub(crate) async fn started(&self) {
         let started = || async { self.log().contains("service started").then_some(()) };
         eventually(Duration::from_secs(30), "an instance has started", started).await;
     }
 
-    pub(crate) async fn start(uri: &str, ledger: &Ledger) -> Self {
-        let instance = Self::spawn(uri, ledger);
+    pub(crate) async fn start(program: &str, uri: &str, ledger: &Ledger) -> Self {
+        let instance = Self::spawn(program, uri, ledger);
         instance.started().await;
         instance
     }

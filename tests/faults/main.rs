@@ -4,6 +4,8 @@
 
 mod alarm;
 mod broker;
+mod dispatching;
+mod events;
 mod executor;
 mod instance;
 mod load;

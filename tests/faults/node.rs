@@ -1,4 +1,7 @@
-use std::ops::{Deref, DerefMut};
+use std::{
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+};
 
 use kinoko_tests::PrivateBroker;
 use tokio::{
@@ -29,6 +32,14 @@ impl Node {
         let mut counts = text.split_whitespace().map_while(|word| word.parse().ok());
         let mut next = || counts.next().unwrap_or_else(|| panic!("three counts: {text}"));
         Census { connections: next(), channels: next(), queues: next() }
+    }
+
+    /// The queues that hold messages, delivered ones included, and how many.
+    pub(crate) fn full_queues(&self) -> BTreeMap<String, usize> {
+        let text = block_in_place(|| self.ctl(&["-q", "list_queues", "--no-table-headers", "name", "messages"]));
+        let queues = text.lines().filter_map(|line| line.split_once('\t'));
+        let queues = queues.map(|(name, messages)| (name.to_owned(), messages.trim().parse().unwrap_or(usize::MAX)));
+        queues.filter(|(_, messages)| *messages > 0).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use kinoko::{
 use kinoko_tests::{Replies, body, eventually, soon};
 
 use crate::{
-    instance::{Instance, Ledger},
+    instance::{INSTANCE, Instance, Ledger},
     node::Node,
     report,
 };
@@ -26,7 +26,7 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
     let (sink, replies) = Replies::new();
     let requester = soon("a requester", transport.open_requester("poison", sink)).await.unwrap();
     let ledger = Ledger::new();
-    let mut instance = Instance::start(&uri, &ledger).await;
+    let mut instance = Instance::start(INSTANCE, &uri, &ledger).await;
     // As a Python caller sends it: without a deadline.
     let request = Message {
         exchange: "nameko-rpc".into(),
@@ -53,7 +53,7 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
             None => deaths += 1,
         }
         assert!(deaths <= 3, "it kills for ever");
-        instance = Instance::spawn(&uri, &ledger);
+        instance = Instance::spawn(INSTANCE, &uri, &ledger);
     };
     let reply: serde_json::Value = serde_json::from_str(&body(&reply)).unwrap();
     assert_eq!(reply["error"]["code"], "TOO_MANY_ATTEMPTS", "{reply}");

@@ -73,6 +73,10 @@ impl Container {
         self.descriptor.name
     }
 
+    pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
+        self.descriptor
+    }
+
     /// What fires its methods, for people.
     pub(super) fn entrypoints(&self) -> String {
         self.descriptor.entrypoints().map(|(_, name)| name).collect::<Vec<_>>().join(", ")

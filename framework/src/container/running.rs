@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::join_all};
 
@@ -6,6 +10,7 @@ use super::{container::Container, readiness::Readiness};
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
+    dead_letter::DeadLetters,
     dependency::{ContainerScope, ProcessScope},
     event::{EventDispatcher, Publisher},
     transport::{ConnectionState, Transport},
@@ -20,6 +25,7 @@ pub struct RunningApp {
     rpc: Arc<RpcClient>,
     process: Arc<ProcessScope>,
     grace: Duration,
+    dead_letters: OnceLock<DeadLetters>,
 }
 
 impl RunningApp {
@@ -29,7 +35,15 @@ impl RunningApp {
         process: Arc<ProcessScope>,
         grace: Duration,
     ) -> Self {
-        Self { containers: Vec::new(), scopes: Vec::new(), transport, rpc, process, grace }
+        Self {
+            containers: Vec::new(),
+            scopes: Vec::new(),
+            transport,
+            rpc,
+            process,
+            grace,
+            dead_letters: OnceLock::new(),
+        }
     }
 
     /// The typed client of a service, running here or elsewhere.
@@ -50,6 +64,15 @@ impl RunningApp {
     /// What publishes to exchanges and queues in the name of this program.
     pub fn publisher(&self) -> Publisher {
         Publisher::new(self.process.sender.clone())
+    }
+
+    /// The dead letters of the broker, with the queues of these services.
+    pub fn dead_letters(&self) -> DeadLetters {
+        let known = || {
+            let services = self.containers.iter().map(Container::descriptor).collect();
+            DeadLetters::new(self.transport.clone(), self.process.sender.clone(), services)
+        };
+        self.dead_letters.get_or_init(known).clone()
     }
 
     /// Where each service takes requests that come by no broker.

@@ -20,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 
 /// What has to be on the broker before something is sent. Declared once, and again where the broker lost it.
 #[derive(Default)]
-pub(super) struct Declaration {
+pub(crate) struct Declaration {
     topology: Topology,
     done: OnceCell<()>,
 }

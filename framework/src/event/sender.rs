@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct SenderSettings {
     pub(super) format: Format,
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     pub(super) parent_calls_tracked: usize,
     max_body_bytes: usize,
 }
@@ -63,7 +63,7 @@ impl SenderSettings {
 /// The sending side of one program.
 pub(crate) struct Sender {
     target: Target,
-    pub(super) settings: SenderSettings,
+    pub(crate) settings: SenderSettings,
     pub(super) unrouted: Unrouted,
     /// The exchanges of events, by the service that they belong to.
     exchanges: Mutex<HashMap<Name, Arc<Declaration>>>,
@@ -126,7 +126,7 @@ impl Sender {
 
     /// Publishes until the broker confirms or refuses, or the time is over. What may have been lost on the way is published again under
     /// the same message id.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         message: &Message,
         declaration: Option<&Declaration>,

@@ -42,7 +42,24 @@ pub(crate) fn event_exchange(source: &str) -> Name {
     format!("{source}.events").into()
 }
 
+/// The queue of an event that all services share which handle it as a singleton.
+pub(crate) fn singleton_queue(source: &str, event: &str) -> Name {
+    format!("evt-{source}-{event}").into()
+}
+
+/// The queue of an event that the instances of one service share.
+pub(crate) fn service_pool_queue(source: &str, event: &str, service: &str, method: &str) -> Name {
+    format!("evt-{source}-{event}--{service}.{method}").into()
+}
+
+const DEAD_LETTERS: &str = "kinoko.dead-";
+
 /// The queue that keeps the dead letters of another one.
 pub(crate) fn dead_letter_queue(queue: &str) -> Name {
-    format!("kinoko.dead-{queue}").into()
+    format!("{DEAD_LETTERS}{queue}").into()
+}
+
+/// The queue whose dead letters a queue keeps; a queue that keeps none is itself.
+pub(crate) fn handled_queue(dead_letters: &str) -> &str {
+    dead_letters.strip_prefix(DEAD_LETTERS).unwrap_or(dead_letters)
 }

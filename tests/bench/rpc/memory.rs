@@ -5,15 +5,17 @@ use std::sync::Arc;
 use kinoko::{App, RunningApp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::{
+    Path,
+    framework::{self, Short, ShortClient},
+    peer::Role,
+};
 use crate::{
     Failed,
-    framework::{self, Short, ShortClient},
     load::{self, Clock, Done, Load},
     measure::{self, Side},
-    options::{Options, Path},
+    options::Options,
     payload::{Arguments, Codec, Payload, Reply, Request, echo},
-    peer::Role,
-    process::Peer,
     stats::{Goals, Spread},
 };
 
@@ -92,13 +94,13 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for codec in &options.codecs {
-        let channels = Side::in_process(Peer::start(Role::Channels, *codec, &options.broker)?);
-        let kinoko = Side::in_process(Peer::start(Role::Memory, *codec, &options.broker)?);
+        let channels = Side::alone(Role::Channels.start(*codec, &options.broker)?);
+        let kinoko = Side::alone(Role::Memory.start(*codec, &options.broker)?);
         let mut sides = [channels, kinoko];
         for &bytes in &options.bytes {
             for in_flight in [1, 64, 256] {
-                let load = Load { path: Path::Short, bytes, in_flight, until: measure::until(options) };
-                let [channels, kinoko] = measure::rounds(&mut sides, load, options.rounds)?;
+                let load = Load { bytes, in_flight, until: measure::until(options) };
+                let [channels, kinoko] = measure::rounds(&mut sides, &Path::Short.run(), load, options.rounds)?;
                 let ratio = Spread::of_ratios(&kinoko, &channels, |run| run.done.per_second());
                 println!(
                     "| {} | {bytes} | {in_flight} | {:.0} | {:.0} | {ratio} | {:.1} | {:.1} |",

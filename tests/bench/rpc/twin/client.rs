@@ -22,11 +22,13 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Connections, METHOD, RPC_EXCHANGE, SERVICE, SHORT_QUEUE, bind, declare_exchange, declare_queue, unix_ms};
+use super::{
+    super::Path, Connections, METHOD, RPC_EXCHANGE, SERVICE, SHORT_QUEUE, bind, declare_exchange, declare_queue,
+    unix_ms,
+};
 use crate::{
     Failed,
     load::{self, Clock, Done, Load},
-    options::Path,
     payload::{Arguments, Codec, Payload, Reply, Request},
 };
 
@@ -85,12 +87,12 @@ impl Client {
         Ok(Arc::new(Self { connections, requests, reply_to, pending, codec, id: Uuid::new_v4() }))
     }
 
-    pub(crate) async fn load(self: Arc<Self>, run: Load, payload: Payload) -> Result<Done, Failed> {
+    pub(crate) async fn load(self: Arc<Self>, path: Path, run: Load, payload: Payload) -> Result<Done, Failed> {
         let payload = Arc::new(payload);
         load::run(run, Clock::EveryCall, move || {
             let (client, payload, sent) = (self.clone(), payload.clone(), (*payload).clone());
             async move {
-                let echoed = client.call(run.path, &sent).await?;
+                let echoed = client.call(path, &sent).await?;
                 if echoed == *payload { Ok(()) } else { Err("the echo differs".into()) }
             }
         })

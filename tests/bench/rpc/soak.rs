@@ -1,29 +1,28 @@
 //! Very many calls: what grows?
 
+use super::{Path, amqp, framework, peer::Role};
 use crate::{
-    Failed, amqp, framework,
+    Failed,
     load::{Load, Until},
-    options::{Options, Path},
+    options::Options,
     payload::Codec,
-    peer::Role,
-    process::Peer,
 };
 
 const LOOKS: u64 = 10;
 
 pub(crate) fn run(options: &Options, calls: u64) -> Result<(), Failed> {
     let codec = options.codecs.first().copied().unwrap_or(Codec::MessagePack);
-    let mut server = Peer::start(Role::FrameworkServer, codec, &options.broker)?;
-    let mut client = Peer::start(Role::FrameworkClient, codec, &options.broker)?;
-    let mut watcher = Peer::start(Role::TwinClient, codec, &options.broker)?;
+    let mut server = Role::FrameworkServer.start(codec, &options.broker)?;
+    let mut client = Role::FrameworkClient.start(codec, &options.broker)?;
+    let mut watcher = Role::TwinClient.start(codec, &options.broker)?;
     println!(
         "| calls | client MiB | server MiB | waiting calls | running workers | messages in the queues | calls/s |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let mut sizes = Vec::new();
     for look in 1..=LOOKS {
-        let load = Load { path: Path::Short, bytes: 100, in_flight: 64, until: Until::Calls(calls / LOOKS) };
-        let done = client.load(load)?;
+        let load = Load { bytes: 100, in_flight: 64, until: Until::Calls(calls / LOOKS) };
+        let done = client.run(&Path::Short.run(), load)?;
         // The acknowledgements of the last calls follow one round trip later.
         std::thread::sleep(std::time::Duration::from_millis(200));
         let mut messages = 0;

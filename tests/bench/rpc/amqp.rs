@@ -1,16 +1,13 @@
 //! Over RabbitMQ: kinoko next to its raw twin, with the plain echo beside them.
 
+use super::{Path, framework, peer::Role, plain, twin};
 use crate::{
-    Failed, framework,
+    Failed,
     load::{Load, Until},
     measure::{self, Run, Side},
-    options::{Options, Path},
+    options::Options,
     payload::Codec,
-    peer::Role,
-    plain,
-    process::Peer,
     stats::{Goals, Spread},
-    twin,
 };
 
 /// How many calls are made before memory is looked at.
@@ -34,11 +31,11 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
             let mut sides = sides(codec, &options.broker)?;
             for &bytes in &options.bytes {
                 for in_flight in [1, 64, 256] {
-                    let load = Load { path, bytes, in_flight, until: measure::until(options) };
-                    let [plain, twin, kinoko] = measure::rounds(&mut sides, load, options.rounds)?;
+                    let load = Load { bytes, in_flight, until: measure::until(options) };
+                    let [plain, twin, kinoko] = measure::rounds(&mut sides, &path.run(), load, options.rounds)?;
                     println!("{}", rates(codec, load, &plain, &twin, &kinoko));
                     costs.push(cost(codec, load, &twin, &kinoko));
-                    judge(goals, codec, load, &twin, &kinoko);
+                    judge(goals, path, codec, load, &twin, &kinoko);
                 }
             }
         }
@@ -54,9 +51,9 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
 }
 
 fn sides(codec: Codec, broker: &str) -> Result<[Side; 3], Failed> {
-    let side = |client, server| {
-        let server = Peer::start(server, codec, broker)?;
-        Ok::<_, Failed>(Side::over_broker(Peer::start(client, codec, broker)?, server))
+    let side = |client: Role, server: Role| {
+        let server = server.start(codec, broker)?;
+        Ok::<_, Failed>(Side::over_broker(client.start(codec, broker)?, server))
     };
     Ok([
         side(Role::PlainClient, Role::PlainServer)?,
@@ -106,8 +103,8 @@ fn p50_micros(run: &Run) -> f64 {
     run.done.p50.as_secs_f64() * 1e6
 }
 
-fn judge(goals: &mut Goals, codec: Codec, load: Load, twin: &[Run], kinoko: &[Run]) {
-    let Load { path, bytes, in_flight, .. } = load;
+fn judge(goals: &mut Goals, path: Path, codec: Codec, load: Load, twin: &[Run], kinoko: &[Run]) {
+    let Load { bytes, in_flight, .. } = load;
     let what = format!("{} path, {} {bytes} B, {in_flight} in flight", path.name(), codec.name());
     if in_flight == 1 {
         if path == Path::Short {
@@ -138,9 +135,9 @@ fn memory(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
     println!("| side | twin MiB | kinoko MiB | kinoko / twin |");
     println!("| --- | --- | --- | --- |");
     let [_, mut twin, mut kinoko] = sides(Codec::MessagePack, &options.broker)?;
-    let load = Load { path: Path::Short, bytes: 100, in_flight: 64, until: Until::Calls(RSS_CALLS) };
+    let load = Load { bytes: 100, in_flight: 64, until: Until::Calls(RSS_CALLS) };
     for side in [&mut twin, &mut kinoko] {
-        side.run(load)?;
+        side.run(&Path::Short.run(), load)?;
     }
     for (name, peer) in [("client", 0), ("server", 1)] {
         let mib = |side: &Side| {
@@ -157,7 +154,7 @@ fn memory(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
 
 /// Deletes the queues that outlive their consumers.
 pub(crate) fn clean_up(broker: &str) -> Result<(), Failed> {
-    let mut peer = Peer::start(Role::TwinClient, Codec::MessagePack, broker)?;
+    let mut peer = Role::TwinClient.start(Codec::MessagePack, broker)?;
     for queue in framework::QUEUES.iter().chain(&[twin::RPC_QUEUE, twin::SHORT_QUEUE, plain::QUEUE]) {
         peer.ask(&format!("delete {queue}"))?;
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use kinoko::{App, RunningApp, Settings, prelude::*};
 
+use super::Path;
 use crate::{
     Failed,
     load::{self, Clock, Done, Load},
-    options::Path,
     payload::{Codec, Payload},
 };
 
@@ -70,8 +70,8 @@ impl Client {
         self.client.pending_calls()
     }
 
-    pub(crate) async fn load(&self, run: Load, payload: Payload) -> Result<Done, Failed> {
-        match run.path {
+    pub(crate) async fn load(&self, path: Path, run: Load, payload: Payload) -> Result<Done, Failed> {
+        match path {
             Path::Short => {
                 let client = self.short.clone();
                 echoes(run, Clock::EveryCall, payload, move |payload| client.echo(payload)).await

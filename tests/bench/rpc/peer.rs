@@ -1,21 +1,15 @@
 //! A measured program: does what the driver asks for on its standard input, a line each way.
 
-use std::{
-    any::Any,
-    io::{BufRead, Write},
-    sync::Arc,
-};
+use std::{any::Any, sync::Arc};
 
-use alloc_tracker::{Operation, ProcessSpan, Session};
-use tokio::sync::mpsc;
-
+use super::{Path, framework, memory, plain, start, twin};
 use crate::{
-    Failed, framework,
+    Failed,
     load::{self, Load},
-    memory,
+    measured::{Allocations, commands, say},
     options::Options,
     payload::{Codec, Payload},
-    plain, start, twin,
+    process,
 };
 
 /// Which of the measured programs this is.
@@ -48,12 +42,22 @@ const NAMES: [(Role, &str); 9] = [
 ];
 
 impl Role {
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         NAMES.iter().find(|(role, _)| *role == self).map_or("", |(_, name)| name)
     }
 
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        NAMES.iter().find(|(_, name)| *name == text).map(|(role, _)| *role).ok_or_else(|| format!("no role `{text}`"))
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|(role, _)| *role)
+    }
+
+    /// Starts a program in this role; returns when it is ready.
+    pub(crate) fn start(self, codec: Codec, broker: &str) -> Result<process::Peer, Failed> {
+        process::Peer::start(self.name(), &["--codec", codec.name(), "--broker", broker])
+    }
+
+    /// Starts a program in this role, and waits for nothing.
+    pub(crate) fn launch(self, codec: Codec, broker: &str) -> Result<process::Peer, Failed> {
+        process::Peer::launch(self.name(), &["--codec", codec.name(), "--broker", broker])
     }
 }
 
@@ -99,7 +103,9 @@ async fn obey(peer: Peer) -> Result<(), Failed> {
     while let Some(command) = commands.recv().await {
         let words: Vec<&str> = command.split(' ').collect();
         match words[..] {
-            ["run", ref load @ ..] => say(&peer.load(Load::from_words(load)?).await?.to_line())?,
+            ["run", path, ref load @ ..] => {
+                say(&peer.load(Path::parse(path)?, Load::from_words(load)?).await?.to_line())?;
+            }
             ["allocations"] => say(&allocations.since().to_string())?,
             ["busy"] => say(&peer.busy().to_string())?,
             ["queue", name] => say(&peer.queue(name).await?)?,
@@ -113,44 +119,13 @@ async fn obey(peer: Peer) -> Result<(), Failed> {
     }
 }
 
-/// Counts the allocations of all threads, from look to look.
-struct Allocations {
-    session: Session,
-    operation: Operation,
-    span: Option<ProcessSpan>,
-    told: u64,
-}
-
-impl Allocations {
-    fn new() -> Self {
-        let session = Session::new().no_stdout().no_file();
-        let operation = session.operation("all");
-        let span = Some(operation.measure_process());
-        Self { session, operation, span, told: 0 }
-    }
-
-    fn since(&mut self) -> u64 {
-        // A span counts when it ends.
-        drop(self.span.take().map(|span| span.iterations(1)));
-        let total = self.session.to_report().operations().map(|(_, all)| all.total_allocations_count()).sum();
-        self.span = Some(self.operation.measure_process());
-        total - std::mem::replace(&mut self.told, total)
-    }
-}
-
-impl Drop for Allocations {
-    fn drop(&mut self) {
-        drop(self.span.take().map(|span| span.iterations(1)));
-    }
-}
-
 impl Peer {
-    async fn load(&self, run: Load) -> Result<load::Done, Failed> {
+    async fn load(&self, path: Path, run: Load) -> Result<load::Done, Failed> {
         let payload = Payload::of_bytes(run.bytes);
         match self {
-            Self::TwinClient(client) => client.clone().load(run, payload).await,
+            Self::TwinClient(client) => client.clone().load(path, run, payload).await,
             Self::PlainClient(client) => client.clone().load(run).await,
-            Self::FrameworkClient(client) => client.load(run, payload).await,
+            Self::FrameworkClient(client) => client.load(path, run, payload).await,
             Self::Channels(channels) => channels.load(run, payload).await,
             Self::Memory(memory) => memory.load(run, payload).await,
             _ => Err("a server makes no calls".into()),
@@ -179,22 +154,4 @@ impl Peer {
             _ => Err("only the twin's client deletes queues".into()),
         }
     }
-}
-
-fn commands() -> mpsc::UnboundedReceiver<String> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn say(line: &str) -> Result<(), Failed> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
 }

@@ -15,12 +15,11 @@ use lapin::{
 use tokio::{sync::Notify, time};
 
 use super::{
-    Connections, METHOD, RPC_EXCHANGE, RPC_QUEUE, SERVICE, SHORT_QUEUE, SHORT_QUEUE_EXPIRES_MS, bind, declare_exchange,
-    declare_queue, unix_ms,
+    super::Path, Connections, METHOD, RPC_EXCHANGE, RPC_QUEUE, SERVICE, SHORT_QUEUE, SHORT_QUEUE_EXPIRES_MS, bind,
+    declare_exchange, declare_queue, unix_ms,
 };
 use crate::{
     Failed,
-    options::Path,
     payload::{Codec, Payload, Reply, Request, echo},
 };
 

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
+use super::{amqp, framework, peer::Role};
 use crate::{
-    Failed, amqp, framework,
+    Failed,
     options::Options,
     payload::Codec,
-    peer::Role,
-    process::Peer,
     stats::{Goals, Spread},
 };
 
@@ -17,7 +16,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failed> {
     let (mut started, mut spawned) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let begun = Instant::now();
-        let mut peer = Peer::launch(Role::Start, Codec::MessagePack, &options.broker)?;
+        let mut peer = Role::Start.launch(Codec::MessagePack, &options.broker)?;
         started.push(peer.answer()?.parse()?);
         spawned.push(begun.elapsed().as_secs_f64() * 1e3);
     }

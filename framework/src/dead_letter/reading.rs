@@ -1,0 +1,124 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::timeout,
+};
+
+use super::DeadLetters;
+use crate::{
+    Error, ErrorKind, Result,
+    protocol::Name,
+    transport::{Consumer, Delivery, DeliverySink},
+};
+
+/// How long to wait for a letter that should be there. It may be in somebody else's hands.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How many letters are in our hands at once, as long as none is held: what was not looked at need not have been fetched.
+pub(super) const AT_ONCE: u16 = 256;
+
+/// One look at a queue: the letters that were in it at the start, each of them ours until it is settled.
+pub(super) struct Reading {
+    consumer: Arc<dyn Consumer>,
+    letters: UnboundedReceiver<Delivery>,
+    lost: Arc<AtomicBool>,
+    left: u32,
+    /// What goes back at the end, so that it does not come twice.
+    held: Vec<Delivery>,
+    room: u16,
+}
+
+struct Sink {
+    letters: UnboundedSender<Delivery>,
+    lost: Arc<AtomicBool>,
+}
+
+impl DeliverySink for Sink {
+    fn deliver(&self, delivery: Delivery) {
+        // After its end the reading wants no more: dropped, the letter goes back.
+        let _ = self.letters.send(delivery);
+    }
+
+    fn lost(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+}
+
+impl Reading {
+    /// Begins.
+    pub(super) async fn open(dead: &DeadLetters, queue: &Name) -> Result<Option<Self>> {
+        let Some(left) = dead.count(queue).await? else { return Ok(None) };
+        let (sender, letters) = unbounded_channel();
+        let lost = Arc::new(AtomicBool::new(false));
+        let sink = Arc::new(Sink { letters: sender, lost: lost.clone() });
+        let consumer = dead.within(dead.transport.consume(queue.clone(), AT_ONCE, sink)).await?;
+        Ok(Some(Self { consumer, letters, lost, left, held: Vec::new(), room: AT_ONCE }))
+    }
+
+    /// The next letter; `None` when each was seen that was there at the start, or the others are in somebody else's hands.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost: everything that is not settled is in the queue again, and would come twice.
+    pub(super) async fn next(&mut self) -> Result<Option<Delivery>> {
+        self.check()?;
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        let Ok(Some(delivery)) = timeout(QUIET, self.letters.recv()).await else {
+            self.check()?;
+            return Ok(None);
+        };
+        self.check()?;
+        self.left = left;
+        Ok(Some(delivery))
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.lost.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the connection to the broker was lost while letters were read",
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many are held back.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Keeps a letter until the end.
+    pub(super) fn hold(&mut self, delivery: Delivery) {
+        self.held.push(delivery);
+        if self.held.len() == usize::from(self.room) {
+            // Twice as many each time: on a broker each step is a consumer more.
+            self.consumer.grow(self.room);
+            self.room = self.room.saturating_mul(2);
+        }
+    }
+
+    /// Ends, and hands back what is held.
+    pub(super) async fn close(self) {
+        self.consumer.cancel().await;
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        // Before anything goes back, or it would come again. The first look at a cancel begins it.
+        let _ = self.consumer.cancel().now_or_never();
+        while let Ok(delivery) = self.letters.try_recv() {
+            self.held.push(delivery);
+        }
+        // The last one first: a queue that puts them at its front has them in order then.
+        while self.held.pop().is_some() {}
+    }
+}
