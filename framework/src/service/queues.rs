@@ -3,11 +3,14 @@
 use super::{EventHandlerInfo, HandlerKind, ServiceDescriptor, equal};
 use crate::event::EventName;
 
-/// The longest name that leaves room for `kinoko.dead-` before it within AMQP's 255 bytes.
-const LONGEST: usize = 255 - "kinoko.dead-".len();
-
-/// What the name of a broadcast's queue ends with: a dash and 32 digits.
-const INSTANCE: usize = 33;
+/// The longest name that leaves room within AMQP's 255 bytes for what else is named after it: dead letters' queue, and a broadcast's
+/// own for each instance, with a dash and 32 digits.
+const fn longest(kind: HandlerKind) -> usize {
+    match kind {
+        HandlerKind::ServicePool | HandlerKind::Singleton => 255 - "kinoko.dead-".len(),
+        HandlerKind::Broadcast => 255 - 33,
+    }
+}
 
 /// Fails the build where a handler would share a queue with an earlier one, or its queue would have no name.
 ///
@@ -24,9 +27,9 @@ pub const fn assert_queues(service: &ServiceDescriptor, index: usize) {
     let mut event = 0;
     while event < handler.events.len() {
         assert!(
-            queue_len(service.name, handler, handler.events[event]) <= LONGEST,
+            queue_len(service.name, handler, handler.events[event]) <= longest(handler.kind),
             "the queue's name would be too long for the broker: it consists of the names of source, event, service and method, \
-             and may have 243 bytes, 210 for a broadcast; shorten one of them, or write `name = \"…\"` for the method"
+             and may have 243 bytes, 222 for a broadcast; shorten one of them, or write `name = \"…\"` for the method"
         );
         event += 1;
     }
@@ -60,8 +63,7 @@ const fn queue_len(service: &str, handler: &EventHandlerInfo, event: EventName) 
     let own = shared + "--".len() + service.len() + 1 + handler.method.len();
     match handler.kind {
         HandlerKind::Singleton => shared,
-        HandlerKind::ServicePool => own,
-        HandlerKind::Broadcast => own + INSTANCE,
+        HandlerKind::ServicePool | HandlerKind::Broadcast => own,
     }
 }
 
