@@ -2,6 +2,7 @@
 
 mod alarms;
 mod certificates;
+mod delays;
 mod faults;
 mod outages;
 mod publishing;

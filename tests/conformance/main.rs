@@ -2,6 +2,7 @@
 
 mod broker;
 mod consuming;
+mod delaying;
 mod lifetime;
 mod options;
 mod publishing;
@@ -75,6 +76,15 @@ promises! {
         message_that_leads_nowhere_is_told,
         no_verdict_reaches_the_wrong_publisher,
         close_waits_for_confirms,
+    };
+    delaying::{
+        delayed_message_comes_not_before_and_soon_after,
+        delayed_message_is_what_it_was,
+        equal_delays_keep_their_order,
+        many_delays_run_at_once,
+        delay_outlives_who_asked_for_it,
+        what_leads_nowhere_is_lost_and_holds_up_nothing,
+        delay_that_cannot_be_kept_is_refused,
     };
     consuming::{
         prefetch_bounds_what_is_unsettled,

@@ -1,5 +1,6 @@
 //! Whole services over a real RabbitMQ, and with real Python peers.
 
+mod events;
 mod nameko;
 mod outage;
 mod paths;

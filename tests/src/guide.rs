@@ -24,6 +24,9 @@ mod page_07_testing {}
 #[doc = include_str!("../../docs/guide/08-running.md")]
 mod page_08_running {}
 
+#[doc = include_str!("../../docs/guide/09-events.md")]
+mod page_09_events {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

@@ -96,6 +96,14 @@ impl Proxy {
     pub fn cut(&self) {
         self.network.send_modify(|network| network.cuts += 1);
     }
+
+    /// Closes every connection that there is, and loses what was held. New ones are forwarded.
+    pub fn lose(&self) {
+        self.network.send_modify(|network| {
+            network.cuts += 1;
+            (network.to_broker_held, network.to_clients_held) = (false, false);
+        });
+    }
 }
 
 impl Drop for Proxy {
@@ -128,9 +136,11 @@ async fn accept(listener: std::net::TcpListener, broker: SocketAddr, mut network
             let cuts = network.borrow().cuts;
             let mut cut = network.clone();
             tokio::select! {
+                biased;
+                // First, so that what was held does not slip through.
+                _ = cut.wait_for(|network| network.cuts > cuts || network.gone) => {}
                 () = forward(from_client, to_broker, Direction::ToBroker, network.clone()) => {}
                 () = forward(from_broker, to_client, Direction::ToClients, network) => {}
-                _ = cut.wait_for(|network| network.cuts > cuts || network.gone) => {}
             }
         });
     }

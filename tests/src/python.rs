@@ -180,14 +180,17 @@ impl PythonService {
     fn start(mut command: Command) -> Self {
         let mut process = command.spawn().expect("python runs");
         let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line == "READY"), "the Nameko service ended before it started");
         let (sender, handled) = unbounded_channel();
-        std::thread::spawn(move || {
-            for line in lines {
-                // A test that has ended wants no more.
-                let _ = sender.send(serde_json::from_str(&line).expect("handlers print JSON"));
+        // A test that has ended wants no more.
+        let tell = move |line: String| drop(sender.send(serde_json::from_str(&line).expect("handlers print JSON")));
+        loop {
+            match lines.next().expect("the Nameko service starts before it ends") {
+                ready if ready == "READY" => break,
+                // Its handlers begin before all of it has started.
+                handled => tell(handled),
             }
-        });
+        }
+        std::thread::spawn(move || lines.for_each(tell));
         Self { process, handled }
     }
 

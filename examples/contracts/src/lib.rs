@@ -1,11 +1,13 @@
-//! What the shop's services agree on: contracts, the types that travel, the errors that come back.
+//! What the shop's services agree on: contracts, events, the types that travel, the errors that come back.
 //!
 //! Services and their callers depend on this crate and not on each other.
 
+mod events;
 mod inventory;
 mod orders;
 mod types;
 
+pub use events::OrderCancelled;
 pub use inventory::{Inventory, InventoryClient, InventoryError, Reservation};
 pub use orders::{Order, OrderError, Orders, OrdersClient};
 pub use types::{Line, Sku};

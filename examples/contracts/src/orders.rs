@@ -1,4 +1,4 @@
-use kinoko::prelude::*;
+use kinoko::{event::DispatchError, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::{InventoryError, Line};
@@ -8,6 +8,9 @@ use crate::{InventoryError, Line};
 pub trait Orders {
     /// Places an order: its articles are put aside, or it is refused.
     async fn place(&self, customer: String, lines: Vec<Line>) -> Result<Order, OrderError>;
+
+    /// Cancels an order; what was put aside for it is given back in a moment.
+    async fn cancel(&self, order_id: u64) -> Result<Order, OrderError>;
 
     /// An order by its number.
     async fn get(&self, order_id: u64) -> Result<Order, OrderError>;
@@ -44,6 +47,10 @@ pub enum OrderError {
     #[error("no order {0}")]
     #[fault(code = "UNKNOWN_ORDER", http = 404, grpc = "NOT_FOUND")]
     Unknown(u64),
+    /// Nobody could be told of it.
+    #[error(transparent)]
+    #[fault(internal)]
+    Untold(#[from] DispatchError),
     /// The inventory refused, or did not answer: its own error passes on to the caller.
     #[error(transparent)]
     #[fault(forward)]

@@ -1,4 +1,4 @@
-use contracts::{Inventory, InventoryError, Line, Reservation, Sku};
+use contracts::{Inventory, InventoryError, Line, OrderCancelled, Reservation, Sku};
 use kinoko::prelude::*;
 
 use crate::Stock;
@@ -34,4 +34,10 @@ impl Inventory for InventoryService {
 
 // …and naming it here. Where methods need `#[inject]`, they stand in this block instead: see the orders service.
 #[service(contract = Inventory)]
-impl InventoryService {}
+impl InventoryService {
+    /// What was put aside for a cancelled order can be sold again. May come twice, and changes nothing then.
+    #[event_handler(OrderCancelled)]
+    pub fn give_back(&self, event: OrderCancelled) {
+        self.stock.release(event.order_id);
+    }
+}

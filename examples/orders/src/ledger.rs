@@ -40,6 +40,11 @@ impl Ledger {
         order
     }
 
+    /// Strikes an order out.
+    pub fn strike(&self, id: u64) -> Option<Order> {
+        self.0.orders.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+
     /// An order by its number.
     pub fn find(&self, id: u64) -> Option<Order> {
         self.0.orders.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()

@@ -1,5 +1,5 @@
-use contracts::{InventoryClient, Line, Order, OrderError, Orders};
-use kinoko::{Language, prelude::*};
+use contracts::{InventoryClient, Line, Order, OrderCancelled, OrderError, Orders};
+use kinoko::{EventDispatcher, Language, prelude::*};
 
 use crate::Ledger;
 
@@ -9,14 +9,15 @@ pub struct OrdersService {
     ledger: Ledger,
     #[dependency(timeout = "2s")]
     inventory: InventoryClient,
+    events: EventDispatcher,
     #[dependency(key = "orders.max_lines", default = 50)]
     max_lines: Config<usize>,
 }
 
 impl OrdersService {
     /// The service over these dependencies: a unit test passes fakes.
-    pub fn new(ledger: Ledger, inventory: InventoryClient, max_lines: usize) -> Self {
-        Self { ledger, inventory, max_lines: Config::fixed(max_lines) }
+    pub fn new(ledger: Ledger, inventory: InventoryClient, events: EventDispatcher, max_lines: usize) -> Self {
+        Self { ledger, inventory, events, max_lines: Config::fixed(max_lines) }
     }
 }
 
@@ -44,6 +45,16 @@ impl OrdersService {
             kinoko::tracing::info!(order = id, language, "order placed");
         }
         Ok(self.ledger.write(id, customer, reservation.lines))
+    }
+
+    /// Cancels an order; what was put aside for it is given back in a moment.
+    #[rpc(expected(OrderError::Unknown))]
+    pub async fn cancel(&self, order_id: u64) -> Result<Order, OrderError> {
+        let order = self.ledger.find(order_id).ok_or(OrderError::Unknown(order_id))?;
+        // First the event, then the ledger: a crash between the two lets the customer ask again, and nothing stays put aside.
+        self.events.dispatch(&OrderCancelled { order_id }).await?;
+        self.ledger.strike(order_id);
+        Ok(order)
     }
 
     /// An order by its number.

@@ -1,7 +1,7 @@
 //! The orders service as a plain struct with a fake for what it calls: no framework runs.
 
-use contracts::{Inventory, InventoryClient, InventoryError, Line, OrderError, Reservation, Sku};
-use kinoko::CallError;
+use contracts::{Inventory, InventoryClient, InventoryError, Line, OrderCancelled, OrderError, Reservation, Sku};
+use kinoko::{CallError, EventDispatcher};
 use orders_service::{Ledger, OrdersService};
 
 /// An inventory that has nothing.
@@ -24,7 +24,8 @@ impl Inventory for SoldOut {
 #[tokio::test]
 async fn what_is_sold_out_cannot_be_ordered() {
     let ledger = Ledger::default();
-    let orders = OrdersService::new(ledger.clone(), InventoryClient::from_service(SoldOut), 50);
+    let orders =
+        OrdersService::new(ledger.clone(), InventoryClient::from_service(SoldOut), EventDispatcher::recording().0, 50);
 
     let refused = orders.place(None, "Ada".into(), vec![Line::new("TEAPOT", 1)]).await;
 
@@ -35,9 +36,29 @@ async fn what_is_sold_out_cannot_be_ordered() {
 
 #[tokio::test]
 async fn an_order_has_at_least_one_line_and_not_too_many() {
-    let orders = OrdersService::new(Ledger::default(), InventoryClient::from_service(SoldOut), 1);
+    let orders = OrdersService::new(
+        Ledger::default(),
+        InventoryClient::from_service(SoldOut),
+        EventDispatcher::recording().0,
+        1,
+    );
     let empty = orders.place(None, "Ada".into(), vec![]).await;
     assert!(matches!(empty, Err(OrderError::Empty)));
     let long = orders.place(None, "Ada".into(), vec![Line::new("TEAPOT", 1), Line::new("CUP", 1)]).await;
     assert!(matches!(long, Err(OrderError::TooManyLines { lines: 2, limit: 1 })));
+}
+
+#[tokio::test]
+async fn whoever_cancels_an_order_tells_the_others() -> kinoko::Result<()> {
+    let (events, dispatched) = EventDispatcher::recording();
+    let ledger = Ledger::default();
+    let orders = OrdersService::new(ledger.clone(), InventoryClient::from_service(SoldOut), events, 50);
+    let order = ledger.write(ledger.next_id(), "Ada".into(), vec![Line::new("TEAPOT", 1)]);
+
+    assert_eq!(orders.cancel(order.id).await.ok(), Some(order.clone()));
+
+    assert_eq!(ledger.find(order.id), None);
+    assert_eq!(dispatched.events::<OrderCancelled>()?, [OrderCancelled { order_id: order.id }]);
+    assert!(matches!(orders.cancel(order.id).await, Err(OrderError::Unknown(_))));
+    Ok(())
 }

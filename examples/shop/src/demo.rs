@@ -21,7 +21,17 @@ pub async fn run(out: &mut impl Write) -> kinoko::Result<()> {
     for line in &order.lines {
         writeln!(out, "  {} × {}", line.quantity, line.sku)?;
     }
-    writeln!(out, "In stock: {} teapots", inventory.available(teapots).await?)?;
+    let left = inventory.available(teapots.clone()).await?;
+    writeln!(out, "In stock: {left} teapots")?;
+
+    orders.cancel(order.id).await?;
+    writeln!(out, "Order {} cancelled", order.id)?;
+    // The inventory hears of it by an event, so it takes a moment.
+    let mut again = left;
+    while again == left {
+        again = inventory.available(teapots.clone()).await?;
+    }
+    writeln!(out, "In stock: {again} teapots")?;
 
     // The inventory's own error, through the orders service, as the type that it is.
     match orders.place("Grace".into(), vec![Line::new("LAST-ONE", 2)]).await {

@@ -34,3 +34,16 @@ async fn the_inventorys_refusal_reaches_the_customer() -> kinoko::Result<()> {
     assert_eq!(reserved.await?.error::<InventoryError>(), Some(told));
     app.stop().await
 }
+
+#[tokio::test]
+async fn what_was_put_aside_for_a_cancelled_order_can_be_sold_again() -> kinoko::Result<()> {
+    let app = TestApp::of(shop::app()).yaml("inventory: {stock: {TEAPOT: 3}}").start().await?;
+    let (orders, given_back) = (app.client::<OrdersClient>(), app.waiter("inventory", "give_back"));
+    let order = orders.place("Ada".into(), vec![Line::new("TEAPOT", 2)]).await?;
+
+    orders.cancel(order.id).await?;
+
+    assert!(given_back.await?.is_ok());
+    assert_eq!(app.client::<InventoryClient>().available(Sku::new("TEAPOT")).await?, 3);
+    app.stop().await
+}

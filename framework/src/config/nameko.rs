@@ -17,9 +17,12 @@ const READ_AS: [(&str, &str); 5] = [
 ];
 
 /// What has no effect here, and why that does no harm.
-const IGNORED: [(&str, &str); 4] = [
+const IGNORED: [(&str, &str); 7] = [
     ("ACCEPT", "kinoko reads every content type that it has a codec for"),
+    ("AUTO_DELETE_EVENT_EXCHANGES", "an exchange that is there is used as it is, and one that kinoko makes stays"),
+    ("DECLARE_EVENT_EXCHANGES", "an exchange that is there is used as it is, and one that is missing is made"),
     ("LOGGING", "it is for Python's loggers; write `log` and `log_format`"),
+    ("PREFETCH_COUNT", "it follows `max_workers` and each handler's `concurrency`"),
     ("SERIALIZERS", "it names Python code; register a codec with `App::codec`"),
     ("TRANSPORT_OPTIONS", "a lost connection is made again by itself, and a publish waits for its deadline"),
 ];

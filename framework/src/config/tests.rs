@@ -307,7 +307,7 @@ fn reading_a_section_makes_known_what_is_in_it() {
 fn namekos_own_file_is_read_and_each_key_is_noted() {
     let text = "AMQP_URI: pyamqp://${USER:me}:hunter2@h/\nWEB_SERVER_ADDRESS: 0.0.0.0:8000\nHEARTBEAT: 60\nrpc_exchange: other\n\
                 max_workers: 4\nserializer: json\nparent_calls_tracked: 3\nLOGGING: {version: 1}\nACCEPT: [json]\nLOGIN_METHOD: PLAIN\n\
-                AMQP_SSL: {ca_certs: x}\n";
+                AMQP_SSL: {ca_certs: x}\nPREFETCH_COUNT: 5\nDECLARE_EVENT_EXCHANGES: false\nAUTO_DELETE_EVENT_EXCHANGES: true\n";
     let mut settings = file("config.yaml", text).unwrap();
     settings.apply_env([("KINOKO_AMQP_URI".into(), "memory://".into())]).unwrap();
     settings.define("HEARTBEAT=30").unwrap();
@@ -322,7 +322,12 @@ fn namekos_own_file_is_read_and_each_key_is_noted() {
         settings.notes(),
         [
             "`ACCEPT` (config.yaml:9) is Nameko's and has no effect: kinoko reads every content type that it has a codec for",
+            "`AUTO_DELETE_EVENT_EXCHANGES` (config.yaml:14) is Nameko's and has no effect: an exchange that is there is used as it is, \
+             and one that kinoko makes stays",
+            "`DECLARE_EVENT_EXCHANGES` (config.yaml:13) is Nameko's and has no effect: an exchange that is there is used as it is, \
+             and one that is missing is made",
             "`LOGGING` (config.yaml:8) is Nameko's and has no effect: it is for Python's loggers; write `log` and `log_format`",
+            "`PREFETCH_COUNT` (config.yaml:12) is Nameko's and has no effect: it follows `max_workers` and each handler's `concurrency`",
             "`AMQP_URI` (config.yaml:1, ${USER}), which is Nameko's, is read as `amqp_uri`",
             "`AMQP_SSL` (config.yaml:11), which is Nameko's, is read as `amqp_tls`",
             "`LOGIN_METHOD` (config.yaml:10), which is Nameko's, is read as `login_method`",

@@ -197,7 +197,7 @@ impl DeadLetters {
                 break;
             }
         }
-        reading.close().await;
+        reading.close(self, &queue, 0).await;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::{
 use futures_util::FutureExt;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::DeadLetters;
@@ -22,6 +22,9 @@ use crate::{
 /// How long to wait for a letter that should be there. It may be in somebody else's hands.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How often to look whether the broker counts what was handed back.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// How many letters are in our hands at once, as long as none is held: what was not looked at need not have been fetched.
 pub(super) const AT_ONCE: u16 = 256;
 
@@ -30,6 +33,8 @@ pub(super) struct Reading {
     consumer: Arc<dyn Consumer>,
     letters: UnboundedReceiver<Delivery>,
     lost: Arc<AtomicBool>,
+    /// How many were there at the start, and how many of them are still to come.
+    there: u32,
     left: u32,
     /// What goes back at the end, so that it does not come twice.
     held: Vec<Delivery>,
@@ -55,12 +60,12 @@ impl DeliverySink for Sink {
 impl Reading {
     /// Begins.
     pub(super) async fn open(dead: &DeadLetters, queue: &Name) -> Result<Option<Self>> {
-        let Some(left) = dead.count(queue).await? else { return Ok(None) };
+        let Some(there) = dead.count(queue).await? else { return Ok(None) };
         let (sender, letters) = unbounded_channel();
         let lost = Arc::new(AtomicBool::new(false));
         let sink = Arc::new(Sink { letters: sender, lost: lost.clone() });
         let consumer = dead.within(dead.transport.consume(queue.clone(), AT_ONCE, sink)).await?;
-        Ok(Some(Self { consumer, letters, lost, left, held: Vec::new(), room: AT_ONCE }))
+        Ok(Some(Self { consumer, letters, lost, there, left: there, held: Vec::new(), room: AT_ONCE }))
     }
 
     /// The next letter; `None` when each was seen that was there at the start, or the others are in somebody else's hands.
@@ -105,9 +110,21 @@ impl Reading {
         }
     }
 
-    /// Ends, and hands back what is held.
-    pub(super) async fn close(self) {
+    /// Ends, and hands back all but so many that are taken. Returns when the broker counts them again, since who looks next goes by that.
+    pub(super) async fn close(self, dead: &DeadLetters, queue: &Name, taken: u64) {
         self.consumer.cancel().await;
+        let (there, lost) = (u64::from(self.there), self.lost.clone());
+        drop(self);
+        let counted = async {
+            while !lost.load(Ordering::Acquire)
+                && let Ok(Some(count)) = dead.count(queue).await
+                && u64::from(count) + taken < there
+            {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        // Not for ever: somebody else may have them.
+        let _ = timeout(QUIET, counted).await;
     }
 }
 

@@ -167,7 +167,7 @@ impl DeadLetters {
         for delivery in held {
             reading.hold(delivery);
         }
-        reading.close().await;
+        reading.close(self, queue, swept.taken).await;
         Ok(swept)
     }
 

@@ -23,6 +23,9 @@ pub const DELIVERIES: &str = "kinoko.deliveries";
 /// How RabbitMQ counts the deliveries that came to no end, in quorum queues.
 pub const BROKER_DELIVERIES: &str = "x-delivery-count";
 
+/// What all headers begin with that lead a message through the queues that keep it for a while. Gone when it arrives.
+pub const DELAY_PREFIX: &str = "kinoko.delay.";
+
 /// What all headers of a dead letter begin with.
 pub const DEAD: &str = "kinoko.dead.";
 

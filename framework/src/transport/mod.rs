@@ -33,7 +33,7 @@ pub use self::{
     topology::{Binding, Exchange, ExchangeKind, Queue, QueueKind, QueueStatus, Topology},
 };
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     protocol::{Message, Name},
 };
 
@@ -106,11 +106,17 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     async fn publish(&self, message: Message) -> Result<Published>;
 
     /// Publishes a message after a delay that the broker keeps: with `Ok` it has the message, and when the delay is over it routes it as if it were
-    /// published then, whatever became of this program. Where it leads nowhere by then, it is lost. A delay of zero publishes at once.
+    /// published then, whatever became of this program. It comes not before, and some milliseconds after; over AMQP once or, where the broker died
+    /// meanwhile, perhaps more than once, under the same `message_id`. Where it leads nowhere by then, it is lost.
+    /// A delay of zero publishes at once; parts of a millisecond are rounded up.
+    ///
+    /// `expiration` counts from the end of the delay; over AMQP it arrives with the message, but RabbitMQ does not heed it.
+    /// RabbitMQ keeps the message on a majority of nodes, from version 3.10 on; `docs/reference/wire-protocol.md` tells how.
     ///
     /// # Errors
     ///
-    /// As [`publish`](Self::publish).
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a delay beyond [`MAX_DELAY`], and for an exchange that does not exist;
+    /// otherwise as [`publish`](Self::publish).
     ///
     /// # Cancel safety
     ///
@@ -148,6 +154,22 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// Dropped early, it goes on by itself.
     async fn close(&self);
+}
+
+/// The longest delay of [`Transport::publish_later`]: 24 days, 20 hours and a half.
+pub const MAX_DELAY: Duration = Duration::from_millis((1 << 31) - 1);
+
+fn check_delay(delay: Duration) -> Result<()> {
+    if delay > MAX_DELAY {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "a delay of {} days is too long, brokers keep a message for at most 24: keep it in a database",
+                delay.as_secs().div_ceil(86_400)
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// What the broker confirmed.

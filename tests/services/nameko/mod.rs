@@ -2,9 +2,17 @@
 
 mod calls_in;
 mod calls_out;
+mod event_hops;
+mod event_malformed;
+mod event_sharing;
+mod event_values;
+mod events_in;
+mod events_out;
 mod hops;
+mod instance;
 mod malformed;
 mod migration;
+mod queues;
 mod values;
 
 /// Makes a test of each function, for each version of Nameko: `name::nameko_2_14_1` and `name::nameko_3_0_0rc11`.

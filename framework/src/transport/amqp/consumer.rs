@@ -32,6 +32,7 @@ use super::{
     ready::Ready,
     settle::ChannelSettler,
     shared::{STABLE_AFTER, Shared, backoff},
+    topology,
 };
 use crate::{
     Result,
@@ -127,6 +128,7 @@ enum End {
 /// One task feeds one sink, so `lost` comes before anything of the next link by itself.
 pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>) {
     let _done = entry.done.clone().drop_guard();
+    let _consuming = shared.registry.consuming(&entry.queue);
     let mut attempt = 0;
     loop {
         let link = tokio::select! {
@@ -180,7 +182,8 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
             }
         }
         attempt += 1;
-        if let Err(failure) = shared.registry.declare(&link, &shared.registry.of_queue(&entry.queue)).await {
+        if let Err(failure) = topology::declare(&shared.registry, &link, &shared.registry.of_queue(&entry.queue)).await
+        {
             debug!(queue = &*entry.queue, %failure, "could not declare a consumer's queue again");
         }
     }
@@ -201,11 +204,8 @@ impl Running {
     }
 
     async fn serve(&mut self, entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>) -> End {
-        let started = tokio::select! {
-            started = self.start(entry, link) => started,
-            () = entry.cancel.cancelled() => return End::Cancelled,
-        };
-        let channel = match started {
+        // Not given up when it is cancelled meanwhile: the broker might have the consumer already, and go on delivering to nobody.
+        let channel = match self.start(entry, link).await {
             Ok(channel) => channel,
             Err(Failure::Lost) => return End::Link,
             Err(failure) => return End::Fault(failure),

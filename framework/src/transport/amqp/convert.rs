@@ -11,7 +11,7 @@ use lapin::{
 use serde_json::{Map, Number};
 use tracing::debug;
 
-use super::link::PUBLISH_FRAME_MAX;
+use super::{delays, link::PUBLISH_FRAME_MAX};
 use crate::{
     Error, ErrorKind, Result,
     protocol::{Headers, Message, Name, Properties, Value},
@@ -115,7 +115,7 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
 
 /// Converts a delivery. Takes the body without copying it; `queue` is the name that the routing key most often repeats.
 pub(super) fn incoming(delivery: Delivery, queue: &Name) -> (Message, bool) {
-    let message = Message {
+    let mut message = Message {
         exchange: name(&delivery.exchange),
         routing_key: if delivery.routing_key.as_str() == &**queue {
             queue.clone()
@@ -125,6 +125,9 @@ pub(super) fn incoming(delivery: Delivery, queue: &Name) -> (Message, bool) {
         properties: received(&delivery.properties),
         body: Bytes::from(delivery.data),
     };
+    if !message.properties.headers.is_empty() {
+        delays::arrived(&mut message);
+    }
     (message, delivery.redelivered)
 }
 

@@ -8,13 +8,16 @@ mod brokers;
 mod connection;
 mod consumer;
 mod convert;
+mod delays;
 mod failure;
 mod guard;
 mod in_flight;
+mod item;
 mod link;
 mod pace;
 mod publisher;
 mod ready;
+mod registry;
 mod requester;
 mod settle;
 mod shared;
@@ -31,6 +34,7 @@ use std::{
     future::Future,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -45,20 +49,22 @@ pub use self::guard::fuzz;
 use self::{
     brokers::Brokers,
     consumer::AmqpConsumer,
+    delays::Delay,
     failure::{Failure, closed},
+    item::Item,
     link::Link,
     publisher::Publisher,
     ready::Ready,
+    registry::Registry,
     requester::AmqpRequester,
     shared::{Phase, Shared},
-    topology::Registry,
 };
 use super::{
     ConnectionState, Consumer, DeliverySink, Published, QueueStatus, ReplySink, Requester, Topology, Transport,
     TransportOptions,
 };
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     protocol::{Message, Name},
 };
 
@@ -128,6 +134,15 @@ impl AmqpTransport {
         self.shared.tasks.spawn_on(future, &self.runtime).await.map_err(|_| closed())?
     }
 
+    async fn declare_items(&self, items: Vec<Item>) -> Result<()> {
+        let items = Arc::new(items);
+        self.ask(move |shared, link| {
+            let items = items.clone();
+            async move { topology::declare(&shared.registry, &link, &items).await }
+        })
+        .await
+    }
+
     /// Asks the broker over the present link, again with the next one when the link is lost meanwhile.
     async fn ask<T, F>(&self, question: impl Fn(Arc<Shared>, Arc<Link>) -> F + Send + 'static) -> Result<T>
     where
@@ -154,12 +169,7 @@ impl Transport for AmqpTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
         topology.check()?;
         self.shared.registry.add(&topology);
-        let topology = Arc::new(topology);
-        self.ask(move |shared, link| {
-            let topology = topology.clone();
-            async move { shared.registry.declare(&link, &topology).await }
-        })
-        .await
+        self.declare_items(item::items(&topology)).await
     }
 
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {
@@ -191,8 +201,19 @@ impl Transport for AmqpTransport {
         publisher.publish(&self.shared, message).await
     }
 
-    async fn publish_later(&self, _: Message, _: std::time::Duration) -> Result<()> {
-        Err(crate::Error::msg("under construction"))
+    async fn publish_later(&self, message: Message, delay: Duration) -> Result<()> {
+        let Some(delay) = Delay::new(delay)? else { return self.publish(message).await.map(drop) };
+        let delays = &self.shared.registry.delays;
+        if let Some(missing) = delays.missing(delay, &message.exchange) {
+            self.declare_items(missing).await?;
+            delays.add(delay, &message.exchange);
+        }
+        match self.publish(delays::delayed(message, delay)).await? {
+            Published { routed: true } => Ok(()),
+            Published { routed: false } => {
+                Err(Error::new(ErrorKind::Unavailable, "a queue that keeps messages for a while was deleted"))
+            }
+        }
     }
 
     async fn queue_status(&self, queue: &Name) -> Result<Option<QueueStatus>> {

@@ -25,10 +25,12 @@ use uuid::Uuid;
 use super::{
     convert::{incoming, short},
     failure::{Failure, closed},
+    item::items,
     link::Link,
     pace::{Activity, Pace},
     ready::Ready,
     shared::{Phase, STABLE_AFTER, Shared, backoff},
+    topology,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -229,7 +231,8 @@ impl Running {
     async fn open(entry: &Entry, shared: &Shared, link: &Arc<Link>) -> Result<Self, Failure> {
         let queue: Name = format!("rpc.reply-{}-{}", entry.owner, Uuid::new_v4()).into();
         let reply_to = short("reply queue", &queue)?;
-        shared.registry.declare(link, &reply_topology(queue.clone(), shared.rpc_exchange.clone())).await?;
+        topology::declare(&shared.registry, link, &items(&reply_topology(queue.clone(), shared.rpc_exchange.clone())))
+            .await?;
         let replies_channel = link.consuming_channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consume =

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{brokers::Brokers, failure::closed, link::Link, topology::Registry};
+use super::{brokers::Brokers, failure::closed, link::Link, registry::Registry};
 use crate::{Error, ErrorKind, Result, protocol::Name, transport::ConnectionState};
 
 const FIRST_DELAY_MS: u64 = 50;

@@ -11,6 +11,7 @@ use super::{
     failure::{ConnectFailure, closed},
     link::{Link, LinkEvents, Sight},
     shared::{Phase, STABLE_AFTER, Shared, absent_backoff, backoff},
+    topology,
 };
 use crate::{Error, ErrorKind, Result, transport::ConnectionState};
 
@@ -135,7 +136,7 @@ impl Supervisor {
     }
 
     async fn declare(&self, shared: &Shared, link: &Link) {
-        match shared.registry.declare(link, &shared.registry.all()).await {
+        match topology::declare(&shared.registry, link, &shared.registry.all()).await {
             Err(failure) if !failure.is_lost() => {
                 warn!(address = %shared.brokers.current(), %failure, "could not declare everything again, goes on without");
             }

@@ -2,12 +2,14 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
 use tracing::warn;
 
 use super::{
     consumer::MemoryConsumer,
+    delayed::Delayed,
     exchange::BoundExchange,
     queue::{Connection, MemoryQueue, Refusal},
 };
@@ -23,6 +25,7 @@ pub(super) struct Broker {
     state: RwLock<State>,
     /// What was adopted, and told of.
     adopted: Mutex<HashSet<Name>>,
+    delayed: Arc<Delayed>,
 }
 
 #[derive(Default)]
@@ -36,7 +39,7 @@ pub(super) enum Unpublished {
     /// It leads to no queue.
     Unroutable(Arc<Message>),
     /// A queue that it leads to has no room.
-    Rejected,
+    Rejected(Arc<Message>),
 }
 
 impl Broker {
@@ -100,7 +103,7 @@ impl Broker {
                 }
                 None => self.push(&queue, Arc::new(message)).map_err(|refusal| match refusal {
                     Refusal::Gone(message) => Unpublished::Unroutable(message),
-                    Refusal::Full => Unpublished::Rejected,
+                    Refusal::Full(message) => Unpublished::Rejected(message),
                 }),
             };
         }
@@ -114,10 +117,15 @@ impl Broker {
             match self.push(&queue, message.clone()) {
                 Ok(()) if matches!(outcome, Err(Unpublished::Unroutable(_))) => outcome = Ok(()),
                 Ok(()) | Err(Refusal::Gone(_)) => {}
-                Err(Refusal::Full) => outcome = Err(Unpublished::Rejected),
+                Err(Refusal::Full(message)) => outcome = Err(Unpublished::Rejected(message)),
             }
         }
         outcome
+    }
+
+    /// Publishes a message after a delay.
+    pub(super) fn publish_later(self: &Arc<Self>, message: Message, delay: Duration) {
+        self.delayed.keep(self, message, delay);
     }
 
     fn push(&self, queue: &MemoryQueue, message: Arc<Message>) -> std::result::Result<(), Refusal> {
@@ -192,6 +200,12 @@ impl Broker {
                 Err(Error::new(ErrorKind::Usage, format!("no queue `{name}`: declare it first")))
             }
         }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.delayed.end();
     }
 }
 

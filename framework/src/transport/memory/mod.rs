@@ -2,6 +2,7 @@
 
 mod broker;
 mod consumer;
+mod delayed;
 mod exchange;
 mod queue;
 mod rules;
@@ -27,7 +28,7 @@ use self::{
 };
 use super::{
     Binding, ConnectionState, Consumer, DeliverySink, Exchange, ExchangeKind, Published, Publishing, Queue,
-    QueueStatus, ReplySink, Requester, Topology, Transport,
+    QueueStatus, ReplySink, Requester, Topology, Transport, check_delay,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -91,6 +92,11 @@ impl MemoryTransport {
     }
 }
 
+fn with_id(mut message: Message) -> Message {
+    message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
+    message
+}
+
 fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the transport is closed")
 }
@@ -127,13 +133,12 @@ impl Transport for MemoryTransport {
         Ok(Arc::new(MemoryRequester { broker: self.broker.clone(), reply_to, sink, state: self.state.subscribe() }))
     }
 
-    async fn publish(&self, mut message: Message) -> Result<Published> {
+    async fn publish(&self, message: Message) -> Result<Published> {
         self.check_open()?;
-        message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
-        match self.broker.publish(message) {
+        match self.broker.publish(with_id(message)) {
             Ok(()) => Ok(Published { routed: true }),
             Err(Unpublished::Unroutable(_)) => Ok(Published { routed: false }),
-            Err(Unpublished::Rejected) => {
+            Err(Unpublished::Rejected(_)) => {
                 Err(Error::new(ErrorKind::Rejected, "a queue did not take the message: it is full"))
             }
         }
@@ -144,11 +149,8 @@ impl Transport for MemoryTransport {
             return self.publish(message).await.map(drop);
         }
         self.check_open()?;
-        let broker = self.broker.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
-            let _ = broker.publish(message);
-        });
+        check_delay(delay)?;
+        self.broker.publish_later(with_id(message), delay);
         Ok(())
     }
 

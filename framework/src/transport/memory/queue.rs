@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     /// It is gone.
     Gone(Arc<Message>),
     /// It has no room, and refuses what comes then.
-    Full,
+    Full(Arc<Message>),
 }
 
 #[derive(Default)]
@@ -119,7 +119,7 @@ impl MemoryQueue {
         state.drop_expired();
         let most = self.rules.max_length.unwrap_or(usize::MAX);
         if self.rules.rejects_when_full && state.ready.len() >= most {
-            return Err(Refusal::Full);
+            return Err(Refusal::Full(waiting.message));
         }
         let place = state.ready.partition_point(|other| other.priority >= waiting.priority);
         state.ready.insert(place, waiting);
