@@ -12,11 +12,12 @@ use crate::{
 
 pub(crate) fn event(model: &EventModel) -> TokenStream {
     let krate = Crate::new(&model.krate);
-    let EventModel { ident, source, name, required, .. } = model;
+    let EventModel { ident, source, name, required, cfgs, .. } = model;
     let fields = option(model.fields.as_ref().map(|fields| quote!(&[#(#fields),*])));
     let span = at(ident.span());
     let (k, ident) = (moved(&krate.private, span), copied(ident));
     quote_spanned! {span=>
+        #(#cfgs)*
         #[allow(deprecated)]
         const _: () = {
             #[automatically_derived]

@@ -1,9 +1,9 @@
 //! A type with `#[event]`.
 
-use syn::{Data, DeriveInput, Ident, Path, ext::IdentExt};
+use syn::{Attribute, Data, DeriveInput, Ident, Path, ext::IdentExt};
 
 use super::body;
-use crate::{args::EventArgs, diag::Diag};
+use crate::{args::EventArgs, diag::Diag, syntax::cfgs};
 
 pub(crate) struct EventModel {
     pub(crate) ident: Ident,
@@ -13,6 +13,7 @@ pub(crate) struct EventModel {
     /// Of the body, where they are known.
     pub(crate) fields: Option<Vec<String>>,
     pub(crate) krate: Path,
+    pub(crate) cfgs: Vec<Attribute>,
 }
 
 impl EventModel {
@@ -33,6 +34,7 @@ impl EventModel {
             required: args.required,
             fields: body::fields(input),
             krate: args.krate,
+            cfgs: cfgs(&input.attrs),
         }
     }
 }

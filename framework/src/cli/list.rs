@@ -32,7 +32,8 @@ fn service_text(service: &ServiceDescriptor) -> String {
     }
     text.push('\n');
     let entrypoints = entrypoints(service);
-    let widest = entrypoints.iter().map(|(_, signature, _)| signature.chars().count()).max().unwrap_or_default().min(60);
+    let widest =
+        entrypoints.iter().map(|(_, signature, _)| signature.chars().count()).max().unwrap_or_default().min(60);
     let kinds = entrypoints.iter().map(|(kind, ..)| kind.len()).max().unwrap_or_default();
     for (kind, signature, doc) in entrypoints {
         let doc = first_line(doc).unwrap_or_default();
