@@ -31,7 +31,9 @@ pub(super) fn event_name(text: &LitStr, whose: &str, diag: &mut Diag) -> bool {
         _ if name.is_empty() => "is empty; write letters, digits, `_`, `-` and dots".to_owned(),
         _ if name.len() > 200 => "is longer than 200 characters".to_owned(),
         Some(c @ ('*' | '#')) => {
-            format!("has a `{c}`, which only stands for names: `#[event_handler(\"orders\", \"order.*\")]`")
+            format!(
+                "has a `{c}`: only a handler's event has wildcards, as in `#[event_handler(\"orders\", \"order.*\")]`"
+            )
         }
         Some(' ') => "has a space; write letters, digits, `_`, `-` and dots".to_owned(),
         Some(c) => format!("has a `{c}`; write letters, digits, `_`, `-` and dots"),

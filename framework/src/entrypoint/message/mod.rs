@@ -148,7 +148,6 @@ impl Entrypoint for MessageEntrypoint {
         // It starts once.
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         for (handler, source) in &sources {
-            source.check_names()?;
             if source.foreign && transport.queue_status(&source.queue).await?.is_none() {
                 return Err(self.no_queue(handler, &source.queue));
             }

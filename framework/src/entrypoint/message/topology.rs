@@ -85,23 +85,6 @@ pub(super) fn consumed(info: &ConsumerInfo) -> Source {
     Source { dead_letters: names::dead_letter_queue(&queue), queue, topology, foreign: !info.declare }
 }
 
-impl Source {
-    /// Refuses names that AMQP has no room for, before the first dead letter would find out.
-    pub(super) fn check_names(&self) -> Result<()> {
-        let longest = self.queue.len().max(self.dead_letters.len());
-        if longest <= names::MAX_BYTES {
-            return Ok(());
-        }
-        let text = format!(
-            "the queue `{}` and its dead-letter queue `{}` need names of {longest} bytes, AMQP allows {}: shorten the names of the service, the method or the event",
-            self.queue,
-            self.dead_letters,
-            names::MAX_BYTES
-        );
-        Err(Error::new(ErrorKind::Usage, text))
-    }
-}
-
 /// Where dead letters are kept.
 pub(super) fn dead_letter_queue(name: Name) -> Queue {
     Queue::durable(name).quorum().argument("x-delivery-limit", DEAD_LETTER_DELIVERY_LIMIT)
