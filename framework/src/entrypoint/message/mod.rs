@@ -157,7 +157,6 @@ impl Entrypoint for MessageEntrypoint {
         // It starts once.
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         for (handler, source) in &sources {
-            source.check_names()?;
             handler.check_store(self.descriptor.name, &**transport)?;
             self.check_order(handler, source)?;
             if source.foreign && transport.queue_status(&source.queue).await?.is_none() {

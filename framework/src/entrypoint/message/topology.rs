@@ -94,21 +94,6 @@ impl Source {
     pub(super) fn single_active_consumer(&self) -> bool {
         self.topology.queues.iter().any(|queue| queue.name == self.queue && queue.single_active_consumer)
     }
-
-    /// Refuses names that AMQP has no room for, before the first dead letter would find out.
-    pub(super) fn check_names(&self) -> Result<()> {
-        let longest = self.queue.len().max(self.dead_letters.len());
-        if longest <= names::MAX_BYTES {
-            return Ok(());
-        }
-        let text = format!(
-            "the queue `{}` and its dead-letter queue `{}` need names of {longest} bytes, AMQP allows {}: shorten the names of the service, the method or the event",
-            self.queue,
-            self.dead_letters,
-            names::MAX_BYTES
-        );
-        Err(Error::new(ErrorKind::Usage, text))
-    }
 }
 
 /// Where dead letters are kept.
