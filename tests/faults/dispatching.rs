@@ -101,7 +101,11 @@ async fn dispatch_until_acknowledged(dispatcher: &EventDispatcher, id: usize, pr
                 return;
             }
             Err(error) => {
-                let of_outage = matches!(error, DispatchError::OutcomeUnknown(_) | DispatchError::Unavailable(_));
+                // A queue that fails with its broker refuses.
+                let of_outage = matches!(
+                    error,
+                    DispatchError::OutcomeUnknown(_) | DispatchError::Unavailable(_) | DispatchError::Rejected(_)
+                );
                 assert!(of_outage, "{error:?}");
                 progress.repeated.fetch_add(1, Ordering::Relaxed);
             }

@@ -89,7 +89,7 @@ async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() 
             soon("a queue", python.declare_queue(QUEUE, &[])).await;
         }
         let ledger = Ledger::new();
-        let mut instance = Instance::start(INSTANCE, &uri, &ledger).await;
+        let mut instance = Instance::start(&uri, &ledger).await;
         for id in 0..=5_u32 {
             let event = Message {
                 exchange: "faults_instance.events".into(),
@@ -113,7 +113,7 @@ async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() 
                 _ = instance.ended() => deaths += 1,
             }
             assert!(deaths <= 11, "it kills for ever");
-            instance = Instance::spawn(INSTANCE, &uri, &ledger);
+            instance = Instance::spawn(&uri, &ledger);
         }
         let (sink, deliveries) = Deliveries::new();
         let consumer = soon("a consumer", transport.consume(letters, 10, sink)).await.unwrap();

@@ -42,7 +42,7 @@ impl Instance {
     /// Works one event after the other; number 0 ends the whole process.
     #[event_handler("faults_instance", "work", concurrency = 1, retry(max = 2, backoff = "50ms..200ms"))]
     async fn on_work(&self, #[inject] cx: WorkerContext, id: u64) -> kinoko::Result<()> {
-        self.ledger.note(id, &cx)?;
+        self.ledger.note(id, cx.redelivered())?;
         if id == 0 { std::process::abort() } else { Ok(()) }
     }
 
