@@ -252,9 +252,9 @@ impl Running {
                     if entry.at_once.load(Ordering::Acquire) {
                         // One step for the broker: a cancel would let the next consumer begin before the first message is back.
                         link.close_channel(&channel).await;
-                    } else {
-                        self.hand_back(link, &channel).await;
+                        return End::Cancelled;
                     }
+                    self.hand_back(link, &channel).await;
                     if is_single_active {
                         self.wake_next(entry, link, &channel).await;
                     }
