@@ -1,12 +1,12 @@
-//! A request that ends the process of whoever works it.
+//! A request, and an event, that end the process of whoever works them.
 
 use std::time::Duration;
 
 use kinoko::{
     protocol::{Message, Properties},
-    transport::{TransportOptions, connect},
+    transport::{QueueKind, TransportOptions, connect},
 };
-use kinoko_tests::{Replies, body, eventually, soon};
+use kinoko_tests::{Deliveries, Raw, Replies, body, eventually, soon};
 
 use crate::{
     instance::{INSTANCE, Instance, Ledger},
@@ -68,5 +68,71 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
     instance.started().await;
     instance.signal("TERM");
     assert!(instance.ended().await.success(), "{}", instance.log());
+    soon("a close", transport.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() {
+    const QUEUE: &str = "evt-faults_instance-work--faults_instance.on_work";
+    let node = Node::get().await;
+    let uri = node.uri();
+    let transport = soon("a connection", connect(&uri, TransportOptions::default())).await.unwrap();
+    // In a queue whose deliveries the broker counts, and in one of a Python instance, where it does not.
+    for kind in [QueueKind::Quorum, QueueKind::Classic] {
+        if kind == QueueKind::Classic {
+            let python = soon("a connection", Raw::connect(&uri)).await;
+            soon("a delete", python.delete_queue(QUEUE)).await;
+            soon("a queue", python.declare_queue(QUEUE, &[])).await;
+        }
+        let ledger = Ledger::new();
+        let mut instance = Instance::start(INSTANCE, &uri, &ledger).await;
+        for id in 0..=5_u32 {
+            let event = Message {
+                exchange: "faults_instance.events".into(),
+                routing_key: "work".into(),
+                properties: Properties {
+                    content_type: Some("application/json".into()),
+                    persistent: true,
+                    ..Properties::default()
+                },
+                body: id.to_string().into(),
+            };
+            assert!(soon("an event", transport.publish(event)).await.unwrap().routed);
+        }
+        let letters = format!("kinoko.dead-{QUEUE}").into();
+        let mut deaths = 0;
+        loop {
+            let kept =
+                || async { transport.queue_status(&letters).await.unwrap().filter(|status| status.messages > 0) };
+            tokio::select! {
+                _ = eventually(Duration::from_secs(60), "a dead letter", kept) => break,
+                _ = instance.ended() => deaths += 1,
+            }
+            assert!(deaths <= 11, "it kills for ever");
+            instance = Instance::spawn(INSTANCE, &uri, &ledger);
+        }
+        let (sink, deliveries) = Deliveries::new();
+        let consumer = soon("a consumer", transport.consume(letters, 10, sink)).await.unwrap();
+        let letter = deliveries.next().await;
+        assert_eq!(letter.message().body, "0");
+        assert_eq!(letter.message().properties.headers.get("kinoko.dead.reason"), Some(&"crashed".into()));
+        letter.ack();
+        let all = || async { (ledger.read().len() == 6).then_some(()) };
+        eventually(Duration::from_secs(20), "the neighbours are handled", all).await;
+        soon("a cancel", consumer.cancel()).await;
+        assert!(deliveries.ready().await.is_none(), "only the one that kills is a dead letter");
+        let begun = ledger.read();
+        assert_eq!((deaths, begun[&0].times), (11, 11));
+        // The acknowledgement of one that was handled just before may have died with the process.
+        assert!((1..=5).all(|id| begun[&id].times <= 3), "{begun:?}");
+        report("an event that aborts its process", &format!("{deaths} processes died, then it was kept ({kind:?})"));
+        instance.started().await;
+        instance.signal("TERM");
+        assert!(instance.ended().await.success(), "{}", instance.log());
+    }
     soon("a close", transport.close()).await;
 }

@@ -41,7 +41,12 @@ async fn a_handler_that_always_fails_has_its_attempts_and_then_a_dead_letter() {
     let mut message = event(SOURCE, "poison", 0);
     message.properties.correlation_id = Some("mine".into());
     message.properties.headers.set("x-death", json!([{"count": 3}]));
+    message.properties.headers.set("CC", json!(["another_queue"]));
     message.properties.headers.set("foreign", json!({"kept": true}));
+    message.properties.expiration = Some(Duration::from_secs(2));
+    message.properties.user_id = Some("guest".into());
+    message.properties.priority = Some(3);
+    message.properties.persistent = false;
     assert!(bench.publish(message).await);
 
     let mut delays = Vec::new();
@@ -73,6 +78,7 @@ async fn a_handler_that_always_fails_has_its_attempts_and_then_a_dead_letter() {
         ("nameko.language", json!("de")),
         ("foreign", json!({"kept": true})),
         ("x-death", json!(null)),
+        ("CC", json!(null)),
     ] {
         assert_eq!(header(&letter, name), expected, "{name}");
     }
@@ -82,7 +88,10 @@ async fn a_handler_that_always_fails_has_its_attempts_and_then_a_dead_letter() {
     let properties = &letter.properties;
     assert_eq!(properties.correlation_id.as_deref(), Some("mine"));
     assert_eq!(properties.content_type.as_deref(), Some("application/json"));
+    assert_eq!(properties.priority, Some(3));
     assert!(properties.persistent && properties.message_id.is_some());
+    // It came in time and must not vanish now; and the broker looks at who says that he publishes.
+    assert_eq!((properties.expiration, &properties.user_id), (None, &None));
     app.stop().await.unwrap();
 }
 

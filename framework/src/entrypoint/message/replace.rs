@@ -11,7 +11,7 @@ use super::{Lane, received::Received};
 use crate::{
     Error, ErrorKind, Result,
     protocol::Message,
-    transport::{Queue, Topology, Transport},
+    transport::{MAX_DELAY, Queue, Topology, Transport},
 };
 
 /// What takes the place of a delivery.
@@ -82,7 +82,8 @@ impl Lane {
 impl Successor {
     async fn send(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         if !self.delay.is_zero() {
-            return transport.publish_later(self.message.clone(), self.delay).await;
+            // A handler may ask for more, and must not lose its message for it.
+            return transport.publish_later(self.message.clone(), self.delay.min(MAX_DELAY)).await;
         }
         if transport.publish(self.message.clone()).await?.routed {
             return Ok(());
