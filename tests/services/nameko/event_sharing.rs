@@ -233,8 +233,7 @@ async fn what_python_hands_back_is_handled_by_either(python: Python) {
     const COUNT: i64 = 30;
     const FAILURES: usize = 10;
     clean(&QUEUES, &[SOURCE]).await;
-    let handlers =
-        json!([{"method": "made", "event": [SOURCE, "made"], "requeue_on_error": true, "fail": FAILURES}]);
+    let handlers = json!([{"method": "made", "event": [SOURCE, "made"], "requeue_on_error": true, "fail": FAILURES}]);
     let mut theirs = python.handle("nameko_shared_wire", handlers).await;
     let mut ours = Instance::of::<OnNamekosWire>().await;
     let events = EventDispatcher::connect(&amqp_uri()).await.unwrap();

@@ -1,7 +1,6 @@
 //! The queues that handlers consume, declared as Nameko declares them, or better where only kinoko shares them.
 
 use crate::{
-    Error, ErrorKind, Result,
     event::EventName,
     protocol::{Name, names},
     service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
