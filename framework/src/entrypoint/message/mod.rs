@@ -16,6 +16,7 @@ mod topology;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use self::{
@@ -180,9 +181,7 @@ impl Entrypoint for MessageEntrypoint {
 
     async fn stop_taking(&self) {
         let consumers: Vec<_> = self.consumers().iter().map(|(consumer, _)| consumer.clone()).collect();
-        for consumer in consumers {
-            consumer.cancel().await;
-        }
+        join_all(consumers.iter().map(|consumer| consumer.cancel())).await;
     }
 
     fn cancel_workers(&self) {
