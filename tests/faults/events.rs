@@ -77,10 +77,6 @@ async fn acknowledged_events_are_handled_through_kills() {
             false => *handled.entry(id).or_default() += 1,
         }
     }
-    std::process::Command::new("cp")
-        .args(["-r", node.directory().join("log").to_str().unwrap(), &format!("/tmp/proofs/log{}", std::process::id())])
-        .status()
-        .unwrap();
     let lost: Vec<u64> = (0..events as u64).filter(|id| !handled.contains_key(id)).collect();
     let again: usize = handled.values().map(|times| times - 1).sum();
     let brokers = kills.iter().filter(|kill| **kill == Kill::Broker).count();
