@@ -321,6 +321,7 @@ mod tests {
             confirmed.push(sender);
         }
         let last = confirmed.pop().unwrap();
+        #[allow(clippy::disallowed_methods, reason = "the test joins it")]
         let looking = tokio::spawn(async move {
             std::future::poll_fn(|cx| {
                 window.look(cx).unwrap();
