@@ -73,6 +73,5 @@ async fn delayed_messages_survive_their_publisher_and_a_killed_broker() {
         }
     }
     let latest = arrived.values().max().unwrap();
-    println!("all {COUNT} delayed messages came, the last after {latest:?}");
     consumer.close().await;
 }

@@ -136,7 +136,6 @@ async fn deleted_queue_shows_as_a_gap_and_is_consumed_again() {
     eventually(Duration::from_secs(2), "the gap shows", gap).await;
     let back = || async { consumer.status().running.then_some(()) };
     eventually(Duration::from_secs(2), "it is consumed again", back).await;
-    println!("consumed again {:?} after it was deleted", deleted.elapsed());
     // With its binding.
     assert_eq!(routed(&*stranger, &declared.exchange, "order.placed", "1").await, Ok(true));
     deliveries.next().await.ack();
@@ -202,7 +201,6 @@ async fn publishes_under_way_when_their_exchange_goes_are_never_doubled() {
     }
     let lost: Vec<_> = taken.difference(&found).collect();
     assert!(lost.is_empty(), "{lost:?}");
-    println!("{} of {} confirmed, {} found", taken.len(), TASKS * EACH, found.len());
     // Each deletion leaves at most a window full without a verdict.
     assert!(taken.len() >= TASKS * (EACH - 3 * 3), "{}", taken.len());
     soon("a cancel", consumer.cancel()).await;

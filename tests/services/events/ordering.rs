@@ -172,7 +172,6 @@ async fn a_keys_events_stay_in_order_while_instances_stop_and_lose_their_connect
     .await;
     {
         let book = book.lock().unwrap();
-        println!("{fed} of each key, {} repeated, {} trouble", book.repeated, book.trouble.len());
         assert!(book.trouble.is_empty(), "{:#?}", &book.trouble[..book.trouble.len().min(20)]);
     }
     for app in apps.into_iter().flatten() {
