@@ -130,7 +130,6 @@ async fn deleted_queue_shows_as_a_gap_and_is_consumed_again() {
     let (consumer, deliveries) = declared.consume().await;
     assert!(consumer.status().running);
     let stranger = open(&amqp_uri()).await;
-    let deleted = Instant::now();
     declared.raw.delete_queue(&declared.queue).await;
     let gap = || async { (consumer.status().interruptions == 1).then_some(()) };
     eventually(Duration::from_secs(2), "the gap shows", gap).await;
