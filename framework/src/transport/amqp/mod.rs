@@ -170,8 +170,15 @@ impl AmqpTransport {
 impl Transport for AmqpTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
         topology.check()?;
-        self.shared.registry.add(&topology);
-        self.declare_items(item::items(&topology)).await
+        let new = self.shared.registry.add(&topology);
+        let declared = self.declare_items(item::items(&topology)).await;
+        if declared.as_ref().is_err_and(|error| error.kind() == ErrorKind::Usage) {
+            // Refused for good, another connection's perhaps: it must not be there later, when nobody counts on it any more.
+            for queue in new {
+                self.shared.registry.forget(&queue);
+            }
+        }
+        declared
     }
 
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {

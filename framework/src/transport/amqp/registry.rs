@@ -38,8 +38,10 @@ pub(super) struct Consuming<'a> {
 }
 
 impl Registry {
-    pub(super) fn add(&self, topology: &Topology) {
+    /// Returns the queues that were not known before.
+    pub(super) fn add(&self, topology: &Topology) -> Vec<Name> {
         let known = &mut self.known().topology;
+        let mut new = Vec::new();
         for exchange in &topology.exchanges {
             if !known.exchanges.contains(exchange) {
                 known.exchanges.push(exchange.clone());
@@ -48,7 +50,10 @@ impl Registry {
         for queue in &topology.queues {
             match known.queues.iter_mut().find(|other| other.name == queue.name) {
                 Some(other) => *other = queue.clone(),
-                None => known.queues.push(queue.clone()),
+                None => {
+                    new.push(queue.name.clone());
+                    known.queues.push(queue.clone());
+                }
             }
         }
         for binding in &topology.bindings {
@@ -56,6 +61,7 @@ impl Registry {
                 known.bindings.push(binding.clone());
             }
         }
+        new
     }
 
     pub(super) fn forget(&self, queue: &Name) {
