@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
     FnArg, GenericParam, Generics, Ident, ItemImpl, ItemTrait, PathArguments, ReceiverKind, Safety, Signature, Type,
-    TypePath, ext::IdentExt, spanned::Spanned,
+    TypePath, ext::IdentExt,
 };
 
 use crate::{
-    args::{EventArg, Kind},
     diag::Diag,
-    model::{Entrypoints, ErrorKind, ErrorModel, RpcModel, ungrouped},
+    model::{ConsumerModel, ErrorKind, ErrorModel, RpcModel, ungrouped},
 };
 
 /// What every method that callers reach has to look like.
@@ -89,41 +87,19 @@ pub(crate) fn methods(methods: &mut Vec<RpcModel>, diag: &mut Diag) {
     }
 }
 
-/// Two entrypoints that would take from one queue: each message would go to one of them, and to which is chance.
-pub(crate) fn same_queue(entrypoints: &Entrypoints, diag: &mut Diag) {
-    let mut seen: Vec<(String, bool)> = Vec::new();
-    let mut check = |queue: String, has_cfg: bool, span: Span, text: &str| {
-        if seen.iter().any(|(known, known_cfg)| *known == queue && !(*known_cfg && has_cfg)) {
-            diag.at(span, text);
-        }
-        seen.push((queue, has_cfg));
-    };
-    for handler in &entrypoints.events {
-        let (method, args) = (&handler.method, &handler.by);
-        let (event, span) = match &args.event {
-            EventArg::Type(ty) => (ty.to_token_stream().to_string(), ty.span()),
-            EventArg::Named { source, name } => (format!("{}\n{}", source.value(), name.value()), name.span()),
-            EventArg::None => continue,
-        };
-        let (queue, text) = match args.kind {
-            // Shared by all services, so the method is no part of its name.
-            Kind::Singleton => (
-                format!("singleton\n{event}"),
-                "the service has a singleton for this event already, and both would share one queue: leave one of them out",
-            ),
-            Kind::ServicePool | Kind::Broadcast => (
-                format!("{}\n{event}", args.method_name(&method.ident)),
-                "this event is handled under this name already, and both would share one queue: leave one of them out, or give \
-                 one another `name = \"…\"`",
-            ),
-        };
-        check(queue, !method.cfgs.is_empty(), span, text);
-    }
-    for consumer in &entrypoints.consumers {
+/// Two methods that would take from one queue. Of event handlers the compiler tells, since it knows the events.
+pub(crate) fn queues(consumers: &[ConsumerModel], diag: &mut Diag) {
+    let mut seen: HashMap<String, &ConsumerModel> = HashMap::new();
+    for consumer in consumers {
         let Some(queue) = &consumer.by.queue else { continue };
-        let text = "the service consumes this queue already, and each message would go to one of the methods by chance: leave \
-                    one of them out";
-        check(format!("queue\n{}", queue.value()), !consumer.method.cfgs.is_empty(), queue.span(), text);
+        match seen.insert(queue.value(), consumer) {
+            Some(first) if first.method.cfgs.is_empty() || consumer.method.cfgs.is_empty() => {
+                let text = "the service consumes this queue already, and each message would go to one of the methods, nobody \
+                            knows which: leave one of them out";
+                diag.on(queue, text);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -14,20 +14,21 @@ pub use crate::{
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
-    event::{Event, EventName, EventSet, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*},
+    event::{
+        Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
+    },
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
         Answer, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, Dispatches,
         DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, Named,
         NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, RetryPolicy, Schedule, ServedBy, Service,
-        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided,
+        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
     },
     transport::ExchangeKind,
     worker::{
-        Batch, BatchResult, HookTrouble, HooksSoFar, IntoVerdict, NoReply, answer, arguments, each_hook, event_batch,
-        event_payload, hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch,
-        unexpected,
+        Batch, BatchResult, Handled, HookTrouble, HooksSoFar, IntoVerdict, NoReply, NotHandled, answer, arguments,
+        each_hook, hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch, unexpected,
     },
 };
 

@@ -64,7 +64,7 @@ struct Recorder {
 impl Recorder {
     #[event_handler("faults_source", "happened")]
     async fn record(&self, #[inject] cx: WorkerContext, id: u64) -> Result<(), Verdict> {
-        let fails = id % 50 == 0 && cx.attempt() == 1;
+        let fails = id.is_multiple_of(50) && cx.attempt() == 1;
         self.ledger.note(id, fails).map_err(kinoko::Error::from)?;
         if fails { Err(Retry::after(Duration::from_secs(2)).into()) } else { Ok(()) }
     }

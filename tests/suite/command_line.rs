@@ -66,6 +66,81 @@ fn list_shows_signatures_and_the_first_line_of_each_doc() {
 }
 
 #[test]
+fn list_shows_what_messages_and_the_clock_fire() {
+    let post = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_program-post")).env_clear().args(args).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{args:?}");
+        text(&output.stdout)
+    };
+    assert_eq!(
+        post(&["list"]),
+        "program_post: Sends letters.\n\
+         \x20 event    thank(&Placed) of orders: placed; 3 attempts; 4 at once     Thanks for an order.\n\
+         \x20 event    see(Order) of orders: placed, cancelled; broadcast; attempts without end\n\
+         \x20 event    welcome(Vec<kinoko::Value>) of users: user.*; singleton; batches of 10; idempotent\n\
+         \x20 consume  send(&RawDelivery) from letters, bound to post by letter.#; ordered by to  Sends what others write.\n\
+         \x20 timer    close() every 90s; eager\n\
+         \x20 timer    close() at 0 18 * * MON-FRI Europe/Berlin; once per fleet\n"
+    );
+    let listed: Value = serde_json::from_str(&post(&["list", "--json"])).unwrap();
+    let entrypoints = listed["services"][0]["entrypoints"].as_array().unwrap();
+    let [thank, see, welcome, send, every, cron] = entrypoints.as_slice() else { panic!("{entrypoints:?}") };
+    let queue = "evt-orders-placed--program_post.thank";
+    assert_eq!(
+        *thank,
+        json!({
+            "kind": "event",
+            "name": "thank",
+            "doc": "Thanks for an order.\n\nIn more than one line.",
+            "signature": "thank(&Placed) of orders: placed; 3 attempts; 4 at once",
+            "payload": "&Placed",
+            "events": [{"source": "orders", "name": "placed", "queue": queue}],
+            "handler": "service_pool",
+            "reliable_delivery": true,
+            "retry": {"attempts": 3, "first_ms": 2_000, "longest_ms": 2_000, "jitter": true},
+            "concurrency": 4,
+            "batch": null,
+            "ordered_by": null,
+            "idempotent": null,
+            "timeout_ms": 30_000,
+        })
+    );
+    assert_eq!(see["events"][1]["queue"], "evt-orders-cancelled--program_post.see-{instance}");
+    assert_eq!((&see["retry"]["attempts"], &see["reliable_delivery"]), (&Value::Null, &json!(false)));
+    assert_eq!(welcome["events"], json!([{"source": "users", "name": "user.*", "queue": "evt-users-user.*"}]));
+    assert_eq!(welcome["batch"], json!({"size": 10, "within_ms": 200}));
+    assert_eq!(welcome["idempotent"], json!({"store": null, "window_ms": 86_400_000}));
+    assert_eq!(
+        (&send["queue"], &send["declare"], &send["exchange"], &send["ordered_by"]),
+        (
+            &json!("letters"),
+            &json!(true),
+            &json!({"name": "post", "kind": "topic", "routing_key": "letter.#"}),
+            &json!("to")
+        )
+    );
+    assert_eq!(
+        *every,
+        json!({
+            "kind": "timer",
+            "name": "close",
+            "doc": "",
+            "signature": "close() every 90s; eager",
+            "every_ms": 90_000,
+            "cron": null,
+            "zone": null,
+            "eager": true,
+            "once_per": null,
+            "timeout_ms": null,
+        })
+    );
+    assert_eq!(
+        (&cron["cron"], &cron["zone"], &cron["once_per"], &cron["timeout_ms"]),
+        (&json!("0 18 * * MON-FRI"), &json!("Europe/Berlin"), &json!("fleet"), &json!(60_000))
+    );
+}
+
+#[test]
 fn call_takes_arguments_by_name_by_position_and_as_words() {
     for (arguments, greeting) in [
         (vec!["{\"name\": \"Ada\", \"times\": 2}"], "\"Hello, Ada! Hello, Ada!\"\n"),

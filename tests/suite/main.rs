@@ -12,6 +12,7 @@ mod dead_letters;
 mod deadlines;
 mod dependencies;
 mod dispatching;
+mod entrypoints;
 mod errors;
 mod events;
 mod hooks;

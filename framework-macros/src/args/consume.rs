@@ -2,9 +2,9 @@ use syn::{Attribute, LitStr, spanned::Spanned};
 
 use super::{
     HandlingArgs, entries, handling, inside,
+    names::queue_name,
     positional::{Positional, positional},
     unknown_key,
-    value::queue_name,
 };
 use crate::diag::Diag;
 
@@ -35,8 +35,9 @@ impl ConsumeArgs {
     pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
         const OWN: [&str; 4] = ["exchange", "kind", "routing_key", "declare"];
         let keys: Vec<&str> = OWN.into_iter().chain(handling::KEYS).collect();
-        let (values, rest) = positional(inside(attr, "\"queue\"", diag), &handling::FLAGS);
+        let (values, rest) = positional(inside(attr, "\"queue\"", diag));
         let mut args = Self { queue: None, bind: None, declare: true, handling: HandlingArgs::default() };
+        let clean = diag.count();
         let (mut exchange, mut kind, mut routing_key) = (None, None, None);
         for entry in entries(rest, "exchange = \"…\"", diag) {
             match entry.key.to_string().as_str() {
@@ -50,7 +51,10 @@ impl ConsumeArgs {
                 _ => unknown_key(&entry, "consume", &keys, diag),
             }
         }
-        args.queue = queue_of(attr, values, diag);
+        if values.is_empty() && diag.count() == clean {
+            diag.at(attr.path().span(), "which queue? write `#[consume(\"queue\")]`");
+        }
+        args.queue = queue_of(values, diag);
         if exchange.is_none() {
             for key in kind.as_ref().map(|(key, _)| key).into_iter().chain(routing_key.as_ref().map(|(key, _)| key)) {
                 diag.on(
@@ -70,7 +74,7 @@ impl ConsumeArgs {
     }
 }
 
-fn queue_of(attr: &Attribute, values: Vec<Positional>, diag: &mut Diag) -> Option<LitStr> {
+fn queue_of(values: Vec<Positional>, diag: &mut Diag) -> Option<LitStr> {
     let mut values = values.into_iter();
     let queue = match values.next() {
         Some(Positional::Text(queue)) => queue_name(&queue, diag).then_some(queue),
@@ -78,10 +82,7 @@ fn queue_of(attr: &Attribute, values: Vec<Positional>, diag: &mut Diag) -> Optio
             diag.on(ty, "a queue is named by a text: write `#[consume(\"queue\")]`");
             None
         }
-        None => {
-            diag.at(attr.path().span(), "which queue? write `#[consume(\"queue\")]`");
-            None
-        }
+        None => None,
     };
     match values.next() {
         None => queue,

@@ -1,7 +1,7 @@
 use proc_macro2::TokenStream;
 use syn::{LitStr, Path, spanned::Spanned};
 
-use super::{default_crate, entries, unknown_key, value::event_name};
+use super::{default_crate, entries, names::event_name, unknown_key};
 use crate::diag::Diag;
 
 /// `#[event(…)]` on a type

@@ -1,10 +1,11 @@
+use proc_macro2::Span;
 use syn::{Attribute, Ident, LitStr, Type, spanned::Spanned};
 
 use super::{
     Entry, HandlingArgs, entries, handling, inside,
+    names::{event_name, event_pattern, wire_name},
     positional::{Positional, positional},
     unknown_key,
-    value::{event_name, event_pattern, wire_name},
 };
 use crate::diag::Diag;
 
@@ -30,6 +31,17 @@ pub(crate) enum EventArg {
     None,
 }
 
+impl EventArg {
+    /// Where it is written.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Type(ty) => ty.span(),
+            Self::Named { name, .. } => name.span(),
+            Self::None => Span::call_site(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     ServicePool,
@@ -37,14 +49,17 @@ pub(crate) enum Kind {
     Broadcast,
 }
 
+const KINDS: [&str; 3] = ["service_pool", "singleton", "broadcast"];
+
 const EXAMPLE: &str = "#[event_handler(SomeEvent)]`, or `#[event_handler(\"source\", \"name\")]";
 
 impl EventHandlerArgs {
     pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
         const OWN: [&str; 5] = ["source", "event", "kind", "reliable_delivery", "name"];
         let keys: Vec<&str> = OWN.into_iter().chain(handling::KEYS).collect();
-        let (values, rest) = positional(inside(attr, "SomeEvent", diag), &handling::FLAGS);
+        let (values, rest) = positional(inside(attr, "SomeEvent", diag));
         let (mut source, mut event, mut kind, mut reliable) = (None, None, None, None);
+        let clean = diag.count();
         let mut args = Self {
             event: EventArg::None,
             kind: Kind::ServicePool,
@@ -56,18 +71,22 @@ impl EventHandlerArgs {
             match entry.key.to_string().as_str() {
                 "source" => source = entry.text("orders", diag).map(|text| (entry.key, text)),
                 "event" => event = entry.text("order_placed", diag).map(|text| (entry.key, text)),
-                "kind" => {
-                    kind = entry.word(&["service_pool", "singleton", "broadcast"], diag).map(|place| (entry.key, place))
-                }
+                "kind" => kind = entry.word(&KINDS, diag).map(|place| (entry.key, place)),
                 "reliable_delivery" => reliable = entry.boolean(diag).map(|value| (entry, value)),
                 "name" => {
                     args.name = entry.text("on_order_placed", diag).and_then(|text| wire_name(&text, "a method", diag))
                 }
                 _ if args.handling.take(&entry, diag) => {}
+                kind if KINDS.contains(&kind) => {
+                    diag.on(&entry, format!("a kind has its key: write `kind = \"{kind}\"`"))
+                }
                 _ => unknown_key(&entry, "event_handler", &keys, diag),
             }
         }
-        args.event = event_of(attr, values, source, event, diag);
+        if values.is_empty() && source.is_none() && event.is_none() && diag.count() == clean {
+            diag.at(attr.path().span(), format!("which event? write `{EXAMPLE}`"));
+        }
+        args.event = event_of(values, source, event, diag);
         args.kind = [Kind::ServicePool, Kind::Singleton, Kind::Broadcast][kind.as_ref().map_or(0, |(_, place)| *place)];
         args.reliability(reliable, diag);
         args.handling.check(diag);
@@ -101,7 +120,7 @@ impl EventHandlerArgs {
 
 type Keyed = Option<(Ident, LitStr)>;
 
-fn event_of(attr: &Attribute, values: Vec<Positional>, source: Keyed, event: Keyed, diag: &mut Diag) -> EventArg {
+fn event_of(values: Vec<Positional>, source: Keyed, event: Keyed, diag: &mut Diag) -> EventArg {
     let mut values = values.into_iter();
     let named = match (values.next(), values.next()) {
         (None, _) => match (source, event) {
@@ -114,10 +133,7 @@ fn event_of(attr: &Attribute, values: Vec<Positional>, source: Keyed, event: Key
                 diag.on(key, "an event has a source and a name: write `source = \"…\"` too");
                 return EventArg::None;
             }
-            (None, None) => {
-                diag.at(attr.path().span(), format!("which event? write `{EXAMPLE}`"));
-                return EventArg::None;
-            }
+            (None, None) => return EventArg::None,
         },
         (Some(Positional::Text(source)), Some(Positional::Text(name))) => named(source, name, diag),
         (Some(Positional::Text(source)), _) => {

@@ -42,9 +42,6 @@ pub(crate) struct IdempotentArgs {
 pub(super) const KEYS: [&str; 8] =
     ["retry", "requeue_on_error", "concurrency", "batch", "within", "ordered_by", "idempotent", "timeout"];
 
-/// Keys that may stand alone.
-pub(super) const FLAGS: [&str; 2] = ["requeue_on_error", "idempotent"];
-
 /// The most that a consumer may hold unacknowledged, by AMQP's prefetch count.
 const MOST_IN_A_BATCH: usize = 65_535;
 
@@ -207,28 +204,4 @@ fn ordered_by(entry: &Entry, diag: &mut Diag) -> Option<LitStr> {
         return None;
     }
     Some(text)
-}
-
-impl Entry {
-    /// A duration of more than nothing.
-    pub(super) fn some_time(&self, diag: &mut Diag) -> Option<Duration> {
-        let duration = self.duration(diag)?;
-        if duration.is_zero() {
-            diag.on(self.value_tokens(), format!("`{}` takes a time longer than nothing", self.key));
-            return None;
-        }
-        Some(duration)
-    }
-
-    /// A text that is one of these words, by their place.
-    pub(super) fn word(&self, words: &[&str], diag: &mut Diag) -> Option<usize> {
-        let text = self.text(words.first().copied().unwrap_or_default(), diag)?;
-        let value = text.value();
-        let place = words.iter().position(|word| *word == value);
-        if place.is_none() {
-            let known = crate::diag::known(&value, &format!("`{}` takes", self.key), words);
-            diag.on(&text, format!("unknown value `{value}`: {known}"));
-        }
-        place
-    }
 }

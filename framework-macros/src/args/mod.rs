@@ -9,6 +9,7 @@ mod event_handler;
 mod fault;
 mod handling;
 mod main;
+mod names;
 mod positional;
 mod rpc;
 mod service;

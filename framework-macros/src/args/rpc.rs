@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use syn::{Attribute, Ident, Path};
 
-use super::{entries, inside, unknown_key, value::wire_name};
+use super::{entries, inside, names::wire_name, unknown_key};
 use crate::diag::Diag;
 
 /// `#[rpc(…)]`

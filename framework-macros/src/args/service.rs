@@ -1,7 +1,7 @@
 use proc_macro2::TokenStream;
 use syn::{Path, spanned::Spanned};
 
-use super::{default_crate, entries, unknown_key, value::wire_name};
+use super::{default_crate, entries, names::wire_name, unknown_key};
 use crate::diag::Diag;
 
 /// `#[service(…)]`

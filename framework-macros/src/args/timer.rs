@@ -27,6 +27,7 @@ impl TimerArgs {
     pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
         let word = Ident::new("timer", attr.path().span());
         let mut args = Self { word, schedule: None, eager: false, once_per_fleet: false, timeout: None };
+        let clean = diag.count();
         let (mut every, mut cron, mut zone) = (None, None, None);
         for entry in entries(inside(attr, "every = \"10s\"", diag), "every = \"10s\"", diag) {
             match entry.key.to_string().as_str() {
@@ -43,6 +44,7 @@ impl TimerArgs {
             diag.on(key, "`zone` is where `cron`'s hours are read off: write `cron = \"…\"`, or leave it out");
         }
         args.schedule = match (every, cron) {
+            (None, None) if diag.count() > clean => None,
             (None, None) => {
                 let text = "when? write `#[timer(every = \"10s\")]` or `#[timer(cron = \"*/5 * * * *\")]`";
                 diag.at(attr.path().span(), text);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Type, spanned::Spanned};
 
 use super::descriptor::{duration, option, spelled, time};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct First<'a>(pub(super) Option<&'a TokenStream>);
 
 impl First<'_> {
-    fn index(self, index: usize) -> TokenStream {
+    pub(super) fn index(self, index: usize) -> TokenStream {
         match self.0 {
             Some(first) => quote!(#first + #index),
             None => quote!(#index),
@@ -120,14 +120,32 @@ fn payload(method: &MethodModel) -> String {
 /// `&[EventName { … }]`
 pub(super) fn events(event: &EventArg, k: &TokenStream) -> TokenStream {
     match event {
-        EventArg::Type(ty) => {
-            let (span, ty) = (at(ty.span()), copied(ty));
-            let k = moved(k, span);
-            quote_spanned!(span=> <#ty as #k::EventSet>::EVENTS)
-        }
+        EventArg::Type(ty) => of_set(ty, "EVENTS", k),
         EventArg::Named { source, name } => quote!(&[#k::EventName { source: #source, name: #name }]),
         EventArg::None => quote!(&[]),
     }
+}
+
+/// Fails the build where the event's body is known not to have the field that it is ordered by.
+pub(super) fn ordered_by(handler: &EventHandlerModel, k: &TokenStream) -> TokenStream {
+    let (EventArg::Type(event), Some(path)) = (&handler.by.event, &handler.by.handling.ordered_by) else {
+        return TokenStream::new();
+    };
+    let (span, value) = (at(path.span()), path.value());
+    let field = value.split('.').next().unwrap_or_default();
+    let text = format!(
+        "the event's body has no field `{field}`: `ordered_by` names one as it is sent, after serde's renaming"
+    );
+    let (fields, k) = (of_set(event, "FIELDS", k), moved(k, span));
+    let cfgs = &handler.method.cfgs;
+    quote_spanned!(span=> #(#cfgs)* const _: () = #k::assert_field(#fields, #field, #text);)
+}
+
+/// `<E as EventSet>::EVENTS`: where a type is asked to be an event.
+fn of_set(event: &Type, constant: &str, k: &TokenStream) -> TokenStream {
+    let (span, ty) = (at(event.span()), copied(event));
+    let (k, constant) = (moved(k, span), Ident::new(constant, span));
+    quote_spanned!(span=> <#ty as #k::EventSet>::#constant)
 }
 
 fn handling(args: &HandlingArgs, k: &TokenStream) -> TokenStream {

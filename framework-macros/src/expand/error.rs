@@ -37,7 +37,7 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
             #[automatically_derived]
             impl #impl_generics ::core::convert::From<#ident #type_generics> for #k::Verdict #clause {
                 fn from(error: #ident #type_generics) -> Self {
-                    Self::of_fault(#k::ServiceError::to_fault(&error))
+                    #k::verdict(&error)
                 }
             }
         };

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::Crate;
+use super::{Crate, descriptor::option};
 use crate::{
     model::{EventModel, EventSetModel, EventVariant},
     syntax::{Place, at, copied, moved},
@@ -12,16 +12,19 @@ use crate::{
 
 pub(crate) fn event(model: &EventModel) -> TokenStream {
     let krate = Crate::new(&model.krate);
-    let EventModel { ident, source, name, required, .. } = model;
+    let EventModel { ident, source, name, required, cfgs, .. } = model;
+    let fields = option(model.fields.as_ref().map(|fields| quote!(&[#(#fields),*])));
     let span = at(ident.span());
     let (k, ident) = (moved(&krate.private, span), copied(ident));
     quote_spanned! {span=>
+        #(#cfgs)*
         #[allow(deprecated)]
         const _: () = {
             #[automatically_derived]
             impl #k::Event for #ident {
                 const EVENT: #k::EventName = #k::EventName { source: #source, name: #name };
                 const REQUIRED: bool = #required;
+                const FIELDS: #k::Fields = #fields;
             }
         };
     }
@@ -31,13 +34,12 @@ pub(crate) fn event_set(model: &EventSetModel) -> TokenStream {
     let krate = Crate::new(&model.krate);
     let k = &krate.private;
     let ident = &model.ident;
-    let events = model.variants.iter().map(|variant| name(variant, k));
-    let reads = model.variants.iter().map(|variant| {
-        let (of, member, span) = (&variant.ident, &variant.member, at(variant.ident.span()));
-        let (name, p) = (name(variant, k), moved(k, span));
-        quote_spanned! {span=>
-            if key == #name.name {
-                return ::core::result::Result::map(#p::RawDelivery::decode(raw), |event| Self::#of { #member: event });
+    let members: Vec<_> = model.variants.iter().map(|variant| member(variant, k)).collect();
+    let reads = model.variants.iter().zip(&members).map(|(variant, member)| {
+        let (of, field) = (&variant.ident, &variant.member);
+        quote! {
+            if key == #member.name.name {
+                return ::core::result::Result::map((#member.read)(raw), |event| Self::#of { #field: event });
             }
         }
     });
@@ -51,7 +53,8 @@ pub(crate) fn event_set(model: &EventSetModel) -> TokenStream {
         const _: () = {
             #[automatically_derived]
             impl #k::EventSet for #ident {
-                const EVENTS: &'static [#k::EventName] = &[#(#events),*];
+                const EVENTS: &'static [#k::EventName] = &[#(#members.name),*];
+                const FIELDS: &'static [#k::Fields] = &[#(#members.fields),*];
 
                 fn read(raw: &#k::RawDelivery) -> ::core::result::Result<Self, #k::PayloadError> {
                     let key = #k::RawDelivery::routing_key(raw);
@@ -65,10 +68,10 @@ pub(crate) fn event_set(model: &EventSetModel) -> TokenStream {
     }
 }
 
-/// The name of a variant's event: where its type is asked to be one.
-fn name(variant: &EventVariant, k: &TokenStream) -> TokenStream {
+/// What there is to know of a variant's event: where its type is asked to be one.
+fn member(variant: &EventVariant, k: &TokenStream) -> TokenStream {
     let (ty, place) = (copied(&variant.ty), Place::of(&variant.ty));
     let (span, none) = (place.first, place.parens(TokenStream::new()));
     let k = moved(k, span);
-    quote_spanned!(span=> #k::event_name::<#ty>#none)
+    quote_spanned!(span=> #k::event_member::<#ty>#none)
 }

@@ -47,8 +47,7 @@ fn arm(
     let read = match payload {
         Payload::Nothing => TokenStream::new(),
         Payload::One(param) => {
-            let (local, read) =
-                (local(param), read(&param.ty, &decoded(param), event, ("event_payload", "payload"), fired, k));
+            let (local, read) = (local(param), read(&param.ty, &decoded(param), event, "payload", fired, k));
             quote_spanned! {span=>
                 let #local = match #read {
                     ::core::result::Result::Ok(payload) => payload,
@@ -57,8 +56,7 @@ fn arm(
             }
         }
         Payload::Batch { param, item } => {
-            let (local, read) =
-                (local(param), read(item, &copied(item), event, ("event_batch", "payload_batch"), fired, k));
+            let (local, read) = (local(param), read(item, &copied(item), event, "payload_batch", fired, k));
             quote_spanned! {span=>
                 let (#local, #unread) = match #read {
                     ::core::result::Result::Ok(batch) => (batch.payloads, batch.unread),
@@ -105,22 +103,16 @@ fn read(
     written: impl quote::ToTokens,
     ty: &TokenStream,
     event: Option<&Type>,
-    (of_event, by_name): (&str, &str),
+    function: &str,
     call: &Ident,
     k: &TokenStream,
 ) -> TokenStream {
     let place = Place::of(&written);
     let (span, passed) = (place.first, place.parens(quote!(&#call)));
-    let k = moved(k, span);
+    let (k, function) = (moved(k, span), Ident::new(function, span));
     match event.map(copied) {
-        Some(event) => {
-            let function = Ident::new(of_event, span);
-            quote_spanned!(span=> #k::#function::<#event, #ty>#passed)
-        }
-        None => {
-            let function = Ident::new(by_name, span);
-            quote_spanned!(span=> #k::#function::<#ty>#passed)
-        }
+        Some(event) => quote_spanned!(span=> #k::Handled::<#event>::#function::<#ty>#passed),
+        None => quote_spanned!(span=> #k::#function::<#ty>#passed),
     }
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
 
         const _: () = #p::assert_provided::<#self_ty>();
     };
+    let queues = (!broken).then(|| queues(model, k));
     let registration = (!broken).then(|| {
         quote! {
             #k::inventory::submit! {
@@ -69,6 +70,7 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
         const _: () = {
             #contract
             #service
+            #queues
             #registration
             #client_impls
         };
@@ -129,7 +131,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
     };
     // A broken service's descriptor says nothing of what its dispatch would not run.
     let others = if broken { &Entrypoints::default() } else { &model.entrypoints };
-    let first = model.serves_trait().then(|| quote!(__FIRST));
+    let first = first(model);
     let first = First(first.as_ref());
     let events = others.events.iter().map(|handler| entrypoints::event_handler(handler, first, k));
     let consumers = others.consumers.iter().map(|consumer| entrypoints::consumer(consumer, first, k));
@@ -146,6 +148,28 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             timers: &[#(#timers),*],
         }
     }
+}
+
+/// What the compiler checks of event handlers, since it knows the events.
+fn queues(model: &ServiceModel, k: &TokenStream) -> TokenStream {
+    let first = first(model);
+    let self_ty = copied(&model.self_ty);
+    let checks = model.entrypoints.events.iter().map(|handler| {
+        let (cfgs, index) = (&handler.method.cfgs, First(first.as_ref()).index(handler.index));
+        let span = at(handler.by.event.span());
+        let p = moved(k, span);
+        let field = entrypoints::ordered_by(handler, k);
+        quote_spanned! {span=>
+            #(#cfgs)*
+            const _: () = #p::assert_queues(<#self_ty as #p::Service>::DESCRIPTOR, #index);
+            #field
+        }
+    });
+    quote!(#(#checks)*)
+}
+
+fn first(model: &ServiceModel) -> Option<TokenStream> {
+    model.serves_trait().then(|| quote!(__FIRST))
 }
 
 fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream {
@@ -171,7 +195,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             }};
             if model.entrypoints.has_others_than_rpc() {
                 quote! {
-                    match usize::wrapping_sub(#call.index, __FIRST) {
+                    match ::core::primitive::usize::wrapping_sub(#call.index, __FIRST) {
                         #(#others)*
                         _ => #of_contract
                     }
@@ -191,7 +215,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             #call: #k::WorkerCall,
         ) -> #k::BoxFuture<'static, #k::Outcome> {
             #[allow(unused_imports)]
-            use #k::NotProvided as _;
+            use #k::{NotHandled as _, NotProvided as _};
             let #service = self;
             #body
         }

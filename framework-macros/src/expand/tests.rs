@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{contract, dependencies, main, service, service_error};
+use super::{contract, dependencies, event, event_set, main, service, service_error};
 
 /// The texts of the errors among the code, which must be items that parse.
 fn errors(code: &TokenStream) -> Vec<String> {
@@ -89,6 +89,13 @@ fn the_crate_may_have_another_name() {
             impl A {
                 #[crate::platform::rpc::rpc]
                 fn a(&self) {}
+                #[crate::platform::rpc::event_handler(Placed, ordered_by = "id", retry(in_place, max = 3))]
+                fn b(&self, event: Placed) {}
+                #[event_handler("orders", "placed", batch = 3)]
+                fn many(&self, events: Vec<Placed>) {}
+                #[consume("letters", exchange = "post", idempotent)]
+                #[timer(cron = "* * * * *")]
+                fn c(&self) {}
             }
         ),
     );
@@ -118,7 +125,21 @@ fn the_crate_may_have_another_name() {
             async fn main() {}
         ),
     );
-    for code in [service, contract, dependencies, error, main] {
+    let event = event(
+        quote!(source = "a", crate = crate::platform::rpc),
+        quote!(
+            struct A {
+                id: u64,
+            }
+        ),
+    );
+    let event_set = event_set(quote!(
+        #[event_set(crate = crate::platform::rpc)]
+        enum A {
+            B(C),
+        }
+    ));
+    for code in [service, contract, dependencies, error, main, event, event_set] {
         assert_eq!(errors(&code), [""; 0]);
         let text = text(&code);
         assert!(text.contains("crate :: platform :: rpc :: __private"));
@@ -142,6 +163,44 @@ fn a_contract_keeps_its_trait_and_promises_send() {
         "fn size (& self) -> impl :: core :: future :: Future < Output = Result < u32 , Error > > + :: core :: marker :: Send"
     ));
     assert!(text.contains("pub trait Inventory : Debug + :: core :: marker :: Send"));
+}
+
+#[test]
+fn each_attribute_is_an_entrypoint_and_only_rpc_makes_a_client() {
+    let code = service(
+        quote!(name = "orders"),
+        quote! {
+            impl Orders {
+                #[event_handler(Placed)]
+                #[timer(every = "1s")]
+                fn first(&self) {}
+                #[event_handler(Placed, kid = "singleton")]
+                #[consume("letters")]
+                fn second(&self) {}
+            }
+        },
+    );
+    assert!(errors(&code)[0].starts_with("unknown key `kid`: did you mean `kind`?"));
+    let code = service(
+        quote!(name = "orders"),
+        quote! {
+            impl Orders {
+                #[event_handler(Placed)]
+                #[timer(every = "1s")]
+                fn first(&self) {}
+                #[consume("letters")]
+                fn second(&self) {}
+            }
+        },
+    );
+    assert_eq!(errors(&code), [""; 0]);
+    let text = text(&code);
+    for index in 0..3 {
+        assert_eq!(text.matches(&format!("index : {index}usize")).count(), 1, "{text}");
+        assert_eq!(text.matches(&format!("{index}usize => ")).count(), 1, "{text}");
+    }
+    assert!(!text.contains("OrdersClient"), "nobody calls it");
+    assert!(!text.contains("# [event_handler") && !text.contains("# [timer") && !text.contains("# [consume"));
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! A type with `#[event]`.
 
-use syn::{Data, DeriveInput, Ident, Path, ext::IdentExt};
+use syn::{Attribute, Data, DeriveInput, Ident, Path, ext::IdentExt};
 
-use crate::{args::EventArgs, diag::Diag};
+use super::body;
+use crate::{args::EventArgs, diag::Diag, syntax::cfgs};
 
 pub(crate) struct EventModel {
     pub(crate) ident: Ident,
     pub(crate) source: String,
     pub(crate) name: String,
     pub(crate) required: bool,
+    /// Of the body, where they are known.
+    pub(crate) fields: Option<Vec<String>>,
     pub(crate) krate: Path,
+    pub(crate) cfgs: Vec<Attribute>,
 }
 
 impl EventModel {
@@ -28,7 +32,9 @@ impl EventModel {
             name: args.name.map_or_else(|| snake_case(&input.ident.unraw().to_string()), |text| text.value()),
             ident: input.ident.clone(),
             required: args.required,
+            fields: body::fields(input),
             krate: args.krate,
+            cfgs: cfgs(&input.attrs),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What we know of the user's items, with their spans. Builds no tokens.
 
+mod body;
 mod contract;
 mod dependencies;
 mod entrypoints;

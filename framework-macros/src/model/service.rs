@@ -34,7 +34,7 @@ impl ServiceModel {
             }
         }
         check::methods(&mut entrypoints.rpc, diag);
-        check::same_queue(&entrypoints, diag);
+        check::queues(&entrypoints.consumers, diag);
         if args.contract.is_some() {
             check::contract_service(&entrypoints.rpc, diag);
         } else if entrypoints.count == 0 {

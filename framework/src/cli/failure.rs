@@ -94,6 +94,9 @@ impl Failure {
 fn hint(error: &CallError<Infallible>, target: &Target, services: &[&ServiceDescriptor]) -> Option<String> {
     let service = services.iter().find(|service| service.name == target.service);
     match (error, service) {
+        (_, Some(service)) if service.methods.is_empty() => {
+            Some("this program has it, and no caller fires its methods: `list` shows what does".to_owned())
+        }
         (CallError::UnknownService { .. }, Some(_)) => Some("this program has it: `run` serves it".to_owned()),
         (CallError::UnknownService { did_you_mean: None, .. }, None) => {
             let near = nearest(&target.service, services.iter().map(|service| service.name))?;

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::{print, print_json, texts};
+use super::{fired, print, print_json, texts};
 use crate::{
     Result,
     container::App,
@@ -31,15 +31,26 @@ fn service_text(service: &ServiceDescriptor) -> String {
         text.push_str(&format!(": {doc}"));
     }
     text.push('\n');
-    let signatures: Vec<_> = service.methods.iter().map(signature).collect();
-    let widest = signatures.iter().map(|signature| signature.chars().count()).max().unwrap_or_default().min(60);
-    for (method, signature) in service.methods.iter().zip(signatures) {
-        let doc = first_line(method.doc).unwrap_or_default();
-        let line = format!("  rpc  {signature:<widest$}  {doc}");
+    let entrypoints = entrypoints(service);
+    let widest =
+        entrypoints.iter().map(|(_, signature, _)| signature.chars().count()).max().unwrap_or_default().min(60);
+    let kinds = entrypoints.iter().map(|(kind, ..)| kind.len()).max().unwrap_or_default();
+    for (kind, signature, doc) in entrypoints {
+        let doc = first_line(doc).unwrap_or_default();
+        let line = format!("  {kind:<kinds$}  {signature:<widest$}  {doc}");
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text
+}
+
+/// Each with its kind, its signature and its doc.
+fn entrypoints(service: &ServiceDescriptor) -> Vec<(&'static str, String, &'static str)> {
+    let methods = service.methods.iter().map(|method| ("rpc", signature(method), method.doc));
+    let events = service.events.iter().map(|handler| ("event", fired::event(handler), handler.doc));
+    let consumers = service.consumers.iter().map(|consumer| ("consume", fired::consumer(consumer), consumer.doc));
+    let timers = service.timers.iter().map(|timer| ("timer", fired::timer(timer), timer.doc));
+    methods.chain(events).chain(consumers).chain(timers).collect()
 }
 
 /// `hello(name: String, times: u32 = 1) -> String, or GreetingError`
@@ -67,7 +78,11 @@ fn first_line(doc: &str) -> Option<&str> {
 }
 
 fn service_json(service: &ServiceDescriptor) -> Value {
-    let entrypoints: Vec<_> = service.methods.iter().map(method_json).collect();
+    let methods = service.methods.iter().map(method_json);
+    let events = service.events.iter().map(|handler| fired::event_json(service, handler));
+    let consumers = service.consumers.iter().map(fired::consumer_json);
+    let timers = service.timers.iter().map(fired::timer_json);
+    let entrypoints: Vec<_> = methods.chain(events).chain(consumers).chain(timers).collect();
     json!({
         "name": service.name,
         "doc": service.doc,
@@ -95,7 +110,7 @@ fn method_json(method: &MethodInfo) -> Value {
         "params": params.collect::<Vec<_>>(),
         "returns": method.returns,
         "error": method.error,
-        "timeout_ms": method.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        "timeout_ms": method.timeout.map(fired::millis),
         "max_workers": method.max_workers,
     })
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod call;
 mod failure;
+mod fired;
 mod list;
 mod show_config;
 

@@ -1,11 +1,42 @@
 //! What generated code calls, so that little of it is generated.
 
-use super::{Event, EventName, PayloadError, RawDelivery};
+use super::{Event, EventName, Fields, PayloadError, RawDelivery};
 use crate::service::equal;
 
-/// The name of a set's event. A function, so that a type that is none is told once, where it is written.
-pub const fn event_name<E: Event>() -> EventName {
-    E::EVENT
+/// All of an event that a set wants to know: one value, so that a type that is none is told once.
+#[derive(Debug)]
+pub struct Member<E> {
+    /// Its name.
+    pub name: EventName,
+    /// The fields of its body.
+    pub fields: Fields,
+    /// Reads its payload.
+    pub read: fn(&RawDelivery) -> Result<E, PayloadError>,
+}
+
+/// See [`Member`].
+pub const fn event_member<E: Event>() -> Member<E> {
+    Member { name: E::EVENT, fields: E::FIELDS, read: RawDelivery::decode }
+}
+
+/// Fails the build where a body is known not to have the field that it is ordered by.
+///
+/// # Panics
+///
+/// At compile time, with the text.
+#[track_caller]
+pub const fn assert_field(bodies: &[Fields], field: &str, text: &str) {
+    let mut body = 0;
+    while body < bodies.len() {
+        if let Some(fields) = bodies[body] {
+            let mut at = 0;
+            while at < fields.len() && !equal(fields[at], field) {
+                at += 1;
+            }
+            assert!(at < fields.len(), "{}", text);
+        }
+        body += 1;
+    }
 }
 
 /// Fails the build where one event of a set comes from another source than the first, or is there twice.

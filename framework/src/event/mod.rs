@@ -54,4 +54,12 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Whether a dispatch that no queue takes is an error.
     const REQUIRED: bool = false;
+
+    /// For `#[event]`: the fields of the body, where they are known.
+    #[doc(hidden)]
+    const FIELDS: Fields = None;
 }
+
+/// The names of a body's fields; `None` where a macro cannot tell.
+#[doc(hidden)]
+pub type Fields = Option<&'static [&'static str]>;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::{Event, EventName, RawDelivery};
+use super::{Event, EventName, Fields, RawDelivery};
 
 /// Why a body is no payload of a handler.
 #[derive(Debug, Clone)]
@@ -32,6 +32,10 @@ pub trait EventSet: Sized + Send + 'static {
     /// The events, each with a queue of its own.
     const EVENTS: &'static [EventName];
 
+    /// For the derive: the fields of each event's body.
+    #[doc(hidden)]
+    const FIELDS: &'static [Fields] = &[];
+
     /// Reads the payload of one of them, told by its routing key.
     ///
     /// # Errors
@@ -43,6 +47,7 @@ pub trait EventSet: Sized + Send + 'static {
 #[diagnostic::do_not_recommend]
 impl<E: Event> EventSet for E {
     const EVENTS: &'static [EventName] = &[E::EVENT];
+    const FIELDS: &'static [Fields] = &[E::FIELDS];
 
     fn read(raw: &RawDelivery) -> Result<Self, PayloadError> {
         raw.decode()

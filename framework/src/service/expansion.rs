@@ -14,6 +14,7 @@ use crate::{
     client::CallError,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, SetupContext},
+    event::Verdict,
     protocol::{Fault, FaultMeta, ServiceError, Value, exception},
 };
 
@@ -193,6 +194,11 @@ pub fn raised(fault: &Fault, path: &str, fields: usize) -> Option<Vec<Value>> {
 /// The bound is `ServiceError`, not `Display`: a type without a text is told once, where it implements `ServiceError`.
 pub fn variant<E: ServiceError>(meta: &FaultMeta, error: &E, data: Option<Map<String, Value>>) -> Fault {
     Fault::of_variant(meta, error, data)
+}
+
+/// What a handler's error becomes. The bound is `ServiceError` for the same reason.
+pub fn verdict<E: ServiceError>(error: &E) -> Verdict {
+    Verdict::of_fault(error.to_fault())
 }
 
 /// The fault of a variant marked `#[fault(internal)]`.

@@ -8,6 +8,7 @@ mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
 mod provided;
+mod queues;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ pub use self::{
         Schedule, TimerInfo,
     },
     provided::{NotProvided, Provided, Provider, assert_provided},
+    queues::assert_queues,
 };
 use crate::{
     codec::Format,

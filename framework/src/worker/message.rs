@@ -1,27 +1,70 @@
 //! What generated code calls for methods that a message fires: reading payloads, and what the method's value becomes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use crate::{
-    event::{Action, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict},
+    event::{Action, EventSet, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict},
     protocol::Fault,
     service::{Outcome, WorkerCall},
 };
 
-/// Reads the payload that a handler of `E` takes.
+/// Asks, at a concrete type, whether it is an event: an inherent function hides the trait's.
 ///
-/// # Errors
-///
-/// The outcome to return: it becomes a dead letter, since no attempt would read it better.
-pub fn event_payload<E, P: PayloadOf<E>>(call: &WorkerCall) -> Result<P, Outcome> {
-    read(&call.raw(), P::read).map_err(Outcome::Failed)
+/// A type that is none is told where it is named, and not again at the payload.
+#[derive(Debug)]
+pub struct Handled<E>(PhantomData<E>);
+
+impl<E: EventSet> Handled<E> {
+    /// Reads the payload that a handler of `E` takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`payload`].
+    pub fn payload<P: PayloadOf<E>>(call: &WorkerCall) -> Result<P, Outcome> {
+        read(&call.raw(), P::read).map_err(Outcome::Failed)
+    }
+
+    /// Reads the payloads of a batch of `E`.
+    ///
+    /// # Errors
+    ///
+    /// As [`payload_batch`].
+    pub fn payload_batch<P: PayloadOf<E>>(call: &WorkerCall) -> Result<Batch<P>, Outcome> {
+        read_all(call, P::read)
+    }
 }
+
+/// The other half of [`Handled`]. Never run: such a program does not build.
+pub trait NotHandled {
+    /// Nothing.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    fn payload<P>(_: &WorkerCall) -> Result<P, Outcome> {
+        unreachable!("it does not compile")
+    }
+
+    /// Nothing.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    fn payload_batch<P>(_: &WorkerCall) -> Result<Batch<P>, Outcome> {
+        unreachable!("it does not compile")
+    }
+}
+
+impl<E> NotHandled for Handled<E> {}
 
 /// Reads the payload of a handler that names its event, or its queue, by strings.
 ///
 /// # Errors
 ///
-/// As [`event_payload`].
+/// The outcome to return: it becomes a dead letter, since no attempt would read it better.
 pub fn payload<P: FromPayload>(call: &WorkerCall) -> Result<P, Outcome> {
     read(&call.raw(), P::read).map_err(Outcome::Failed)
 }
@@ -35,20 +78,11 @@ pub struct Batch<P> {
     pub unread: Vec<Option<Verdict>>,
 }
 
-/// Reads the payloads of a batch of `E`.
-///
-/// # Errors
-///
-/// The outcome to return where none of them could be read.
-pub fn event_batch<E, P: PayloadOf<E>>(call: &WorkerCall) -> Result<Batch<P>, Outcome> {
-    read_all(call, P::read)
-}
-
 /// Reads the payloads of a batch whose handler names its event, or its queue, by strings.
 ///
 /// # Errors
 ///
-/// As [`event_batch`].
+/// The outcome to return where none of them could be read.
 pub fn payload_batch<P: FromPayload>(call: &WorkerCall) -> Result<Batch<P>, Outcome> {
     read_all(call, P::read)
 }

@@ -7,8 +7,7 @@ mod run;
 mod running;
 
 pub use self::message::{
-    Batch, BatchResult, IntoVerdict, NoReply, event_batch, event_payload, payload, payload_batch, settled,
-    settled_batch,
+    Batch, BatchResult, Handled, IntoVerdict, NoReply, NotHandled, payload, payload_batch, settled, settled_batch,
 };
 pub use self::run::{
     HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,

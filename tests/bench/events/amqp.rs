@@ -162,6 +162,7 @@ fn throughput(contenders: &[Contender; 2], options: &Options, goals: &mut Goals)
             }
         }
         let [twin, kinoko] = rounds;
+        #[allow(clippy::type_complexity, reason = "a name for it would be used once")]
         let works: [(&str, fn(&Round) -> &Figures); 3] = [
             ("dispatch", |round| &round.dispatched),
             ("handle a backlog", |round| &round.drained),

@@ -2,12 +2,16 @@ use std::{collections::BTreeSet, future::IntoFuture, sync::Arc, time::Duration};
 
 use kinoko::{
     dead_letter::{DeadLetters, Selection},
+    prelude::*,
     protocol::{Headers, Message, Properties},
+    testing::TestApp,
     transport::{Transport, TransportOptions, connect},
 };
 use kinoko_tests::{Direction, Proxy, Raw, amqp_uri, eventually, soon, unique};
 use lapin::types::AMQPValue;
 use serde_json::json;
+
+use super::{Journal, outside};
 
 /// A handler's queue and the one of its dead letters, as handlers declare it.
 struct Queues {
@@ -166,4 +170,59 @@ async fn a_connection_that_is_lost_while_letters_are_read_or_replayed_loses_none
     assert_eq!(all.len(), LETTERS as usize);
     dead.close().await;
     queues.delete().await;
+}
+
+/// Its mail server is away.
+#[derive(Dependencies)]
+struct Mailer {
+    journal: Journal,
+}
+
+#[service(name = "broker_mailer")]
+impl Mailer {
+    #[event_handler("broker_mailer", "placed", retry(max = 2, backoff = "100ms"))]
+    fn on_placed(&self, #[inject] cx: WorkerContext, raw: &RawDelivery) -> kinoko::Result<()> {
+        let number: u64 = raw.decode()?;
+        let id = raw.properties().message_id.clone().unwrap_or_default();
+        self.journal.note(format!("{number} {id} {} {}", cx.attempt(), cx.get("language").unwrap_or(&json!(null))));
+        Err(kinoko::Error::msg("the server is away"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn an_event_is_delayed_dies_and_is_handled_again_by_a_replay() {
+    const QUEUE: &str = "evt-broker_mailer-placed--broker_mailer.on_placed";
+    outside(&[QUEUE]).await;
+    let (journal, mut entries) = Journal::new();
+    let app = TestApp::new().broker(amqp_uri()).service::<Mailer>().replace(journal).start().await.unwrap();
+    let dead = app.dead_letters();
+    let began = std::time::Instant::now();
+    let dispatch = app.events().dispatch_to("broker_mailer", "placed", &5).context("language", "de");
+    let dispatched = dispatch.message_id("letter-5").after("1s").await.unwrap();
+    assert!(dispatched.routed, "the broker keeps it");
+    let (entry, at) = entries.next().await;
+    assert_eq!(entry, r#"5 letter-5 1 "de""#);
+    assert!(at - began >= Duration::from_secs(1), "{:?}", at - began);
+    assert_eq!(entries.next().await.0, r#"5 letter-5 2 "de""#);
+
+    let letters = async || {
+        let queues = dead.queues().await.unwrap();
+        assert_eq!((queues.len(), &*queues[0].name), (1, &*format!("kinoko.dead-{QUEUE}")));
+        (queues[0].letters == 1).then_some(())
+    };
+    eventually(Duration::from_secs(20), "a letter", letters).await;
+    let letter = dead.show(QUEUE, "letter-5").await.unwrap().unwrap();
+    assert_eq!(
+        (letter.attempts, letter.event(), letter.payload()),
+        (2, Some(("broker_mailer", "placed")), Some(json!(5)))
+    );
+    assert_eq!(dead.replay(QUEUE, Selection::id("letter-5")).await.unwrap().taken, 1);
+    for attempt in [1, 2] {
+        assert_eq!(entries.next().await.0, format!(r#"5 letter-5 {attempt} "de""#), "as if it had never failed");
+    }
+    eventually(Duration::from_secs(20), "the letter again", letters).await;
+    assert_eq!(dead.discard(QUEUE, Selection::All).await.unwrap().taken, 1);
+    app.stop().await.unwrap();
+    outside(&[QUEUE]).await;
 }

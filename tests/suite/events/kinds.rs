@@ -134,27 +134,3 @@ async fn patterns_get_every_event_that_they_match_and_see_which() {
     assert_eq!(bench.waiting("evt-kinds-#--kinds_patterns.on_any").await, None, "it went with its consumer");
     assert_eq!(bench.waiting("evt-kinds-order.*--kinds_patterns.on_order").await, Some(0));
 }
-
-#[derive(Dependencies)]
-struct Longwinded {
-    journal: Journal,
-}
-
-#[service(name = "kinds_a_service_whose_name_leaves_little_room_for_anything_that_follows_it")]
-impl Longwinded {
-    #[event_handler(
-        "kinds_source_with_a_name_that_is_nearly_as_long_as_that_of_the_service_which_handles_it",
-        "an_event_with_a_name_that_says_everything_about_itself"
-    )]
-    async fn a_method_with_the_longest_name_that_anybody_has_written(&self, #[inject] cx: WorkerContext) {
-        self.journal.note("", &cx);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_queue_whose_name_has_no_room_ends_the_start() {
-    let bench = Bench::new().await;
-    let error = bench.app::<Longwinded>().start().await.unwrap_err();
-    assert_eq!(error.kind(), kinoko::ErrorKind::Usage);
-    assert!(error.to_string().contains("AMQP allows 255"), "{error}");
-}

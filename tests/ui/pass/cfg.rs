@@ -36,6 +36,37 @@ impl Parts {
     }
 }
 
+#[event(source = "parts")]
+#[cfg(absent)]
+struct Worn(NoSuchType);
+
+#[derive(Dependencies)]
+struct Watching;
+
+#[service(name = "watching")]
+impl Watching {
+    #[cfg(absent)]
+    #[event_handler(Worn)]
+    fn worn(&self, event: Worn) {}
+
+    #[event_handler("parts", "made")]
+    #[timer(every = "1h")]
+    fn made(&self) {}
+
+    #[cfg(absent)]
+    #[event_handler("parts", "gone")]
+    #[consume("parts")]
+    fn gone(&self, event: NoSuchType) {}
+
+    #[cfg(not(absent))]
+    #[event_handler("parts", "made", name = "other")]
+    fn made_here(&self) {}
+
+    #[cfg(absent)]
+    #[event_handler("parts", "made", name = "other")]
+    fn made_elsewhere(&self) {}
+}
+
 #[contract(name = "maker")]
 trait Maker {
     #[cfg(absent)]
@@ -90,6 +121,8 @@ async fn main() -> kinoko::Result<()> {
     let methods = Parts::DESCRIPTOR.methods;
     let known: Vec<_> = methods.iter().map(|method| (method.index, method.name)).collect();
     assert_eq!(known, [(1, "first"), (3, "second")]);
+
+    assert_eq!(Watching::DESCRIPTOR.entrypoints().collect::<Vec<_>>(), [(1, "made"), (5, "other"), (2, "made")]);
 
     let parts = PartsClient::from_service(Parts);
     assert_eq!(parts.first().await?, 1);

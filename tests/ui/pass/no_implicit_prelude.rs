@@ -53,21 +53,80 @@ impl Machine {
     }
 }
 
+#[::kinoko::event(source = "machine")]
+#[derive(Debug, ::serde::Serialize, ::serde::Deserialize)]
+struct Started {
+    speed: u8,
+}
+
+#[derive(Debug, ::kinoko::EventSet)]
+enum MachineEvent {
+    Started(Started),
+}
+
+#[derive(::kinoko::Dependencies)]
+struct Watcher;
+
+#[::kinoko::service(name = "watcher")]
+impl Watcher {
+    #[event_handler(Started, retry(max = 3, backoff = "1s"), timeout = "1s", idempotent(store = "process"))]
+    async fn started(&self, event: &Started) -> ::std::result::Result<(), Broken> {
+        ::std::result::Result::Err(Broken::Named { left: event.speed })
+    }
+
+    #[event_handler(MachineEvent, ordered_by = "speed", name = "other")]
+    fn any(&self, MachineEvent::Started(Started { speed }): MachineEvent) {
+        let _ = speed;
+    }
+
+    #[event_handler("machine", "started.*", batch = 3)]
+    #[consume("starts", exchange = "machines", kind = "fanout", batch = 3)]
+    fn many(&self, events: &[::std::string::String]) -> ::std::vec::Vec<::std::result::Result<(), Broken>> {
+        let _ = events;
+        ::std::vec::Vec::new()
+    }
+
+    #[timer(every = "1h", eager)]
+    #[timer(cron = "0 0 * * *")]
+    fn tick(&self, #[inject] cx: ::kinoko::WorkerContext) -> Fallible<()> {
+        let _ = cx;
+        ::std::result::Result::Ok(())
+    }
+}
+
 #[derive(::kinoko::Dependencies)]
 struct Server;
 
 #[::kinoko::service(contract = Small)]
 impl Server {
-    #[rpc]
+    #[timer(every = "1h")]
+    fn tick(&self) {}
+}
+
+impl Small for Server {
     async fn twice(&self, n: u8) -> ::std::result::Result<u8, Broken> {
         if n == 0 { ::std::result::Result::Err(Broken::Twice(n)) } else { ::std::result::Result::Ok(n * 2) }
     }
 }
 
+#[derive(::kinoko::Dependencies)]
+struct ByBlock;
+
+#[::kinoko::service(contract = Small)]
+impl ByBlock {
+    #[rpc]
+    async fn twice(&self, n: u8) -> ::std::result::Result<u8, Broken> {
+        if n == 0 { ::std::result::Result::Err(Broken::Twice(n)) } else { ::std::result::Result::Ok(n * 2) }
+    }
+
+    #[event_handler(Started)]
+    fn started(&self) {}
+}
+
 #[::kinoko::main]
 async fn main() -> ::kinoko::Result<()> {
-    let _ = (Broken::Io, Broken::Inner);
-    let app = ::kinoko::App::new().service::<Machine>().service::<Server>().start().await?;
+    let _ = (Broken::Io, Broken::Inner, ByBlock);
+    let app = ::kinoko::App::new().service::<Machine>().service::<Server>().service::<Watcher>().start().await?;
     ::std::assert_eq!(app.client::<SmallClient>().twice(4).await?, 8);
     ::std::assert!(::std::matches!(app.client::<MachineClient>().alias().await, ::std::result::Result::Err(_)));
     app.stop().await

@@ -28,6 +28,33 @@ mod warehouse {
             }
         }
 
+        #[event(source = "stock")]
+        #[derive(Serialize, Deserialize)]
+        struct Emptied {
+            left: u32,
+        }
+
+        #[derive(EventSet)]
+        enum StockEvent {
+            Emptied(Emptied),
+        }
+
+        #[derive(Dependencies)]
+        pub(super) struct Listener;
+
+        #[service(name = "listener")]
+        impl Listener {
+            #[event_handler(Emptied)]
+            fn emptied(&self, emptied: Emptied) {
+                assert_eq!(emptied.left, 0);
+            }
+
+            #[event_handler(StockEvent, kind = "broadcast")]
+            fn any(&self, StockEvent::Emptied(Emptied { left }): StockEvent) {
+                assert_eq!(left, 0);
+            }
+        }
+
         #[derive(Deserialize)]
         struct Inwards {
             left: u32,
@@ -46,7 +73,7 @@ mod warehouse {
     }
 
     pub(super) async fn run() -> kinoko::Result<()> {
-        let app = kinoko::App::new().service::<stock::Stock>().service::<stock::Sink>().start().await?;
+        let app = kinoko::App::new().service::<stock::Stock>().service::<stock::Sink>().service::<stock::Listener>().start().await?;
         assert_eq!(app.client::<stock::StockClient>().left().await?, 3);
         assert_eq!(app.proxy().call("sink", "take").kwarg("inwards", serde_json::json!({"left": 2})).await?, 2);
         app.stop().await

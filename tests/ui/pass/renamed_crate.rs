@@ -33,6 +33,43 @@ trait Doors {
     async fn open(&self, name: String) -> Result<bool, Refused>;
 }
 
+#[framework::event(source = "house", crate = framework)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Rang {
+    door: String,
+}
+
+#[derive(Debug, framework::EventSet)]
+#[event_set(crate = framework)]
+enum HouseEvent {
+    Rang(Rang),
+}
+
+#[derive(framework::Dependencies)]
+#[dependency(crate = framework)]
+struct Dog;
+
+#[framework::service(name = "dog", crate = framework)]
+impl Dog {
+    #[framework::event_handler(Rang)]
+    fn bark(&self) -> Result<(), Refused> {
+        Err(Refused::No { why: "asleep".to_owned() })
+    }
+
+    #[event_handler(HouseEvent, kind = "broadcast")]
+    fn look(&self, HouseEvent::Rang(Rang { door }): HouseEvent) {
+        drop(door);
+    }
+
+    #[framework::consume("bones")]
+    fn eat(&self, bone: Rang) {
+        drop(bone.door);
+    }
+
+    #[framework::timer(every = "1h")]
+    fn sleep(&self) {}
+}
+
 #[derive(framework::Dependencies)]
 #[dependency(crate = framework)]
 struct House {
@@ -59,6 +96,7 @@ impl Doors for Open {
 
 #[framework::main(worker_threads = 1, crate = framework)]
 async fn main() -> framework::Result<()> {
+    let _ = Dog;
     let doors = DoorsClient::from_service(Open);
     assert!(doors.open("front".to_owned()).await?);
     assert!(matches!(doors.open(String::new()).await, Err(framework::CallError::Service(Refused::No { why })) if why.is_empty()));

@@ -1,7 +1,6 @@
 //! The queues that handlers consume, declared as Nameko declares them, or better where only kinoko shares them.
 
 use crate::{
-    Error, ErrorKind, Result,
     event::EventName,
     protocol::{Name, names},
     service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
@@ -39,15 +38,13 @@ impl Naming {
     /// The queue of one event of a handler.
     pub(super) fn event(&self, info: &EventHandlerInfo, event: &EventName) -> Source {
         let EventName { source, name } = event;
-        let shared = format!("evt-{source}-{name}");
-        let own = format!("{shared}--{}.{}", self.service, info.method);
-        let (queue, dead_letters) = match info.kind {
-            HandlerKind::ServicePool => (own.clone(), own),
-            HandlerKind::Singleton => (shared.clone(), shared),
-            // One queue of dead letters for all instances: theirs go with them.
-            HandlerKind::Broadcast => (format!("{own}-{}", self.instance), own),
+        let shared = info.shared_queue(self.service, event);
+        // One queue of dead letters for all instances: theirs go with them.
+        let dead_letters = names::dead_letter_queue(&shared);
+        let queue = match info.kind {
+            HandlerKind::ServicePool | HandlerKind::Singleton => shared,
+            HandlerKind::Broadcast => format!("{shared}-{}", self.instance).into(),
         };
-        let (queue, dead_letters) = (Name::from(queue), names::dead_letter_queue(&dead_letters));
         let broadcast = info.kind == HandlerKind::Broadcast;
         let mut declared =
             Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };
@@ -93,21 +90,6 @@ impl Source {
     /// Whether its queue is declared to deliver to one consumer at a time.
     pub(super) fn single_active_consumer(&self) -> bool {
         self.topology.queues.iter().any(|queue| queue.name == self.queue && queue.single_active_consumer)
-    }
-
-    /// Refuses names that AMQP has no room for, before the first dead letter would find out.
-    pub(super) fn check_names(&self) -> Result<()> {
-        let longest = self.queue.len().max(self.dead_letters.len());
-        if longest <= names::MAX_BYTES {
-            return Ok(());
-        }
-        let text = format!(
-            "the queue `{}` and its dead-letter queue `{}` need names of {longest} bytes, AMQP allows {}: shorten the names of the service, the method or the event",
-            self.queue,
-            self.dead_letters,
-            names::MAX_BYTES
-        );
-        Err(Error::new(ErrorKind::Usage, text))
     }
 }
 

@@ -18,6 +18,7 @@ mod pace;
 mod publisher;
 mod ready;
 mod registry;
+mod repairs;
 mod requester;
 mod settle;
 mod shared;
@@ -91,6 +92,7 @@ impl AmqpTransport {
             connection_name: options.connection_name,
             rpc_exchange: options.rpc_exchange,
             registry: Registry::default(),
+            redeclare_interval: options.redeclare_interval,
             state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
             phase: watch::Sender::new(Phase::Down),
             closing: CancellationToken::new(),
@@ -168,8 +170,15 @@ impl AmqpTransport {
 impl Transport for AmqpTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
         topology.check()?;
-        self.shared.registry.add(&topology);
-        self.declare_items(item::items(&topology)).await
+        let new = self.shared.registry.add(&topology);
+        let declared = self.declare_items(item::items(&topology)).await;
+        if declared.as_ref().is_err_and(|error| error.kind() == ErrorKind::Usage) {
+            // Refused for good, another connection's perhaps: it must not be there later, when nobody counts on it any more.
+            for queue in new {
+                self.shared.registry.forget(&queue);
+            }
+        }
+        declared
     }
 
     async fn consume(&self, queue: Name, prefetch: u16, sink: Arc<dyn DeliverySink>) -> Result<Arc<dyn Consumer>> {
@@ -230,6 +239,7 @@ impl Transport for AmqpTransport {
         self.ask(move |shared, link| {
             let queue = queue.clone();
             async move {
+                let _round = shared.registry.round().await;
                 let gone = topology::remove_queue(&link, &queue).await?;
                 if gone {
                     shared.registry.forget(&queue);

@@ -1,0 +1,8 @@
+use kinoko::prelude::*;
+
+#[event(source = "orders")]
+struct OrderPlaced {
+    id: u64,
+}
+
+fn main() {}

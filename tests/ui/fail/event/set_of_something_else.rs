@@ -1,0 +1,10 @@
+use kinoko::prelude::*;
+
+struct Placed;
+
+#[derive(EventSet)]
+enum OrderEvent {
+    Placed(Placed),
+}
+
+fn main() {}
