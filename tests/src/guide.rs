@@ -27,6 +27,9 @@ mod page_08_running {}
 #[doc = include_str!("../../docs/guide/09-events.md")]
 mod page_09_events {}
 
+#[doc = include_str!("../../docs/guide/10-timers.md")]
+mod page_10_timers {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

@@ -26,4 +26,5 @@ mod settings;
 mod shutdown;
 mod starting;
 mod testing;
+mod timers;
 mod tls;

@@ -181,7 +181,6 @@ impl App {
         let process = Arc::new(ProcessScope {
             settings,
             rpc: rpc.clone(),
-            transport: transport.clone(),
             sender: Sender::shared(transport.clone(), sender_settings),
             registry: Default::default(),
             #[cfg(feature = "testing")]

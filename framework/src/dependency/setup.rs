@@ -19,7 +19,6 @@ use crate::{
     config::Settings,
     event::Sender,
     protocol::Fault,
-    transport::Transport,
 };
 
 /// What a dependency can ask for while it is set up.
@@ -62,11 +61,6 @@ impl SetupContext {
     /// The client of one service, as generated clients are made of.
     pub fn service_client(&self, service: &'static str, options: ClientOptions) -> ServiceClient {
         ServiceClient::remote(self.container.process.rpc.clone(), service.into(), options)
-    }
-
-    /// The connection to the broker.
-    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
-        &self.container.process.transport
     }
 
     /// The sending side that the program's services share.
@@ -182,7 +176,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
     pub(crate) rpc: Arc<RpcClient>,
-    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) sender: Arc<Sender>,
     pub(crate) registry: Registry,
     #[cfg(feature = "testing")]

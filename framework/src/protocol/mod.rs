@@ -9,6 +9,7 @@ mod envelope;
 pub(crate) mod exception;
 mod excerpt;
 mod fault;
+mod field;
 mod message;
 mod name;
 pub(crate) mod names;
@@ -17,6 +18,7 @@ pub use args::{ArgError, Args, Param, decode_args};
 pub use envelope::{decode_reply, encode_reply, encode_request};
 pub(crate) use excerpt::excerpt;
 pub use fault::{Fault, FaultMeta, ServiceError};
+pub(crate) use field::value_at;
 pub use message::{Headers, Message, Properties};
 pub use name::Name;
 

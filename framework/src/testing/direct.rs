@@ -13,8 +13,8 @@ use crate::{
     codec::Format,
     protocol::{Fault, Headers, Message, Name, Properties, encode_reply},
     transport::{
-        ConnectionState, Consumer, Delivery, DeliverySink, Published, Publishing, QueueStatus, ReplySink, Requester,
-        Settler, Topology, Transport,
+        ConnectionState, Consumer, Delivery, DeliverySink, Published, Publishing, Queue, QueueStatus, ReplySink,
+        Requester, Settler, Topology, Transport,
     },
 };
 
@@ -65,6 +65,10 @@ impl Transport for Direct {
 
     async fn remove_queue(&self, _: &Name) -> Result<bool> {
         Err(only_calls())
+    }
+
+    fn is_adopted(&self, _: &Queue) -> bool {
+        false
     }
 
     fn state(&self) -> watch::Receiver<ConnectionState> {

@@ -142,6 +142,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Dropped early, the queue is there or not.
     async fn remove_queue(&self, queue: &Name) -> Result<bool>;
 
+    /// Whether a queue that was declared here exists otherwise, and is used as it is.
+    fn is_adopted(&self, queue: &Queue) -> bool;
+
     /// The state of the connection, for readiness and for messages to people.
     fn state(&self) -> watch::Receiver<ConnectionState>;
 
@@ -246,6 +249,14 @@ pub trait Consumer: fmt::Debug + Send + Sync {
     ///
     /// Dropped early, it goes on by itself.
     async fn cancel(&self);
+
+    /// Stops taking messages, and gives all that is unsettled back to the queue at once: in its order, and before another consumer gets
+    /// anything. For queues with a single active consumer, where [`cancel`](Self::cancel) lets the next one overtake what is given back after it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`cancel`](Self::cancel).
+    async fn give_back(&self);
 }
 
 /// How a consumer is doing.

@@ -173,6 +173,7 @@ mod tests {
             ConsumerStatus::default()
         }
         async fn cancel(&self) {}
+        async fn give_back(&self) {}
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod dispatching;
 mod letters;
 mod queues;
 mod retries;
+mod timers;
 
 use std::time::Duration;
 

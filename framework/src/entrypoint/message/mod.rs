@@ -1,10 +1,12 @@
 //! `#[event_handler]` and `#[consume]`: from a delivery on one of a handler's queues to its acknowledgement.
 //!
-//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`serve`] (waits for a slot, [`crashes`] looks at what comes again, the worker
+//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`ordering`] where it has an order to keep, [`serve`] (is claimed by [`idempotency`], waits for a slot, [`crashes`] looks at what comes again, the worker
 //! runs) and [`settle`] (what its ending means for the message: [`policy`] decides, [`replace`] and [`dead_letter`] publish).
 
 mod crashes;
 mod dead_letter;
+mod idempotency;
+mod ordering;
 mod policy;
 mod received;
 mod replace;
@@ -19,6 +21,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use self::{
+    idempotency::Handled,
+    ordering::Keys,
     sink::{Incoming, MessageSink},
     topology::{Naming, Source},
 };
@@ -70,6 +74,8 @@ struct Handler {
     method: &'static str,
     handling: HandlingInfo,
     slots: Arc<MethodSlots>,
+    /// What it has handled, where it is idempotent.
+    handled: Option<Arc<Handled>>,
 }
 
 /// The way of one queue's deliveries to their handler.
@@ -81,6 +87,8 @@ struct Lane {
     dead_letters: Name,
     workers: Arc<Workers>,
     incoming: Incoming,
+    /// What waits for its turn, where there is an order.
+    keys: Keys,
 }
 
 impl MessageEntrypoint {
@@ -134,7 +142,8 @@ impl MessageEntrypoint {
 
     fn handler(&self, index: usize, method: &'static str, handling: HandlingInfo) -> Arc<Handler> {
         let slots = Arc::new(MethodSlots::new(self.shared.limits.clone(), handling.concurrency));
-        Arc::new(Handler { index, method, handling, slots })
+        let handled = handling.idempotent.as_ref().map(Handled::new);
+        Arc::new(Handler { index, method, handling, slots, handled })
     }
 }
 
@@ -148,6 +157,8 @@ impl Entrypoint for MessageEntrypoint {
         // It starts once.
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         for (handler, source) in &sources {
+            handler.check_store(self.descriptor.name, &**transport)?;
+            self.check_order(handler, source)?;
             if source.foreign && transport.queue_status(&source.queue).await?.is_none() {
                 return Err(self.no_queue(handler, &source.queue));
             }
@@ -159,6 +170,9 @@ impl Entrypoint for MessageEntrypoint {
             topology.bindings.extend_from_slice(&source.topology.bindings);
         }
         transport.declare(topology).await?;
+        for (handler, source) in &sources {
+            self.check_adopted(handler, source, &**transport)?;
+        }
         for (handler, source) in sources {
             let prefetch = topology::prefetch(&handler.handling, max_workers);
             let lane = Arc::new(Lane {
@@ -168,19 +182,33 @@ impl Entrypoint for MessageEntrypoint {
                 queue: source.queue,
                 dead_letters: source.dead_letters,
                 incoming: Incoming::default(),
+                keys: Keys::default(),
             });
             let sink = Arc::new(MessageSink(lane.clone()));
             let consumer = transport.consume(lane.queue.clone(), prefetch, sink).await?;
-            self.shared.limits.add_consumer(&consumer);
+            // One more consumer, as which it would grow, gets nothing beside a single active one.
+            if lane.handler.handling.ordered_by.is_none() {
+                self.shared.limits.add_consumer(&consumer);
+            }
             self.consumers().push((consumer, lane));
         }
         Ok(())
     }
 
     async fn stop_taking(&self) {
-        let consumers: Vec<_> = self.consumers().iter().map(|(consumer, _)| consumer.clone()).collect();
-        for consumer in consumers {
-            consumer.cancel().await;
+        let consumers = self.consumers().clone();
+        for (consumer, lane) in consumers {
+            if lane.handler.handling.ordered_by.is_none() {
+                consumer.cancel().await;
+                continue;
+            }
+            // The broker delivers to the next instance as soon as this one consumes no more, and that must not overtake what runs here.
+            let tasks = lane.shared.tasks.clone();
+            tasks.spawn(async move {
+                lane.keys.finish().await;
+                consumer.give_back().await;
+                lane.keys.drop_waiting();
+            });
         }
     }
 
@@ -201,6 +229,41 @@ impl Entrypoint for MessageEntrypoint {
 }
 
 impl MessageEntrypoint {
+    /// Refuses an order that the queue cannot keep.
+    fn check_order(&self, handler: &Handler, source: &Source) -> Result<()> {
+        if handler.handling.ordered_by.is_none() || source.single_active_consumer() {
+            return Ok(());
+        }
+        let why = if source.foreign {
+            "somebody else declares it: leave `declare = false` out"
+        } else {
+            "queues are declared as Nameko declares them: leave `wire = \"nameko\"` out"
+        };
+        Err(self.no_order(handler, &source.queue, why))
+    }
+
+    /// The same, where the queue was there before.
+    fn check_adopted(&self, handler: &Handler, source: &Source, transport: &dyn Transport) -> Result<()> {
+        let adopted = handler.handling.ordered_by.is_some()
+            && source.topology.queues.iter().any(|queue| queue.name == source.queue && transport.is_adopted(queue));
+        if !adopted {
+            return Ok(());
+        }
+        Err(self.no_order(
+            handler,
+            &source.queue,
+            "it exists without: delete it when it is empty, and it is declared anew",
+        ))
+    }
+
+    fn no_order(&self, handler: &Handler, queue: &Name, why: &str) -> Error {
+        let (service, method) = (self.descriptor.name, handler.method);
+        let text = format!(
+            "`{service}.{method}` is `ordered_by`, which takes a queue with a single active consumer, and for `{queue}` {why}"
+        );
+        Error::new(ErrorKind::Setup, text)
+    }
+
     fn no_queue(&self, handler: &Handler, queue: &Name) -> Error {
         let (service, method) = (self.descriptor.name, handler.method);
         let text = format!(

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::idempotency::Claim;
 use crate::{
     codec::Codecs,
     event::RawDelivery,
@@ -19,13 +20,19 @@ pub(super) struct Received {
     pub(super) attempt: u32,
     /// Ends with the connection that delivered it, or when the container drops its workers.
     pub(super) connection: CancellationToken,
+    /// Keeps others off the same message, where the handler is idempotent.
+    pub(super) claim: Option<Claim>,
+    /// When its first attempt in this place failed, in milliseconds since the Unix epoch.
+    first_failure: Option<u64>,
 }
 
 impl Received {
     pub(super) fn new(delivery: Delivery, connection: CancellationToken) -> Self {
         let message = first_published(delivery.message());
         let attempt = number(&message, headers::ATTEMPT).unwrap_or(1).max(1);
-        Self { attempt: u32::try_from(attempt).unwrap_or(u32::MAX), delivery, message, connection }
+        let first_failure = number(&message, headers::FIRST_FAILURE);
+        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+        Self { delivery, message, attempt, connection, claim: None, first_failure }
     }
 
     pub(super) fn raw(&self, codecs: &Codecs) -> RawDelivery {
@@ -78,9 +85,23 @@ impl Received {
         next
     }
 
+    /// Nobody needs to see it again.
+    pub(super) fn done(self) {
+        if let Some(claim) = self.claim {
+            claim.handled();
+        }
+        self.delivery.ack();
+    }
+
     /// When its first attempt failed, in milliseconds since the Unix epoch: now, if it is this one.
     pub(super) fn first_failure(&self) -> u64 {
-        number(&self.message, headers::FIRST_FAILURE).unwrap_or_else(context_data::unix_ms)
+        self.first_failure.unwrap_or_else(context_data::unix_ms)
+    }
+
+    /// The next attempt begins with the same delivery.
+    pub(super) fn failed_in_place(&mut self) {
+        self.first_failure = Some(self.first_failure());
+        self.attempt = self.attempt.saturating_add(1);
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Lane, received::Received};
+use super::{Lane, received::Received, settle::Ending};
 use crate::{
     codec::Format,
     context::{WorkerContext, WorkerOrigin},
@@ -18,25 +18,48 @@ use crate::{
 impl Lane {
     /// One message, from its delivery to its acknowledgement.
     pub(super) async fn serve(self: Arc<Self>, received: Received) {
+        let Some(received) = self.claim(received).await else { return };
+        if let Some((received, ending)) = self.attempt(received).await {
+            self.settle(received, ending).await;
+        }
+    }
+
+    /// One attempt at a message, and how it ended. `None`: there was none, the message is settled or goes back.
+    pub(super) async fn attempt(&self, received: Received) -> Option<(Received, Ending)> {
         if !self.take_slot(&received.connection).await {
-            return;
+            return None;
         }
         let worker = self.worker(received.message.clone(), received.attempt, received.delivery.redelivered());
         let received = if received.delivery.redelivered() {
             // Rare, so it takes no room in the future of every message.
-            match Box::pin(self.come_again(received)).await {
-                Some(received) => received,
-                None => return,
-            }
+            Box::pin(self.come_again(received)).await?
         } else {
             received
         };
         let outcome = self.work(&worker, Vec::new()).await;
-        self.settle(received, self.ending(outcome)).await;
+        Some((received, self.ending(outcome)))
     }
 
     /// Several messages that one worker gets, each settled for itself.
-    pub(super) async fn serve_batch(self: Arc<Self>, batch: Vec<Received>) {
+    pub(super) async fn serve_batch(self: Arc<Self>, mut batch: Vec<Received>) {
+        while !batch.is_empty() {
+            let (claimed, mut in_flight) = self.claim_batch(batch);
+            // What another worker is at comes after it: perhaps to be handled then, more often to be dropped.
+            batch = Vec::new();
+            if claimed.is_empty()
+                && let Some(first) = in_flight.pop()
+            {
+                batch.extend(self.claim(first).await.map(|mut received| {
+                    received.claim = None;
+                    received
+                }));
+            }
+            self.serve_claimed(claimed).await;
+            batch.extend(in_flight);
+        }
+    }
+
+    async fn serve_claimed(&self, batch: Vec<Received>) {
         let Some(first) = batch.first() else { return };
         if !self.take_slot(&first.connection).await {
             return;

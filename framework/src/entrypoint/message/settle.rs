@@ -58,7 +58,7 @@ impl Lane {
         match ending {
             Ending::Done => {
                 tracing::debug!(service, method, queue, "message handled");
-                received.delivery.ack();
+                received.done();
             }
             Ending::Dropped(reason) => {
                 tracing::warn!(service, method, queue, %reason, "a worker was dropped, its message goes to somebody else");
@@ -106,7 +106,7 @@ impl Lane {
                     error = excerpt(fault),
                     "message rejected, it is dropped"
                 );
-                received.delivery.ack();
+                received.done();
             }
         }
     }

@@ -41,9 +41,10 @@ impl DeliverySink for MessageSink {
             tasks.spawn(async move { lane.keep(received, reason::TOO_LARGE, &fault, attempts).await });
             return;
         }
-        match lane.handler.handling.batch {
-            None => tasks.spawn(lane.serve(received)),
-            Some(info) => lane.gather(received, info),
+        match (lane.handler.handling.batch, lane.handler.handling.ordered_by) {
+            (Some(info), _) => lane.gather(received, info),
+            (None, Some(field)) => lane.arrive_in_order(received, field),
+            (None, None) => tasks.spawn(lane.serve(received)),
         }
     }
 
@@ -55,6 +56,7 @@ impl DeliverySink for MessageSink {
         connection.cancel();
         self.0.workers.cancel_all(Cancelled::ConnectionLost);
         drop(gathered);
+        self.0.keys.drop_waiting();
     }
 }
 

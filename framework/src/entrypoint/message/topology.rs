@@ -1,7 +1,6 @@
 //! The queues that handlers consume, declared as Nameko declares them, or better where only kinoko shares them.
 
 use crate::{
-    Error, ErrorKind, Result,
     event::EventName,
     protocol::{Name, names},
     service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
@@ -52,7 +51,10 @@ impl Naming {
         let mut declared =
             Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };
         let mut topology = Topology::default();
-        if info.kind == HandlerKind::ServicePool && info.reliable && !self.nameko_wire {
+        if info.handling.ordered_by.is_some() && !self.nameko_wire {
+            // Classic: a quorum queue puts what is given back behind what has come since.
+            declared.single_active_consumer = true;
+        } else if info.kind == HandlerKind::ServicePool && info.reliable && !self.nameko_wire {
             declared = declared
                 .quorum()
                 .argument("x-delivery-limit", DELIVERY_LIMIT)
@@ -74,7 +76,8 @@ pub(super) fn consumed(info: &ConsumerInfo) -> Source {
     let queue = Name::from_static(info.queue);
     let mut topology = Topology::default();
     if info.declare {
-        topology.queues.push(Queue::durable(queue.clone()));
+        let single_active_consumer = info.handling.ordered_by.is_some();
+        topology.queues.push(Queue { single_active_consumer, ..Queue::durable(queue.clone()) });
     }
     if let Some(BindInfo { exchange, kind, routing_key }) = info.bind {
         if info.declare {
@@ -83,6 +86,13 @@ pub(super) fn consumed(info: &ConsumerInfo) -> Source {
         topology.bindings.push(Binding::new(exchange, queue.clone(), routing_key));
     }
     Source { dead_letters: names::dead_letter_queue(&queue), queue, topology, foreign: !info.declare }
+}
+
+impl Source {
+    /// Whether its queue is declared to deliver to one consumer at a time.
+    pub(super) fn single_active_consumer(&self) -> bool {
+        self.topology.queues.iter().any(|queue| queue.name == self.queue && queue.single_active_consumer)
+    }
 }
 
 /// Where dead letters are kept.
@@ -95,6 +105,9 @@ pub(super) fn dead_letter_queue(name: Name) -> Queue {
 /// As many as can be worked, and with a limit of the handler's own as many again, so that its workers need not wait for the broker. More would
 /// only wait here while another instance is idle.
 pub(super) fn prefetch(handling: &HandlingInfo, container_workers: u16) -> u16 {
+    if handling.ordered_by.is_some() {
+        return ORDERED;
+    }
     let container_workers = usize::from(container_workers);
     let at_once = match (handling.concurrency, &handling.batch) {
         (Some(concurrency), _) => concurrency.min(container_workers).saturating_mul(2),
@@ -104,6 +117,9 @@ pub(super) fn prefetch(handling: &HandlingInfo, container_workers: u16) -> u16 {
     let size = handling.batch.map_or(1, |batch| batch.size);
     u16::try_from(at_once.saturating_mul(size)).unwrap_or(u16::MAX).max(1)
 }
+
+/// How many deliveries a handler with an order may hold: those of a key that stands still wait here, and must leave room for other keys.
+const ORDERED: u16 = 256;
 
 /// How many batches a handler without `concurrency` is given at once: for each of the container's workers one would be most of a queue.
 const UNLIMITED_BATCHES: usize = 4;

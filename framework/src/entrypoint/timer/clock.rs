@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// What time it is by the calendar.
@@ -16,6 +18,9 @@ pub(crate) enum Clock {
     },
 }
 
+/// The longest wait without a look at a clock that somebody may set.
+const LOOK: Duration = Duration::from_secs(30);
+
 impl Clock {
     /// A test's, from now on.
     #[cfg(feature = "testing")]
@@ -31,6 +36,15 @@ impl Clock {
                 // The calendar of a test that lets 7,000 years pass ends.
                 begin.checked_add(since.elapsed()).unwrap_or(Timestamp::MAX)
             }
+        }
+    }
+
+    /// How long a wait may go by tokio's clock alone.
+    pub(super) fn longest_wait(&self) -> Duration {
+        match self {
+            Self::System => LOOK,
+            #[cfg(feature = "testing")]
+            Self::Test { .. } => Duration::MAX,
         }
     }
 }

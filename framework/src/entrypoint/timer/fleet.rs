@@ -199,3 +199,64 @@ impl DeliverySink for Tokens {
         self.lost.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::transport::{MemoryTransport, Publishing, Settler};
+
+    /// Takes what the broker gives to the active consumer, and settles deliveries of a connection that is cut off.
+    #[derive(Default)]
+    struct Other {
+        held: Mutex<Vec<Delivery>>,
+        given_back: AtomicUsize,
+    }
+
+    impl DeliverySink for Other {
+        fn deliver(&self, delivery: Delivery) {
+            self.held.lock().unwrap().push(delivery);
+        }
+        fn lost(&self) {}
+    }
+
+    impl Settler for Other {
+        fn ack(&self, _: u64) {}
+        fn requeue(&self, _: u64, _: Arc<Message>) {
+            self.given_back.fetch_add(1, Ordering::SeqCst);
+        }
+        fn reply(&self, _: u64, _: Message) -> Publishing {
+            Publishing::done(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gets_no_token_back_that_it_sent_leads_no_more() {
+        let (transport, other) = (MemoryTransport::open(""), Arc::new(Other::default()));
+        let active = Lead::new("s", "tick");
+        let queue = Queue { single_active_consumer: true, ..Queue::durable(active.queue().clone()) };
+        transport.declare(Topology { queues: vec![queue], ..Topology::default() }).await.unwrap();
+        transport.consume(active.queue().clone(), 100, other.clone()).await.unwrap();
+
+        let lead = Lead::new("s", "tick");
+        lead.tokens.deliver(Delivery::new(Message::default(), false, 1, other.clone()));
+        assert!(lead.is_held());
+        lead.apply(&transport, &Tasks::new(), &CancellationToken::new()).await.unwrap();
+        sleep(ECHO + RETRY).await;
+        assert!(!lead.is_held());
+        assert_eq!(other.given_back.load(Ordering::SeqCst), 1);
+        assert_eq!(other.held.lock().unwrap().len(), 1, "the broker had it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_every_minute() {
+        let (transport, lead) = (MemoryTransport::open(""), Lead::new("s", "tick"));
+        lead.apply(&transport, &Tasks::new(), &CancellationToken::new()).await.unwrap();
+        sleep(2 * REFRESH + RETRY).await;
+        assert_eq!(*lead.tokens.count.borrow(), 3);
+        lead.resign().await;
+        assert!(!lead.is_held());
+        assert_eq!(transport.queue_status(lead.queue()).await.unwrap().unwrap().messages, 1, "for the next one");
+    }
+}

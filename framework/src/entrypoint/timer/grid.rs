@@ -33,8 +33,6 @@ enum Rule {
     Cron(Box<Cron>, TimeZone),
 }
 
-/// The longest wait without a look at the clock: somebody may set it.
-const LOOK: Duration = Duration::from_secs(30);
 /// A clock that goes back by no more than this repeats no tick; one that goes back further was wrong before. As cron does it.
 const CORRECTION: SignedDuration = SignedDuration::from_hours(3);
 
@@ -116,10 +114,10 @@ impl Calendar {
                 }
                 Some(next) => now.duration_until(next).unsigned_abs(),
                 // None is left; but the clock may go back.
-                None => LOOK,
+                None => Duration::MAX,
             };
             seen = now;
-            sleep(left.min(LOOK)).await;
+            sleep(left.min(self.clock.longest_wait())).await;
         }
     }
 
@@ -191,16 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_the_clock_jumps_over_fires_when_it_has_jumped() {
+    fn a_time_that_the_clock_jumps_over_fires_when_it_has_jumped_if_it_is_the_only_one_of_the_day() {
         // In Berlin it is 03:00 right after 01:59:59 on the 29th.
         let daily = ticks("30 2 * * *", "Europe/Berlin", "2026-03-27T22:00:00Z");
         assert_eq!(daily, ["28. 02:30+01", "29. 03:00+02", "30. 02:30+02"]);
         let every_quarter = ticks("*/15 * * * *", "Europe/Berlin", "2026-03-29T00:44:00Z");
         assert_eq!(every_quarter, ["29. 01:45+01", "29. 03:00+02", "29. 03:15+02"]);
+        let twice = ticks("30 2,14 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z");
+        assert_eq!(twice, ["28. 14:30+01", "29. 14:30+02", "30. 02:30+02"]);
     }
 
     #[test]
-    fn a_time_that_the_clock_shows_twice_fires_once_unless_the_hour_is_any() {
+    fn a_time_that_the_clock_shows_twice_fires_once_if_it_is_the_only_one_of_the_day() {
         // In Berlin the hour from 02:00 comes twice on the 25th.
         let daily = ticks("30 2 * * *", "Europe/Berlin", "2026-10-23T23:00:00Z");
         assert_eq!(daily, ["24. 02:30+02", "25. 02:30+02", "26. 02:30+01"]);

@@ -4,7 +4,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -54,6 +54,8 @@ pub(super) struct Entry {
     status: Mutex<ConsumerStatus>,
     grown: Notify,
     cancel: CancellationToken,
+    /// Whether the end gives everything back at once.
+    at_once: AtomicBool,
     done: CancellationToken,
 }
 
@@ -70,6 +72,7 @@ impl Entry {
             prefetch: AtomicU32::new(u32::from(prefetch.max(1))),
             grown: Notify::new(),
             cancel: CancellationToken::new(),
+            at_once: AtomicBool::new(false),
             done: CancellationToken::new(),
         })
     }
@@ -101,6 +104,11 @@ impl Consumer for AmqpConsumer {
     async fn cancel(&self) {
         self.0.cancel.cancel();
         self.0.done.cancelled().await;
+    }
+
+    async fn give_back(&self) {
+        self.0.at_once.store(true, Ordering::Release);
+        self.cancel().await;
     }
 }
 
@@ -229,7 +237,12 @@ impl Running {
                 () = &mut over => return End::Link,
                 () = &mut closing => return End::Link,
                 () = &mut cancel => {
-                    self.hand_back(link, &channel).await;
+                    if entry.at_once.load(Ordering::Acquire) {
+                        // One step for the broker: a cancel would let the next consumer begin before the first message is back.
+                        link.close_channel(&channel).await;
+                    } else {
+                        self.hand_back(link, &channel).await;
+                    }
                     if shared.registry.is_single_active(&entry.queue) {
                         self.wake_next(entry, link, &channel).await;
                     }

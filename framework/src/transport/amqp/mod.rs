@@ -60,7 +60,7 @@ use self::{
     shared::{Phase, Shared},
 };
 use super::{
-    ConnectionState, Consumer, DeliverySink, Published, QueueStatus, ReplySink, Requester, Topology, Transport,
+    ConnectionState, Consumer, DeliverySink, Published, Queue, QueueStatus, ReplySink, Requester, Topology, Transport,
     TransportOptions,
 };
 use crate::{
@@ -238,6 +238,10 @@ impl Transport for AmqpTransport {
             }
         })
         .await
+    }
+
+    fn is_adopted(&self, queue: &Queue) -> bool {
+        self.shared.registry.is_adopted(&Item::Queue(queue.clone()))
     }
 
     fn state(&self) -> watch::Receiver<ConnectionState> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     protocol::{Message, Name},
-    transport::{DeliverySink, QueueStatus, ReplySink, Topology},
+    transport::{DeliverySink, Queue, QueueStatus, ReplySink, Topology},
 };
 
 /// Exchanges and queues, shared by the connections to one in-process broker.
@@ -80,6 +80,12 @@ impl Broker {
             }
         }
         first
+    }
+
+    /// Whether there is a queue of this name that was declared otherwise.
+    pub(super) fn differs(&self, queue: &Queue) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.queues.get(&queue.name).is_some_and(|existing| existing.declared != *queue)
     }
 
     fn adopt(&self, name: &Name, existing: &dyn fmt::Debug, wanted: &dyn fmt::Debug) {

@@ -33,7 +33,9 @@ pub(super) struct MemoryConsumer {
 
 /// What was delivered and has no verdict yet; a delivery's tag is its place.
 struct Unsettled {
-    places: Vec<Option<Waiting>>,
+    /// Each with its number in the order of deliveries.
+    places: Vec<Option<(u64, Waiting)>>,
+    delivered: u64,
     free: Vec<u64>,
     /// How many more deliveries there may be.
     room: usize,
@@ -49,7 +51,8 @@ impl MemoryConsumer {
         prefetch: u16,
         sink: Arc<dyn DeliverySink>,
     ) -> Self {
-        let unsettled = Unsettled { places: Vec::new(), free: Vec::new(), room: prefetch.into(), cancelled: false };
+        let unsettled =
+            Unsettled { places: Vec::new(), delivered: 0, free: Vec::new(), room: prefetch.into(), cancelled: false };
         Self {
             name,
             queue,
@@ -73,7 +76,8 @@ impl MemoryConsumer {
         }
         unsettled.room -= 1;
         self.delivering.fetch_add(1, Ordering::AcqRel);
-        let waiting = Some(waiting.clone());
+        unsettled.delivered += 1;
+        let waiting = Some((unsettled.delivered, waiting.clone()));
         Some(match unsettled.free.pop() {
             Some(tag) => {
                 unsettled.places[usize::try_from(tag).expect("a place in memory")] = waiting;
@@ -106,7 +110,7 @@ impl MemoryConsumer {
     /// Ends a delivery. `None` where the connection was closed meanwhile: then its message belongs to somebody else.
     fn settle(&self, tag: u64) -> Option<Waiting> {
         let mut unsettled = self.unsettled();
-        let message = unsettled.places.get_mut(usize::try_from(tag).ok()?)?.take()?;
+        let (_, message) = unsettled.places.get_mut(usize::try_from(tag).ok()?)?.take()?;
         unsettled.free.push(tag);
         unsettled.room += 1;
         Some(message)
@@ -114,18 +118,28 @@ impl MemoryConsumer {
 
     /// The connection is closed: nothing more is taken, and what has no verdict belongs to somebody else.
     pub(super) fn abandon(&self) {
-        let messages: Vec<_> = {
-            let mut unsettled = self.unsettled();
-            unsettled.cancelled = true;
-            unsettled.places.iter_mut().filter_map(Option::take).collect()
-        };
+        let messages = self.take_unsettled();
         self.sink.lost();
+        self.put_back(messages);
+        self.leave_queue();
+    }
+
+    /// Takes nothing more, and what has no verdict: the last delivery first.
+    fn take_unsettled(&self) -> Vec<Waiting> {
+        let mut unsettled = self.unsettled();
+        unsettled.cancelled = true;
+        let mut messages: Vec<_> = unsettled.places.iter_mut().filter_map(Option::take).collect();
+        drop(unsettled);
+        messages.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        messages.into_iter().map(|(_, message)| message).collect()
+    }
+
+    fn put_back(&self, messages: Vec<Waiting>) {
         if let Some(queue) = self.queue.upgrade() {
-            for message in messages.into_iter().rev() {
+            for message in messages {
                 queue.put_back(message);
             }
         }
-        self.leave_queue();
     }
 
     fn leave_queue(&self) {
@@ -167,6 +181,13 @@ impl Consumer for MemoryConsumer {
 
     async fn cancel(&self) {
         self.unsettled().cancelled = true;
+        self.leave_queue();
+        self.delivered().await;
+    }
+
+    async fn give_back(&self) {
+        let messages = self.take_unsettled();
+        self.put_back(messages);
         self.leave_queue();
         self.delivered().await;
     }

@@ -164,6 +164,10 @@ impl Transport for MemoryTransport {
         Ok(self.broker.remove_idle(queue))
     }
 
+    fn is_adopted(&self, queue: &Queue) -> bool {
+        self.broker.differs(queue)
+    }
+
     fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
     }
