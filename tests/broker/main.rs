@@ -3,6 +3,7 @@
 mod alarms;
 mod certificates;
 mod delays;
+mod deletions;
 mod faults;
 mod outages;
 mod publishing;

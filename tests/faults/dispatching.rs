@@ -1,16 +1,26 @@
 //! Events, many at once, each until it is acknowledged.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use kinoko::EventDispatcher;
+use kinoko::{EventDispatcher, event::DispatchError};
 use kinoko_tests::soon;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 /// How many wait for their confirm at once.
 pub(crate) const IN_FLIGHT: usize = 256;
+
+/// One of so many is dispatched for later.
+pub(crate) const DELAYED: usize = 100;
+const DELAY: Duration = Duration::from_secs(3);
+
+/// Longer than a killed broker takes to be back.
+const STUCK: Duration = Duration::from_secs(120);
 
 /// Dispatches the events 0, 1, 2, … so many; begun and not yet ended.
 pub(crate) struct Dispatching {
@@ -23,7 +33,7 @@ pub(crate) struct Dispatching {
 struct Progress {
     next: AtomicUsize,
     acknowledged: AtomicUsize,
-    unknown: AtomicUsize,
+    repeated: AtomicUsize,
 }
 
 impl Dispatching {
@@ -46,17 +56,31 @@ impl Dispatching {
         Self { dispatcher, tasks, progress }
     }
 
+    /// Waits until so many are acknowledged, for as long as there are more and more.
+    pub(crate) async fn until(&self, goal: usize) {
+        let (mut last, mut since) = (self.acknowledged(), Instant::now());
+        while last < goal {
+            sleep(Duration::from_millis(10)).await;
+            let now = self.acknowledged();
+            if now > last {
+                (last, since) = (now, Instant::now());
+            }
+            assert!(since.elapsed() < STUCK, "{now} of {goal} were acknowledged, and no more");
+        }
+    }
+
     pub(crate) fn acknowledged(&self) -> usize {
         self.progress.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// How often a dispatch ended with an error that leaves open whether it was sent, after which its event was dispatched again.
-    pub(crate) fn unknown(&self) -> usize {
-        self.progress.unknown.load(Ordering::Relaxed)
+    /// How often a dispatch ended with an error, after which its event was dispatched again.
+    pub(crate) fn repeated(&self) -> usize {
+        self.progress.repeated.load(Ordering::Relaxed)
     }
 
     /// Waits until all are acknowledged.
-    pub(crate) async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self, events: usize) {
+        self.until(events).await;
         while let Some(task) = self.tasks.join_next().await {
             task.unwrap();
         }
@@ -66,15 +90,24 @@ impl Dispatching {
 
 async fn dispatch_until_acknowledged(dispatcher: &EventDispatcher, id: usize, progress: &Progress) {
     loop {
-        match dispatcher.dispatch_to("faults_source", "happened", &id).await {
+        let mut dispatch = dispatcher.dispatch_to("faults_source", "happened", &id);
+        if id % DELAYED == 1 {
+            dispatch = dispatch.after(DELAY);
+        }
+        match dispatch.await {
             Ok(dispatched) => {
                 assert!(dispatched.routed, "its queue is durable");
                 progress.acknowledged.fetch_add(1, Ordering::Relaxed);
                 return;
             }
             Err(error) => {
-                assert!(error.may_have_been_sent(), "{error:?}");
-                progress.unknown.fetch_add(1, Ordering::Relaxed);
+                // A queue that fails with its broker refuses.
+                let of_outage = matches!(
+                    error,
+                    DispatchError::OutcomeUnknown(_) | DispatchError::Unavailable(_) | DispatchError::Rejected(_)
+                );
+                assert!(of_outage, "{error:?}");
+                progress.repeated.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

@@ -11,10 +11,6 @@ use std::{
 
 use kinoko_tests::{eventually, unique};
 
-/// The programs that are started here.
-pub(crate) const INSTANCE: &str = env!("CARGO_BIN_EXE_program-instance");
-pub(crate) const RECORDER: &str = env!("CARGO_BIN_EXE_program-recorder");
-
 /// The file where instances write which calls they have begun, or what they have done with which events.
 pub(crate) struct Ledger(PathBuf);
 
@@ -54,15 +50,15 @@ impl Drop for Ledger {
     }
 }
 
-/// A process that runs a service. Killed with its drop.
+/// A process that runs the services `faults_instance` and `faults_recorder`. Killed with its drop.
 pub(crate) struct Instance {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Instance {
-    pub(crate) fn spawn(program: &str, uri: &str, ledger: &Ledger) -> Self {
-        let mut child = Command::new(program)
+    pub(crate) fn spawn(uri: &str, ledger: &Ledger) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_program-instance"))
             .env_clear()
             .env("KINOKO_AMQP_URI", uri)
             .env("LEDGER", Path::new(&ledger.0))
@@ -82,8 +78,8 @@ impl Instance {
         eventually(Duration::from_secs(30), "an instance has started", started).await;
     }
 
-    pub(crate) async fn start(program: &str, uri: &str, ledger: &Ledger) -> Self {
-        let instance = Self::spawn(program, uri, ledger);
+    pub(crate) async fn start(uri: &str, ledger: &Ledger) -> Self {
+        let instance = Self::spawn(uri, ledger);
         instance.started().await;
         instance
     }

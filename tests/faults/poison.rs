@@ -9,7 +9,7 @@ use kinoko::{
 use kinoko_tests::{Deliveries, Raw, Replies, body, eventually, soon};
 
 use crate::{
-    instance::{INSTANCE, Instance, Ledger},
+    instance::{Instance, Ledger},
     node::Node,
     report,
 };
@@ -26,7 +26,7 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
     let (sink, replies) = Replies::new();
     let requester = soon("a requester", transport.open_requester("poison", sink)).await.unwrap();
     let ledger = Ledger::new();
-    let mut instance = Instance::start(INSTANCE, &uri, &ledger).await;
+    let mut instance = Instance::start(&uri, &ledger).await;
     // As a Python caller sends it: without a deadline.
     let request = Message {
         exchange: "nameko-rpc".into(),
@@ -53,7 +53,7 @@ async fn a_request_that_kills_its_process_kills_three_and_is_answered() {
             None => deaths += 1,
         }
         assert!(deaths <= 3, "it kills for ever");
-        instance = Instance::spawn(INSTANCE, &uri, &ledger);
+        instance = Instance::spawn(&uri, &ledger);
     };
     let reply: serde_json::Value = serde_json::from_str(&body(&reply)).unwrap();
     assert_eq!(reply["error"]["code"], "TOO_MANY_ATTEMPTS", "{reply}");
@@ -89,7 +89,7 @@ async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() 
             soon("a queue", python.declare_queue(QUEUE, &[])).await;
         }
         let ledger = Ledger::new();
-        let mut instance = Instance::start(INSTANCE, &uri, &ledger).await;
+        let mut instance = Instance::start(&uri, &ledger).await;
         for id in 0..=5_u32 {
             let event = Message {
                 exchange: "faults_instance.events".into(),
@@ -113,7 +113,7 @@ async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() 
                 _ = instance.ended() => deaths += 1,
             }
             assert!(deaths <= 11, "it kills for ever");
-            instance = Instance::spawn(INSTANCE, &uri, &ledger);
+            instance = Instance::spawn(&uri, &ledger);
         }
         let (sink, deliveries) = Deliveries::new();
         let consumer = soon("a consumer", transport.consume(letters, 10, sink)).await.unwrap();

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    instance::{Begun, INSTANCE, Instance, Ledger},
+    instance::{Begun, Instance, Ledger},
     node::Node,
     report,
 };
@@ -112,8 +112,7 @@ async fn roll(signal: &str, deadline: Duration, reduced: usize) -> (Size, Ended,
     let size = Size::get(reduced);
     let ledger = Ledger::new();
     let uri = node.uri();
-    let mut instances =
-        [Instance::start(INSTANCE, &uri, &ledger).await, Instance::start(INSTANCE, &uri, &ledger).await];
+    let mut instances = [Instance::start(&uri, &ledger).await, Instance::start(&uri, &ledger).await];
     let client = Client::connect(&uri).await.unwrap();
     let offered = Offered::start(&client, size.per_second, deadline);
     for round in 0..size.rounds {
@@ -122,7 +121,7 @@ async fn roll(signal: &str, deadline: Duration, reduced: usize) -> (Size, Ended,
         instance.signal(signal);
         let status = instance.ended().await;
         assert_eq!(status.success(), signal == "TERM", "{status}: {}", instance.log());
-        *instance = Instance::start(INSTANCE, &uri, &ledger).await;
+        *instance = Instance::start(&uri, &ledger).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let ended = offered.stop().await;

@@ -1,4 +1,5 @@
-//! One instance of a service, which tests stop and kill. Each worker that begins writes its call's number to the file `LEDGER`.
+//! One instance of two services, which tests stop and kill. What they do they write to the file `LEDGER`: the calls that a worker
+//! begins, and the events that were handled.
 
 use std::{fs::File, io::Write, time::Duration};
 
@@ -16,12 +17,10 @@ impl Dependency for Ledger {
 }
 
 impl Ledger {
-    /// In one write, so that instances can share a file, and what dies in the middle of a call has written it.
-    fn note(&self, id: u64, cx: &WorkerContext) -> kinoko::Result<()> {
-        // The highest bit tells whether the request was given to a worker before, or handed back.
-        let entry = id | u64::from(cx.redelivered()) << 63;
-        (&*self.0).write_all(&entry.to_le_bytes())?;
-        Ok(())
+    /// A number, and in its highest bit a mark. In one write, so that instances can share a file, and what dies in the middle of a call
+    /// has written it.
+    fn note(&self, id: u64, mark: bool) -> std::io::Result<()> {
+        (&*self.0).write_all(&(id | u64::from(mark) << 63).to_le_bytes())
     }
 }
 
@@ -30,11 +29,12 @@ struct Instance {
     ledger: Ledger,
 }
 
+/// Marks the requests that were given to a worker before, or handed back.
 #[service(name = "faults_instance")]
 impl Instance {
     #[rpc]
     async fn work(&self, #[inject] cx: WorkerContext, id: u64, millis: u64) -> kinoko::Result<u64> {
-        self.ledger.note(id, &cx)?;
+        self.ledger.note(id, cx.redelivered())?;
         tokio::time::sleep(Duration::from_millis(millis)).await;
         Ok(id)
     }
@@ -42,15 +42,31 @@ impl Instance {
     /// Works one event after the other; number 0 ends the whole process.
     #[event_handler("faults_instance", "work", concurrency = 1, retry(max = 2, backoff = "50ms..200ms"))]
     async fn on_work(&self, #[inject] cx: WorkerContext, id: u64) -> kinoko::Result<()> {
-        self.ledger.note(id, &cx)?;
+        self.ledger.note(id, cx.redelivered())?;
         if id == 0 { std::process::abort() } else { Ok(()) }
     }
 
     /// Ends the whole process, as a bug in a C library does.
     #[rpc]
     fn abort(&self, #[inject] cx: WorkerContext) -> kinoko::Result<()> {
-        self.ledger.note(0, &cx)?;
+        self.ledger.note(0, cx.redelivered())?;
         std::process::abort()
+    }
+}
+
+#[derive(Dependencies)]
+struct Recorder {
+    ledger: Ledger,
+}
+
+/// Fails with every fiftieth event at first, and marks those.
+#[service(name = "faults_recorder")]
+impl Recorder {
+    #[event_handler("faults_source", "happened")]
+    async fn record(&self, #[inject] cx: WorkerContext, id: u64) -> Result<(), Verdict> {
+        let fails = id.is_multiple_of(50) && cx.attempt() == 1;
+        self.ledger.note(id, fails).map_err(kinoko::Error::from)?;
+        if fails { Err(Retry::after(Duration::from_secs(2)).into()) } else { Ok(()) }
     }
 }
 

@@ -136,11 +136,9 @@ async fn accept(listener: std::net::TcpListener, broker: SocketAddr, mut network
             let cuts = network.borrow().cuts;
             let mut cut = network.clone();
             tokio::select! {
-                biased;
-                // First, so that what was held does not slip through.
+                () = forward(from_client, to_broker, Direction::ToBroker, network.clone(), cuts) => {}
+                () = forward(from_broker, to_client, Direction::ToClients, network, cuts) => {}
                 _ = cut.wait_for(|network| network.cuts > cuts || network.gone) => {}
-                () = forward(from_client, to_broker, Direction::ToBroker, network.clone()) => {}
-                () = forward(from_broker, to_client, Direction::ToClients, network) => {}
             }
         });
     }
@@ -151,6 +149,7 @@ async fn forward(
     mut to: OwnedWriteHalf,
     direction: Direction,
     mut network: watch::Receiver<Network>,
+    cuts: usize,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -162,6 +161,10 @@ async fn forward(
         else {
             return;
         };
+        // What was held does not slip through a cut that comes with the release.
+        if network.borrow().cuts > cuts {
+            return;
+        }
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

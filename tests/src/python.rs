@@ -3,12 +3,17 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::mpsc::channel,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::{amqp_uri, soon};
+
+/// What a Nameko service takes to start, on a machine that is busy with something else.
+const START: Duration = Duration::from_secs(60);
 
 /// Real Python with Nameko, from one of the venvs that `./test.sh` makes.
 #[derive(Debug, Clone)]
@@ -179,18 +184,21 @@ impl Python {
 impl PythonService {
     fn start(mut command: Command) -> Self {
         let mut process = command.spawn().expect("python runs");
-        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
-        let (sender, handled) = unbounded_channel();
-        // A test that has ended wants no more.
-        let tell = move |line: String| drop(sender.send(serde_json::from_str(&line).expect("handlers print JSON")));
-        loop {
-            match lines.next().expect("the Nameko service starts before it ends") {
-                ready if ready == "READY" => break,
-                // Its handlers begin before all of it has started.
-                handled => tell(handled),
+        let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        let ((started, has_started), (sender, handled)) = (channel(), unbounded_channel());
+        std::thread::spawn(move || {
+            for line in lines {
+                // Its handlers begin before all of it has started. A test that has ended wants no more.
+                match line.as_str() {
+                    "READY" => drop(started.send(())),
+                    handled => drop(sender.send(serde_json::from_str(handled).expect("handlers print JSON"))),
+                }
             }
+        });
+        if let Err(error) = has_started.recv_timeout(START) {
+            process.kill().expect("it runs");
+            panic!("the Nameko service has not started, for {START:?} at most: {error}");
         }
-        std::thread::spawn(move || lines.for_each(tell));
         Self { process, handled }
     }
 
@@ -202,11 +210,6 @@ impl PythonService {
     /// When none comes.
     pub async fn next(&mut self) -> Value {
         soon("a message for Python", self.handled.recv()).await.expect("the Nameko service runs")
-    }
-
-    /// One that it has got already.
-    pub fn ready(&mut self) -> Option<Value> {
-        self.handled.try_recv().ok()
     }
 
     /// Stops it as SIGTERM does: Nameko finishes what it began. Gives what its handlers had got that nobody has taken.

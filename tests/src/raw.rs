@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties,
+    BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
     options::{
-        BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueBindOptions,
-        QueueDeclareOptions, QueueDeleteOptions,
+        BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -77,6 +77,20 @@ impl Raw {
         });
         let delivery = got.await.delivery;
         (delivery.properties, delivery.data)
+    }
+
+    /// Removes a binding of a queue, if there is one.
+    pub async fn unbind(&self, queue: &str, exchange: &str, routing_key: &str) {
+        let unbound =
+            self.channel.queue_unbind(queue.into(), exchange.into(), routing_key.into(), FieldTable::default());
+        unbound.await.expect("unbinding works");
+    }
+
+    /// Declares a durable exchange.
+    pub async fn declare_exchange(&self, name: &str, kind: ExchangeKind) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared = self.channel.exchange_declare(name.into(), kind, options, FieldTable::default());
+        declared.await.expect("a new exchange");
     }
 
     /// Deletes a queue, if there is one.

@@ -3,14 +3,19 @@
 use std::{
     collections::BTreeSet,
     future::IntoFuture,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use kinoko::{
     Value,
     dead_letter::{DeadLetters, Letter, Selection},
+    prelude::*,
     protocol::{Headers, Message, Properties},
+    testing::TestApp,
     transport::{Delivery, DeliverySink, Queue, QueueStatus, Topology, Transport, TransportOptions, connect},
 };
 use kinoko_tests::{Deliveries, body, unique};
@@ -330,4 +335,112 @@ async fn a_queue_that_is_not_there_is_told() {
     assert!(dead.queues().await.unwrap().is_empty());
     dead.close().await;
     assert_eq!(dead.list("evt-typo", 1).await.unwrap_err().kind(), kinoko::ErrorKind::Closed);
+}
+
+/// A mail server that is away, and comes back.
+#[derive(Clone, Default)]
+struct Server(Arc<AtomicBool>);
+
+impl Dependency for Server {
+    type Options = ();
+    async fn setup(_: &SetupContext, (): ()) -> kinoko::Result<Self> {
+        Ok(Self::default())
+    }
+}
+
+#[derive(Dependencies)]
+struct Mailer {
+    server: Server,
+}
+
+#[service(name = "mailer")]
+impl Mailer {
+    #[event_handler("shop", "placed", retry(max = 3))]
+    fn on_placed(&self, _order: Value) -> kinoko::Result<()> {
+        if self.server.0.load(Ordering::Relaxed) { Ok(()) } else { Err(kinoko::Error::msg("the server is away")) }
+    }
+
+    #[event_handler("shop", "closed", kind = "singleton")]
+    fn on_closed(&self) -> Result<(), Verdict> {
+        Err(DeadLetter::because("no shop is ever closed").into())
+    }
+
+    #[event_handler("shop", "opened", kind = "broadcast", reliable_delivery = false)]
+    fn on_opened(&self, _hour: u8) {}
+
+    #[consume("mailer.jobs")]
+    fn on_job(&self, _number: u64) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_handlers_leave_is_told_and_handled_after_a_replay() {
+    let server = Server::default();
+    let app = TestApp::new().service::<Mailer>().replace(server.clone()).start().await.unwrap();
+    let (events, dead) = (app.events(), app.dead_letters());
+    let started = SystemTime::now();
+    for number in 0..3 {
+        events.dispatch_to("shop", "placed", &number).message_id(format!("m-{number}")).await.unwrap();
+    }
+    events.dispatch_to("shop", "closed", &()).await.unwrap();
+    events.dispatch_to("shop", "opened", "noon").await.unwrap();
+    app.publisher().publish(&"job").to_queue("mailer.jobs").await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+
+    let queues = dead.queues().await.unwrap();
+    let told: Vec<_> = queues.iter().map(|queue| (&*queue.name, queue.method, queue.letters)).collect();
+    assert_eq!(
+        told,
+        [
+            (DEAD, "on_placed", 3),
+            ("kinoko.dead-evt-shop-closed", "on_closed", 1),
+            ("kinoko.dead-evt-shop-opened--mailer.on_opened", "on_opened", 1),
+            ("kinoko.dead-mailer.jobs", "on_job", 1),
+        ]
+    );
+    let letter = dead.show(QUEUE, "m-1").await.unwrap().unwrap();
+    assert_eq!((&*letter.reason, &*letter.error, letter.attempts), ("attempts", "the server is away", 3));
+    assert_eq!((letter.event(), letter.payload()), (Some(("shop", "placed")), Some(json!(1))));
+    assert_eq!((&*letter.service, &*letter.method, &*letter.queue), ("mailer", "on_placed", QUEUE));
+    assert!(letter.first_at >= ms_of(started) && letter.at >= letter.first_at, "{letter:?}");
+    let [closed] = &dead.list("evt-shop-closed", 9).await.unwrap()[..] else { panic!("one") };
+    assert_eq!((&*closed.reason, &*closed.error, closed.attempts), ("verdict", "no shop is ever closed", 1));
+    let [opened] = &dead.list(&queues[2].name, 9).await.unwrap()[..] else { panic!("one") };
+    assert_eq!((&*opened.reason, opened.payload()), ("malformed", Some(json!("noon"))));
+
+    // Not yet: they come back as they went.
+    let swept = dead.replay(QUEUE, Selection::id("m-0")).await.unwrap();
+    assert_eq!((swept.taken, swept.unselected), (1, 2));
+    sleep(Duration::from_secs(60)).await;
+    let again = dead.show(QUEUE, "m-0").await.unwrap().unwrap();
+    assert_eq!((again.attempts, &*again.reason), (3, "attempts"), "its attempts began anew");
+
+    server.0.store(true, Ordering::Relaxed);
+    let handled = app.waiter("mailer", "on_placed").times(3);
+    assert_eq!(dead.replay(QUEUE, Selection::All).await.unwrap().taken, 3);
+    for fired in handled.await.unwrap() {
+        assert!(fired.is_ok() && fired.context().attempt() == 1);
+    }
+    assert_eq!(dead.queues().await.unwrap()[0].letters, 0);
+    // What nobody can read is read no better now.
+    let swept = dead.replay(&queues[3].name, Selection::reason("malformed")).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((swept.taken, dead.discard(&queues[3].name, Selection::All).await.unwrap().taken), (1, 1));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_of_a_known_service_that_never_had_a_letter_is_empty() {
+    let dead = DeadLetters::connect("memory://").await.unwrap().service::<Mailer>();
+    assert_eq!(dead.queues().await.unwrap().len(), 4);
+    assert!(dead.list("mailer.jobs", 9).await.unwrap().is_empty());
+    assert_eq!(
+        dead.replay("mailer.jobs", Selection::All).await.unwrap(),
+        dead.discard(QUEUE, Selection::All).await.unwrap()
+    );
+    dead.close().await;
+}
+
+/// To the millisecond, as letters tell it.
+fn ms_of(time: SystemTime) -> Option<SystemTime> {
+    ms(u64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap())
 }

@@ -56,6 +56,7 @@ use crate::{
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
 /// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
+/// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
 ///

@@ -3,7 +3,7 @@
 use super::SettingInfo;
 
 /// Key and default of each, in the order in which they are shown.
-const OWN: [(&str, &str); 16] = [
+const OWN: [(&str, &str); 17] = [
     ("amqp_uri", "memory://"),
     ("amqp_tls", "false"),
     ("login_method", "plain"),
@@ -18,6 +18,7 @@ const OWN: [(&str, &str); 16] = [
     ("wire", "kinoko"),
     ("rpc_exchange", "nameko-rpc"),
     ("heartbeat", "5s"),
+    ("redeclare_interval", "30s"),
     ("log", "info"),
     ("log_format", "text"),
 ];

@@ -23,7 +23,7 @@ use crate::{
     config::Settings,
     event::{DispatchError, Sender, SenderSettings},
     protocol::{Message, Name, names},
-    service::{HandlerKind, Service, ServiceDescriptor},
+    service::{Service, ServiceDescriptor},
     transport::{Transport, TransportOptions, connect},
 };
 
@@ -254,16 +254,7 @@ impl DeadLetters {
             };
             for handler in service.events {
                 for event in handler.events {
-                    let shared = names::singleton_queue(event.source, event.name);
-                    add(
-                        handler.method,
-                        match handler.kind {
-                            HandlerKind::Singleton => shared,
-                            HandlerKind::ServicePool | HandlerKind::Broadcast => {
-                                names::service_pool_queue(event.source, event.name, service.name, handler.method)
-                            }
-                        },
-                    );
+                    add(handler.method, handler.shared_queue(service.name, event));
                 }
             }
             for consumer in service.consumers {

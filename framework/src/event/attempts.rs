@@ -218,6 +218,10 @@ mod tests {
             self.say().await.map(drop)
         }
 
+        fn is_adopted(&self, _: &crate::transport::Queue) -> bool {
+            false
+        }
+
         fn state(&self) -> watch::Receiver<ConnectionState> {
             self.state.subscribe()
         }

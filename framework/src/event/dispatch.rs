@@ -35,16 +35,13 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use kinoko::{Event, EventDispatcher, event::EventName};
+/// use kinoko::prelude::*;
 /// use serde::{Deserialize, Serialize};
 ///
+/// #[event(source = "orders", name = "order_placed")]
 /// #[derive(Serialize, Deserialize)]
 /// struct OrderPlaced {
 ///     order: u64,
-/// }
-///
-/// impl Event for OrderPlaced {
-///     const EVENT: EventName = EventName { source: "orders", name: "order_placed" };
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
@@ -79,8 +76,9 @@ pub struct Dispatched {
 }
 
 impl Dispatch {
-    /// Sends the event to its listeners after this time, a [`Duration`] or a text such as `5m`. The broker keeps it until then, whatever
-    /// becomes of this program. Who listens shows only then: nobody is told where nobody does, not even of a required event.
+    /// Sends the event to its listeners after this time, a [`Duration`] or a text such as `5m`, at most
+    /// [`MAX_DELAY`](crate::transport::MAX_DELAY). The broker keeps it until then, whatever becomes of this program. Who listens shows only then:
+    /// nobody is told where nobody does, not even of a required event.
     pub fn after(mut self, delay: impl OptionValue<Duration>) -> Self {
         self.sending.after(delay);
         self

@@ -24,11 +24,14 @@ const WINDOW: usize = 256;
 /// # Examples
 ///
 /// ```
-/// use kinoko::{event::{EventDispatcher, EventName}, prelude::*};
-/// # use kinoko::Event;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, Debug, PartialEq)] struct OrderPlaced { order: u64 }
-/// # impl Event for OrderPlaced { const EVENT: EventName = EventName { source: "orders", name: "order_placed" }; }
+/// use kinoko::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[event(source = "orders", name = "order_placed")]
+/// #[derive(Serialize, Deserialize, Debug, PartialEq)]
+/// struct OrderPlaced {
+///     order: u64,
+/// }
 ///
 /// #[derive(Dependencies)]
 /// struct Orders {

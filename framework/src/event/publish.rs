@@ -150,8 +150,9 @@ impl Publish {
         user_id as user_id
     }
 
-    /// Sends it to its place after this time, a [`Duration`] or a text such as `5m`. The broker keeps it until then, whatever becomes of
-    /// this program. Whether its place is there shows only then, so nobody is told.
+    /// Sends it to its place after this time, a [`Duration`] or a text such as `5m`, at most
+    /// [`MAX_DELAY`](crate::transport::MAX_DELAY). The broker keeps it until then, whatever becomes of this program. Whether its place is there
+    /// shows only then, so nobody is told. RabbitMQ does not heed the [`expiration`](Self::expiration) of what it kept for a while.
     pub fn after(mut self, delay: impl OptionValue<Duration>) -> Self {
         self.sending.after(delay);
         self

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::event::EventName;
+use crate::{
+    event::EventName,
+    protocol::{Name, names},
+};
 
 /// One method that events fire.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,19 @@ pub struct EventHandlerInfo {
     pub reliable: bool,
     /// How its deliveries are worked.
     pub handling: HandlingInfo,
+}
+
+impl EventHandlerInfo {
+    /// The queue of one event, as Nameko names it; of a broadcast handler without the instance.
+    pub(crate) fn shared_queue(&self, service: &str, event: &EventName) -> Name {
+        let EventName { source, name } = event;
+        match self.kind {
+            HandlerKind::Singleton => names::singleton_queue(source, name),
+            HandlerKind::ServicePool | HandlerKind::Broadcast => {
+                names::service_pool_queue(source, name, service, self.method)
+            }
+        }
+    }
 }
 
 /// Who gets an event: Nameko's handler types.

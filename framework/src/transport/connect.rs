@@ -22,6 +22,9 @@ pub struct TransportOptions {
     ///
     /// It is for the broker to notice that this program is gone; that the broker is gone is noticed sooner by a probe.
     pub heartbeat: Duration,
+    /// How often all that was declared is declared again, at most, so that a binding or an exchange comes back that somebody deleted; zero
+    /// is never. Default: 30 s. In memory nothing can be deleted.
+    pub redeclare_interval: Duration,
 }
 
 impl Default for TransportOptions {
@@ -32,12 +35,13 @@ impl Default for TransportOptions {
             login: Login::default(),
             rpc_exchange: names::RPC_EXCHANGE,
             heartbeat: Duration::from_secs(5),
+            redeclare_interval: Duration::from_secs(30),
         }
     }
 }
 
 impl TransportOptions {
-    /// What the settings `amqp_tls`, `login_method`, `rpc_exchange` and `heartbeat` say, under a name of the connection.
+    /// What the settings `amqp_tls`, `login_method`, `rpc_exchange`, `heartbeat` and `redeclare_interval` say, under a name of the connection.
     ///
     /// # Errors
     ///
@@ -70,6 +74,7 @@ impl TransportOptions {
             login: Login::from_settings(settings)?,
             rpc_exchange,
             heartbeat,
+            redeclare_interval: settings.duration("redeclare_interval", defaults.redeclare_interval)?,
         })
     }
 }

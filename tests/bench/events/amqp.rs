@@ -21,7 +21,7 @@ const GOAL: f64 = 0.90;
 pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
     for &queue in &options.queues {
         println!("## Events over RabbitMQ, {} queue\n", queue.name());
-        let mut contenders = [
+        let contenders = [
             Contender::new(queue, Role::TwinDispatcher, Role::TwinHandler, twin::queue(queue)),
             Contender::new(queue, Role::FrameworkDispatcher, Role::FrameworkHandler, framework::queue(queue)),
         ];
@@ -31,8 +31,10 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
         throughput(&contenders, options, goals)?;
         one_at_a_time(&contenders, options)?;
         memory(&contenders, options, goals)?;
-        for contender in &mut contenders {
-            contender.keep("delete", &options.broker)?;
+        let mut keeper = Role::Keeper.start(queue, &options.broker)?;
+        for contender in &contenders {
+            keeper.ask(&format!("delete {}", contender.queue))?;
+            keeper.ask(&format!("delete kinoko.dead-{}", contender.queue))?;
         }
     }
     Ok(())
@@ -160,6 +162,7 @@ fn throughput(contenders: &[Contender; 2], options: &Options, goals: &mut Goals)
             }
         }
         let [twin, kinoko] = rounds;
+        #[allow(clippy::type_complexity, reason = "a name for it would be used once")]
         let works: [(&str, fn(&Round) -> &Figures); 3] = [
             ("dispatch", |round| &round.dispatched),
             ("handle a backlog", |round| &round.drained),

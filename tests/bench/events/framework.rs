@@ -1,52 +1,76 @@
-//! kinoko's side.
+//! kinoko's side: a dispatcher and a service, as a user writes them.
 
 use std::sync::Arc;
 
-use kinoko::{
-    EventDispatcher,
-    protocol::Name,
-    transport::{
-        Binding, Consumer, Delivery, DeliverySink, Exchange, ExchangeKind, Queue, QueueKind, Topology, Transport,
-        TransportOptions, connect,
-    },
-};
+use kinoko::{App, Event, EventDispatcher, RunningApp, prelude::*};
+use serde::{Deserialize, Serialize};
 
-use super::{QueueType, peer::Handled};
+use super::{QueueType, peer::HANDLED};
 use crate::{
     Failed,
     load::{self, Clock, Done, Load},
-    payload::{Codec, Payload},
+    payload::Payload,
 };
 
-fn source(queue: QueueType) -> String {
-    format!("bench_kinoko_{}", queue.name())
+#[event(source = "bench_kinoko_classic", name = "placed")]
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct ClassicPlaced(Payload);
+
+#[event(source = "bench_kinoko_quorum", name = "placed")]
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct QuorumPlaced(Payload);
+
+#[derive(Dependencies)]
+struct Classic;
+
+#[service(name = "bench_kinoko_classic", wire = "nameko")]
+impl Classic {
+    #[event_handler(ClassicPlaced)]
+    async fn on_placed(&self, event: ClassicPlaced) {
+        HANDLED.note(event.0);
+    }
+}
+
+#[derive(Dependencies)]
+struct Quorum;
+
+#[service(name = "bench_kinoko_quorum")]
+impl Quorum {
+    #[event_handler(QuorumPlaced)]
+    async fn on_placed(&self, event: QuorumPlaced) {
+        HANDLED.note(event.0);
+    }
 }
 
 /// The queue that events of this kind wait in.
 pub(crate) fn queue(queue: QueueType) -> String {
-    let source = source(queue);
-    format!("evt-{source}-placed--{source}.on_placed")
-}
-
-fn exchange(queue: QueueType) -> Exchange {
-    Exchange::durable(format!("{}.events", source(queue)), ExchangeKind::Topic)
+    let service = format!("bench_kinoko_{}", queue.name());
+    format!("evt-{service}-placed--{service}.on_placed")
 }
 
 pub(crate) struct Dispatcher {
     events: EventDispatcher,
-    source: Name,
+    queue: QueueType,
 }
 
 impl Dispatcher {
     pub(crate) async fn connect(broker: &str, queue: QueueType) -> Result<Self, Failed> {
-        Ok(Self { events: EventDispatcher::connect(broker).await?, source: source(queue).into() })
+        Ok(Self { events: EventDispatcher::connect(broker).await?, queue })
     }
 
-    pub(crate) async fn load(&self, run: Load, payload: Payload) -> Result<Done, Failed> {
-        let payload = Arc::new(payload);
-        let (events, source) = (self.events.clone(), self.source.clone());
-        load::run(run, Clock::EveryCall, move || {
-            let dispatch = events.dispatch_to(source.clone(), "placed", &*payload);
+    pub(crate) async fn load(&self, clock: Clock, run: Load, payload: Payload) -> Result<Done, Failed> {
+        match self.queue {
+            QueueType::Classic => self.dispatch(clock, run, ClassicPlaced(payload)).await,
+            QueueType::Quorum => self.dispatch(clock, run, QuorumPlaced(payload)).await,
+        }
+    }
+
+    async fn dispatch(&self, clock: Clock, run: Load, event: impl Event) -> Result<Done, Failed> {
+        let (events, event) = (self.events.clone(), Arc::new(event));
+        load::run(run, clock, move || {
+            let dispatch = events.dispatch(&*event);
             async move {
                 let dispatched = dispatch.await?;
                 if dispatched.routed { Ok(()) } else { Err("no queue took the event".into()) }
@@ -56,52 +80,19 @@ impl Dispatcher {
     }
 }
 
-pub(crate) struct Handler {
-    transport: Arc<dyn Transport>,
-    consumer: Arc<dyn Consumer>,
-}
-
-struct Sink(Arc<Handled>);
-
-impl DeliverySink for Sink {
-    fn deliver(&self, delivery: Delivery) {
-        let handled = self.0.clone();
-        tokio::spawn(async move {
-            match Codec::Json.decode(&delivery.message().body) {
-                Ok(payload) => {
-                    handled.note(payload);
-                    delivery.ack();
-                }
-                Err(error) => eprintln!("kinoko: {error}"),
-            }
-        });
-    }
-
-    fn lost(&self) {}
-}
+pub(crate) struct Handler(RunningApp);
 
 impl Handler {
-    pub(crate) async fn start(broker: &str, kind: QueueType, handled: &Arc<Handled>) -> Result<Self, Failed> {
-        let transport = connect(broker, TransportOptions::default()).await?;
-        let exchange = exchange(kind);
-        let mut declared = Queue::durable(queue(kind));
-        if kind == QueueType::Quorum {
-            declared.kind = QueueKind::Quorum;
-            declared.arguments.set("x-delivery-limit", 1000);
-            declared.arguments.set("x-dead-letter-exchange", "");
-            declared.arguments.set("x-dead-letter-routing-key", format!("kinoko.dead-{}", queue(kind)));
-        }
-        let name = declared.name.clone();
-        let binding = Binding::new(exchange.name.clone(), name.clone(), "placed");
-        let topology = Topology { exchanges: vec![exchange], queues: vec![declared], bindings: vec![binding] };
-        transport.declare(topology).await?;
-        let consumer = transport.consume(name, 256, Arc::new(Sink(handled.clone()))).await?;
-        Ok(Self { transport, consumer })
+    pub(crate) async fn start(broker: &str, queue: QueueType) -> Result<Self, Failed> {
+        let app = App::new().broker(broker);
+        let app = match queue {
+            QueueType::Classic => app.service::<Classic>(),
+            QueueType::Quorum => app.service::<Quorum>(),
+        };
+        Ok(Self(app.start().await?))
     }
 
     pub(crate) async fn stop(self) -> Result<(), Failed> {
-        self.consumer.cancel().await;
-        self.transport.close().await;
-        Ok(())
+        Ok(self.0.stop().await?)
     }
 }

@@ -2,6 +2,7 @@
 
 mod amqp;
 mod framework;
+mod memory;
 mod peer;
 mod twin;
 
@@ -35,6 +36,9 @@ impl QueueType {
 }
 
 pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed> {
+    if options.memory {
+        memory::compare(options)?;
+    }
     if options.amqp {
         amqp::compare(options, goals)?;
     }

@@ -15,10 +15,10 @@ use lapin::{
 };
 use tokio::sync::Notify;
 
-use super::{QueueType, framework, twin};
+use super::{QueueType, framework, memory, twin};
 use crate::{
     Failed,
-    load::{Done, Load},
+    load::{Clock, Done, Load},
     measured::{Allocations, commands, say},
     options::Options,
     payload::Payload,
@@ -32,15 +32,21 @@ pub(crate) enum Role {
     TwinHandler,
     FrameworkDispatcher,
     FrameworkHandler,
+    /// Dispatches and handles through a tokio channel.
+    Channel,
+    /// Dispatches and handles through kinoko's in-process broker.
+    InProcess,
     /// Looks at queues, and removes what is in them.
     Keeper,
 }
 
-const NAMES: [(Role, &str); 5] = [
+const NAMES: [(Role, &str); 7] = [
     (Role::TwinDispatcher, "twin-dispatcher"),
     (Role::TwinHandler, "twin-handler"),
     (Role::FrameworkDispatcher, "framework-dispatcher"),
     (Role::FrameworkHandler, "framework-handler"),
+    (Role::Channel, "event-channel"),
+    (Role::InProcess, "event-in-process"),
     (Role::Keeper, "keeper"),
 ];
 
@@ -59,8 +65,10 @@ impl Role {
     }
 }
 
-/// How many events were handled.
-#[derive(Default)]
+/// How many events this process has handled.
+pub(crate) static HANDLED: Handled =
+    Handled { count: AtomicU64::new(0), goal: AtomicU64::new(0), reached: Notify::const_new() };
+
 pub(crate) struct Handled {
     count: AtomicU64,
     goal: AtomicU64,
@@ -76,13 +84,16 @@ impl Handled {
         }
     }
 
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many were handled in all.
-    async fn wait(&self, goal: u64) -> u64 {
+    pub(crate) async fn wait(&self, goal: u64) {
         self.goal.store(goal, Ordering::SeqCst);
-        while self.count.load(Ordering::SeqCst) < goal {
+        while self.count() < goal {
             self.reached.notified().await;
         }
-        self.count.load(Ordering::SeqCst)
     }
 }
 
@@ -94,6 +105,7 @@ enum Peer {
     Idle,
     TwinHandler(twin::Handler),
     FrameworkHandler(framework::Handler),
+    Both(memory::Both),
     Keeper(Keeper),
 }
 
@@ -105,11 +117,12 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
 }
 
 async fn obey(role: Role, queue: QueueType, broker: &str) -> Result<(), Failed> {
-    let handled = Arc::<Handled>::default();
     let mut peer = match role {
         Role::TwinDispatcher => Peer::TwinDispatcher(twin::Dispatcher::connect(broker, queue).await?),
         Role::FrameworkDispatcher => Peer::FrameworkDispatcher(framework::Dispatcher::connect(broker, queue).await?),
         Role::TwinHandler | Role::FrameworkHandler => Peer::Idle,
+        Role::Channel => Peer::Both(memory::Both::Channel(memory::Channel::start())),
+        Role::InProcess => Peer::Both(memory::Both::InProcess(memory::InProcess::start().await?)),
         Role::Keeper => Peer::Keeper(Keeper::connect(broker).await?),
     };
     let mut commands = commands();
@@ -122,12 +135,15 @@ async fn obey(role: Role, queue: QueueType, broker: &str) -> Result<(), Failed> 
             ["dispatch", ref load @ ..] => say(&peer.dispatch(Load::from_words(load)?).await?.to_line())?,
             ["start"] => {
                 peer = match role {
-                    Role::TwinHandler => Peer::TwinHandler(twin::Handler::start(broker, queue, &handled).await?),
-                    _ => Peer::FrameworkHandler(framework::Handler::start(broker, queue, &handled).await?),
+                    Role::TwinHandler => Peer::TwinHandler(twin::Handler::start(broker, queue).await?),
+                    _ => Peer::FrameworkHandler(framework::Handler::start(broker, queue).await?),
                 };
                 say("started")?;
             }
-            ["wait", count] => say(&handled.wait(count.parse()?).await.to_string())?,
+            ["wait", count] => {
+                HANDLED.wait(count.parse()?).await;
+                say("handled")?;
+            }
             ["stop"] => {
                 match std::mem::replace(&mut peer, Peer::Idle) {
                     Peer::TwinHandler(handler) => handler.stop().await?,
@@ -148,7 +164,8 @@ impl Peer {
         let payload = Payload::of_bytes(run.bytes);
         match self {
             Self::TwinDispatcher(dispatcher) => dispatcher.clone().load(run, payload).await,
-            Self::FrameworkDispatcher(dispatcher) => dispatcher.load(run, payload).await,
+            Self::FrameworkDispatcher(dispatcher) => dispatcher.load(Clock::EveryCall, run, payload).await,
+            Self::Both(both) => both.load(run, payload).await,
             _ => Err("only a dispatcher dispatches".into()),
         }
     }

@@ -2,12 +2,16 @@ use std::{collections::BTreeSet, future::IntoFuture, sync::Arc, time::Duration};
 
 use kinoko::{
     dead_letter::{DeadLetters, Selection},
+    prelude::*,
     protocol::{Headers, Message, Properties},
+    testing::TestApp,
     transport::{Transport, TransportOptions, connect},
 };
 use kinoko_tests::{Direction, Proxy, Raw, amqp_uri, eventually, soon, unique};
 use lapin::types::AMQPValue;
 use serde_json::json;
+
+use super::{Journal, outside};
 
 /// A handler's queue and the one of its dead letters, as handlers declare it.
 struct Queues {
@@ -60,12 +64,15 @@ impl Queues {
         }
     }
 
+    async fn count(&self, queue: &str) -> u32 {
+        let status = self.transport.queue_status(&queue.to_owned().into()).await.unwrap();
+        status.map_or(0, |status| status.messages)
+    }
+
     /// A broker counts with a delay, quorum queues above all.
     async fn settle_at(&self, handled: u32, dead: u32) {
-        let count =
-            async |queue: &str| self.transport.queue_status(&queue.to_owned().into()).await.unwrap().unwrap().messages;
         let told = eventually(Duration::from_secs(20), "the queues hold what they should", async || {
-            ((count(&self.handled).await, count(&self.dead).await) == (handled, dead)).then_some(())
+            ((self.count(&self.handled).await, self.count(&self.dead).await) == (handled, dead)).then_some(())
         });
         told.await;
     }
@@ -142,27 +149,80 @@ async fn a_connection_that_is_lost_while_letters_are_read_or_replayed_loses_none
     let replay = dead.replay(&queues.handled, Selection::All).per_second(400.0);
     let replaying = tokio::spawn(replay.into_future());
     eventually(Duration::from_secs(20), "a part is replayed", async || {
-        let status = queues.transport.queue_status(&queues.handled.clone().into()).await.unwrap();
-        status.is_some_and(|status| status.messages > 100).then_some(())
+        (queues.count(&queues.handled).await > 100).then_some(())
     })
     .await;
     proxy.cut();
     let swept = soon("the replay", replaying).await.unwrap().unwrap();
-    assert!(swept.taken >= 100 && swept.trouble.is_some(), "{swept:?}");
+    assert!(swept.taken > 0 && swept.trouble.is_some(), "{swept:?}");
 
     // Nothing is in anybody's hands: each is in one of the queues, or in both where its acknowledgement was lost.
-    let left = eventually(Duration::from_secs(20), "all others are dead letters again", async || {
+    let mut all = eventually(Duration::from_secs(20), "each letter is in one of the queues", async || {
+        let replayed = queues.count(&queues.handled).await;
         let left = ids(&dead, &queues.handled).await;
-        (left.len() as u64 + swept.taken >= u64::from(LETTERS)).then_some(left)
+        (left.len() + replayed as usize >= LETTERS as usize).then_some(left)
     })
     .await;
-    let mut all = left;
-    let replayed = queues.transport.queue_status(&queues.handled.clone().into()).await.unwrap().unwrap().messages;
-    for _ in 0..replayed {
+    for _ in 0..queues.count(&queues.handled).await {
         let (properties, _) = queues.raw.next(&queues.handled).await;
         all.insert(properties.message_id().as_ref().unwrap().to_string());
     }
     assert_eq!(all.len(), LETTERS as usize);
     dead.close().await;
     queues.delete().await;
+}
+
+/// Its mail server is away.
+#[derive(Dependencies)]
+struct Mailer {
+    journal: Journal,
+}
+
+#[service(name = "broker_mailer")]
+impl Mailer {
+    #[event_handler("broker_mailer", "placed", retry(max = 2, backoff = "100ms"))]
+    fn on_placed(&self, #[inject] cx: WorkerContext, raw: &RawDelivery) -> kinoko::Result<()> {
+        let number: u64 = raw.decode()?;
+        let id = raw.properties().message_id.clone().unwrap_or_default();
+        self.journal.note(format!("{number} {id} {} {}", cx.attempt(), cx.get("language").unwrap_or(&json!(null))));
+        Err(kinoko::Error::msg("the server is away"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn an_event_is_delayed_dies_and_is_handled_again_by_a_replay() {
+    const QUEUE: &str = "evt-broker_mailer-placed--broker_mailer.on_placed";
+    outside(&[QUEUE]).await;
+    let (journal, mut entries) = Journal::new();
+    let app = TestApp::new().broker(amqp_uri()).service::<Mailer>().replace(journal).start().await.unwrap();
+    let dead = app.dead_letters();
+    let began = std::time::Instant::now();
+    let dispatch = app.events().dispatch_to("broker_mailer", "placed", &5).context("language", "de");
+    let dispatched = dispatch.message_id("letter-5").after("1s").await.unwrap();
+    assert!(dispatched.routed, "the broker keeps it");
+    let (entry, at) = entries.next().await;
+    assert_eq!(entry, r#"5 letter-5 1 "de""#);
+    assert!(at - began >= Duration::from_secs(1), "{:?}", at - began);
+    assert_eq!(entries.next().await.0, r#"5 letter-5 2 "de""#);
+
+    let letters = async || {
+        let queues = dead.queues().await.unwrap();
+        assert_eq!((queues.len(), &*queues[0].name), (1, &*format!("kinoko.dead-{QUEUE}")));
+        (queues[0].letters == 1).then_some(())
+    };
+    eventually(Duration::from_secs(20), "a letter", letters).await;
+    let letter = dead.show(QUEUE, "letter-5").await.unwrap().unwrap();
+    assert_eq!(
+        (letter.attempts, letter.event(), letter.payload()),
+        (2, Some(("broker_mailer", "placed")), Some(json!(5)))
+    );
+    assert_eq!(dead.replay(QUEUE, Selection::id("letter-5")).await.unwrap().taken, 1);
+    for attempt in [1, 2] {
+        assert_eq!(entries.next().await.0, format!(r#"5 letter-5 {attempt} "de""#), "as if it had never failed");
+    }
+    eventually(Duration::from_secs(20), "the letter again", letters).await;
+    assert_eq!(dead.discard(QUEUE, Selection::All).await.unwrap().taken, 1);
+    app.stop().await.unwrap();
+    outside(&[QUEUE]).await;
 }

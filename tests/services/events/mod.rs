@@ -3,6 +3,7 @@
 mod dead_letters;
 mod dispatching;
 mod letters;
+mod ordering;
 mod queues;
 mod retries;
 mod timers;

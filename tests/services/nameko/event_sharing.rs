@@ -25,6 +25,7 @@ with_both_namekos! {
     python_cannot_join_a_quorum_queue
     a_service_moves_to_rust_and_back_and_no_event_is_lost
     python_handles_what_failed_in_rust
+    what_python_hands_back_is_handled_by_either
 }
 
 const SOURCE: &str = "nameko_shared_source";
@@ -224,6 +225,35 @@ async fn python_handles_what_failed_in_rust(python: Python) {
         (&json!("nameko_shared_source.events"), &json!("refused"))
     );
     assert!(theirs.stop().await.is_empty());
+    events.close().await;
+    clean(&QUEUES, &[SOURCE]).await;
+}
+
+async fn what_python_hands_back_is_handled_by_either(python: Python) {
+    const COUNT: i64 = 30;
+    const FAILURES: usize = 10;
+    clean(&QUEUES, &[SOURCE]).await;
+    let handlers = json!([{"method": "made", "event": [SOURCE, "made"], "requeue_on_error": true, "fail": FAILURES}]);
+    let mut theirs = python.handle("nameko_shared_wire", handlers).await;
+    let mut ours = Instance::of::<OnNamekosWire>().await;
+    let events = EventDispatcher::connect(&amqp_uri()).await.unwrap();
+    for number in 0..COUNT {
+        events.dispatch_to(SOURCE, "made", &number).await.unwrap();
+    }
+    // Its first ones fail.
+    for _ in 0..FAILURES {
+        theirs.next().await;
+    }
+    let mut handled = Vec::new();
+    for _ in 0..COUNT {
+        tokio::select! {
+            told = ours.next() => handled.push(told.payload.as_i64().unwrap()),
+            told = theirs.next() => handled.push(number(&told)),
+        }
+    }
+    handled.sort_unstable();
+    assert!(handled.into_iter().eq(0..COUNT), "each once");
+    assert!(ours.stop().await.is_empty() && theirs.stop().await.is_empty());
     events.close().await;
     clean(&QUEUES, &[SOURCE]).await;
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use kinoko::{prelude::*, protocol::delivery_headers as headers};
 use serde_json::json;
@@ -25,28 +25,32 @@ impl Hanging {
 const QUEUE: &str = "evt-crashes-work--crashes_hanging.on_work";
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_ends_every_process_is_kept_and_takes_no_neighbour_along() {
+async fn a_message_that_ends_every_process_comes_less_and_less_often_and_is_kept() {
     let mut bench = Bench::new().await;
     let mut app = bench.start::<Hanging>().await;
+    // The second is in the hands of the first process when it dies, and has not begun.
     bench.dispatch("crashes", "work", 0).await;
-    // All of them are in the hands of the first process when it dies, and have not begun.
     bench.dispatch("crashes", "work", 1).await;
-    let mut begun = BTreeMap::new();
+    let (mut neighbours, mut deaths) = (0, Vec::new());
     let letter = loop {
         let next = tokio::select! {
             entry = bench.entries.recv() => entry.unwrap(),
             () = tokio::time::sleep(Duration::from_secs(600)) => break bench.dead_letter(QUEUE).await,
         };
-        assert_eq!(next.context.attempt(), 1);
-        let times: &mut u32 = begun.entry(next.what.clone()).or_default();
-        *times += 1;
-        assert!(*times <= 12, "it ends processes for ever");
+        assert_eq!(next.context.attempt(), 1, "no attempt has failed");
         if next.what == "0" {
+            deaths.push(next.at);
+            assert!(deaths.len() <= 11, "it ends processes for ever");
             drop(app);
             app = bench.start::<Hanging>().await;
+        } else {
+            neighbours += 1;
         }
     };
-    assert_eq!(begun, [("0".to_owned(), 11), ("1".to_owned(), 1)].into());
+    assert_eq!((deaths.len(), neighbours), (11, 1));
+    let delays: Vec<_> = deaths.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    let least = [100, 500, 1000, 2000, 4000, 4000, 4000, 4000, 4000, 4000];
+    assert!(delays.iter().zip(least).all(|(delay, least)| *delay >= least), "{delays:?}");
     assert_eq!((&letter.body[..], header(&letter, headers::DEAD_REASON)), (&b"0"[..], json!("crashed")));
     assert_eq!(header(&letter, headers::DEAD_ATTEMPTS), 1);
     assert_eq!(header(&letter, headers::DELIVERIES), json!(null), "a replay begins to count anew");

@@ -23,6 +23,7 @@ struct Cancelled {
 }
 
 #[derive(Debug, EventSet)]
+#[expect(dead_code, reason = "`Debug` shows what is inside")]
 enum Order {
     Placed(Placed),
     Cancelled(Cancelled),

@@ -12,7 +12,10 @@ use super::{
     received::{Deliveries, Received},
     replace::{Replaced, Successor},
 };
-use crate::protocol::{Fault, delivery_headers::reason};
+use crate::{
+    protocol::{Fault, delivery_headers::reason},
+    service::RetryPolicy,
+};
 
 /// How often a message is begun again before it is kept as a dead letter.
 const MOST: u64 = 10;
@@ -23,6 +26,10 @@ const MOST_IN_PLACE: u64 = 20;
 /// No message comes again sooner, so that the broker has the acknowledgement of its predecessor: the two travel on different connections,
 /// and a process that ends in between would leave both.
 const LEAST_DELAY: Duration = Duration::from_millis(100);
+
+/// Of those that come again more than once, whose delays are drawn at random.
+const LEAST_FIRST_DELAY: Duration = Duration::from_millis(250);
+const LEAST_LONGEST_DELAY: Duration = Duration::from_secs(8);
 
 impl Lane {
     /// Looks at a delivery that was given to somebody before. `None`: it is settled, it is kept or comes again later.
@@ -42,7 +49,7 @@ impl Lane {
         let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
         let delay = match count {
             1 => LEAST_DELAY,
-            _ => policy::delay(&self.handler.handling.retry, later(count)).max(LEAST_DELAY),
+            _ => policy::delay(&apart(&self.handler.handling.retry), later(count)),
         };
         let message = received.same_attempt(&self.queue, count);
         match self.replace(received, Successor { message, delay, declare: None }).await {
@@ -88,6 +95,12 @@ impl Lane {
         );
         Fault { retryable: Some(false), ..Fault::internal("TooManyDeliveries", text) }
     }
+}
+
+/// The handler's delays, but spread over seconds at last, and over each other: equal ones would bring together again what is to be set apart.
+fn apart(retry: &RetryPolicy) -> RetryPolicy {
+    let (first, longest) = (retry.first.max(LEAST_FIRST_DELAY), retry.longest.max(LEAST_LONGEST_DELAY));
+    RetryPolicy { first, longest, jitter: true, ..*retry }
 }
 
 /// Which of the policy's delays follows so many deliveries.

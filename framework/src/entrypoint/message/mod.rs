@@ -18,6 +18,7 @@ mod topology;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use self::{
@@ -197,11 +198,9 @@ impl Entrypoint for MessageEntrypoint {
 
     async fn stop_taking(&self) {
         let consumers = self.consumers().clone();
-        for (consumer, lane) in consumers {
-            if lane.handler.handling.ordered_by.is_none() {
-                consumer.cancel().await;
-                continue;
-            }
+        let (ordered, others): (Vec<_>, Vec<_>) =
+            consumers.into_iter().partition(|(_, lane)| lane.handler.handling.ordered_by.is_some());
+        for (consumer, lane) in ordered {
             // The broker delivers to the next instance as soon as this one consumes no more, and that must not overtake what runs here.
             let tasks = lane.shared.tasks.clone();
             tasks.spawn(async move {
@@ -210,6 +209,7 @@ impl Entrypoint for MessageEntrypoint {
                 lane.keys.drop_waiting();
             });
         }
+        join_all(others.iter().map(|(consumer, _)| consumer.cancel())).await;
     }
 
     fn cancel_workers(&self) {

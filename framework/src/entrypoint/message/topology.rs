@@ -38,15 +38,13 @@ impl Naming {
     /// The queue of one event of a handler.
     pub(super) fn event(&self, info: &EventHandlerInfo, event: &EventName) -> Source {
         let EventName { source, name } = event;
-        let shared = format!("evt-{source}-{name}");
-        let own = format!("{shared}--{}.{}", self.service, info.method);
-        let (queue, dead_letters) = match info.kind {
-            HandlerKind::ServicePool => (own.clone(), own),
-            HandlerKind::Singleton => (shared.clone(), shared),
-            // One queue of dead letters for all instances: theirs go with them.
-            HandlerKind::Broadcast => (format!("{own}-{}", self.instance), own),
+        let shared = info.shared_queue(self.service, event);
+        // One queue of dead letters for all instances: theirs go with them.
+        let dead_letters = names::dead_letter_queue(&shared);
+        let queue = match info.kind {
+            HandlerKind::ServicePool | HandlerKind::Singleton => shared,
+            HandlerKind::Broadcast => format!("{shared}-{}", self.instance).into(),
         };
-        let (queue, dead_letters) = (Name::from(queue), names::dead_letter_queue(&dead_letters));
         let broadcast = info.kind == HandlerKind::Broadcast;
         let mut declared =
             Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };

@@ -30,6 +30,7 @@ use super::{
     failure::Failure,
     link::Link,
     ready::Ready,
+    registry::Consuming,
     settle::ChannelSettler,
     shared::{STABLE_AFTER, Shared, backoff},
     topology,
@@ -136,7 +137,7 @@ enum End {
 /// One task feeds one sink, so `lost` comes before anything of the next link by itself.
 pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>) {
     let _done = entry.done.clone().drop_guard();
-    let _consuming = shared.registry.consuming(&entry.queue);
+    let mut consuming = Some(shared.registry.consuming(&entry.queue));
     let mut attempt = 0;
     loop {
         let link = tokio::select! {
@@ -149,7 +150,8 @@ pub(super) async fn run(entry: Arc<Entry>, mut ready: Ready, shared: Arc<Shared>
         };
         let began = Instant::now();
         let mut running = Running::new();
-        let serving = AssertUnwindSafe(running.serve(&entry, &mut ready, &shared, &link)).catch_unwind();
+        let serving =
+            AssertUnwindSafe(running.serve(&entry, &mut ready, &mut consuming, &shared, &link)).catch_unwind();
         let end = serving.await.unwrap_or_else(|_| End::Fault(Failure::Panicked));
         let started = running.started;
         drop(running);
@@ -211,7 +213,14 @@ impl Running {
         Self { streams: Vec::new(), prefetch: 0, started: false, drained: Instant::now() }
     }
 
-    async fn serve(&mut self, entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>) -> End {
+    async fn serve(
+        &mut self,
+        entry: &Entry,
+        ready: &mut Ready,
+        consuming: &mut Option<Consuming<'_>>,
+        shared: &Shared,
+        link: &Arc<Link>,
+    ) -> End {
         // Not given up when it is cancelled meanwhile: the broker might have the consumer already, and go on delivering to nobody.
         let channel = match self.start(entry, link).await {
             Ok(channel) => channel,
@@ -237,13 +246,16 @@ impl Running {
                 () = &mut over => return End::Link,
                 () = &mut closing => return End::Link,
                 () = &mut cancel => {
+                    let _round = shared.registry.round().await;
+                    let is_single_active = shared.registry.is_single_active(&entry.queue);
+                    consuming.take();
                     if entry.at_once.load(Ordering::Acquire) {
                         // One step for the broker: a cancel would let the next consumer begin before the first message is back.
                         link.close_channel(&channel).await;
-                    } else {
-                        self.hand_back(link, &channel).await;
+                        return End::Cancelled;
                     }
-                    if shared.registry.is_single_active(&entry.queue) {
+                    self.hand_back(link, &channel).await;
+                    if is_single_active {
                         self.wake_next(entry, link, &channel).await;
                     }
                     return End::Cancelled;

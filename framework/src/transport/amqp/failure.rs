@@ -3,7 +3,7 @@ use std::{fmt, io, time::Duration};
 use lapin::ErrorKind as LapinKind;
 
 use super::uri::Address;
-use crate::{Error, ErrorKind, transport::Login};
+use crate::{Error, ErrorKind, protocol::Name, transport::Login};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
@@ -55,6 +55,14 @@ impl Failure {
                 .is_some_and(|(code, text)| code == PRECONDITION_FAILED && text.contains("inequivalent arg")),
             _ => false,
         }
+    }
+
+    /// The exchange that a message was published to and that does not exist.
+    pub(super) fn missing_exchange(&self) -> Option<Name> {
+        let Self::Broker { error, .. } = self else { return None };
+        let (code, text) = reply(error)?;
+        let name = text.split_once("no exchange '")?.1.rsplit_once("' in vhost ")?.0;
+        (code == NOT_FOUND).then(|| name.to_owned().into())
     }
 
     /// AMQP's reply code, where the broker gave one.

@@ -18,6 +18,7 @@ mod pace;
 mod publisher;
 mod ready;
 mod registry;
+mod repairs;
 mod requester;
 mod settle;
 mod shared;
@@ -91,6 +92,7 @@ impl AmqpTransport {
             connection_name: options.connection_name,
             rpc_exchange: options.rpc_exchange,
             registry: Registry::default(),
+            redeclare_interval: options.redeclare_interval,
             state: watch::Sender::new(ConnectionState::Connecting("not yet connected".to_owned())),
             phase: watch::Sender::new(Phase::Down),
             closing: CancellationToken::new(),
@@ -230,6 +232,7 @@ impl Transport for AmqpTransport {
         self.ask(move |shared, link| {
             let queue = queue.clone();
             async move {
+                let _round = shared.registry.round().await;
                 let gone = topology::remove_queue(&link, &queue).await?;
                 if gone {
                     shared.registry.forget(&queue);

@@ -1,10 +1,17 @@
-use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use futures_util::{FutureExt, future::BoxFuture};
 use lapin::{
     BasicProperties, Channel, Confirmation,
     message::BasicReturnMessage,
     options::{BasicPublishOptions, ConfirmSelectOptions},
+    types::ShortString,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,16 +22,13 @@ use uuid::Uuid;
 
 use super::{
     convert::{self, Outgoing},
-    failure::Failure,
+    failure::{Failure, closed},
     link::Link,
+    repairs::{Lost, Repairs},
     shared::{STABLE_AFTER, Shared, backoff},
-    window::{Confirm, Identity, Window},
+    window::{Confirm, Identity, Publish, Verdict, Window},
 };
-use crate::{Error, Result, protocol::Message, transport::Published};
-
-/// How many publishes may wait for their confirm at once. Sharing a confirm channel between tasks credits verdicts to the wrong publish;
-/// pipelined from one task in this depth it is as fast as a pool of channels.
-const MAX_OUTSTANDING: usize = 256;
+use crate::{Error, ErrorKind, Result, protocol::Message, transport::Published};
 
 /// How many wait before the channel. Whoever comes later waits to be let in.
 const MAX_QUEUED: usize = 256;
@@ -32,14 +36,8 @@ const MAX_QUEUED: usize = 256;
 /// How long the oldest publish may wait for its confirm: a queue that has no leader confirms nothing, and everything behind would wait.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
 
-/// A message to publish, and who asked for it.
-struct Job {
-    message: Message,
-    tell: oneshot::Sender<Result<Published>>,
-}
-
 /// The asking side.
-pub(super) struct Publisher(mpsc::Sender<Job>);
+pub(super) struct Publisher(mpsc::Sender<Publish>);
 
 impl Publisher {
     /// The asking side, and the task that owns the channel.
@@ -50,7 +48,7 @@ impl Publisher {
 
     pub(super) async fn publish(&self, shared: &Shared, message: Message) -> Result<Published> {
         let (tell, verdict) = oneshot::channel();
-        if self.0.send(Job { message, tell }).await.is_ok()
+        if self.0.send(Publish { message, tell, again: false }).await.is_ok()
             && let Ok(verdict) = verdict.await
         {
             return verdict;
@@ -63,7 +61,7 @@ impl Publisher {
 async fn over(shared: &Shared) -> Error {
     match shared.link().await {
         Err(error) => error,
-        Ok(_) => super::failure::closed(),
+        Ok(_) => closed(),
     }
 }
 
@@ -73,18 +71,23 @@ enum End {
 }
 
 /// Publishes over one link after the other, until the transport ends. The one owner of the channel that has confirms.
-async fn run(mut jobs: mpsc::Receiver<Job>, shared: Arc<Shared>) {
-    let mut attempt = 0;
+async fn run(mut jobs: mpsc::Receiver<Publish>, shared: Arc<Shared>) {
+    let (mut repairs, mut again, mut attempt) = (Repairs::default(), VecDeque::new(), 0);
     loop {
         let Ok(link) = shared.link().await else { break };
         let began = Instant::now();
-        let mut window = Window::new();
-        let end = serve(&mut jobs, &mut window, &shared, &link).await;
-        let reason = match &end {
-            End::Link => "the connection was lost".to_owned(),
-            End::Fault(failure) => failure.to_string(),
+        let mut serving = Serving {
+            shared: &shared,
+            link: &link,
+            window: Window::new(),
+            jobs: &mut jobs,
+            again: &mut again,
+            repairs: &mut repairs,
+            stopping: false,
         };
-        link.in_flight().end(window.give_up(&reason));
+        let end = serving.serve().await;
+        serving.give_up(&end);
+        repairs.interrupt();
         let End::Fault(failure) = end else { continue };
         if began.elapsed() > STABLE_AFTER {
             attempt = 0;
@@ -100,72 +103,175 @@ async fn run(mut jobs: mpsc::Receiver<Job>, shared: Arc<Shared>) {
         }
         attempt += 1;
     }
+    again.extend(repairs.give_up());
     jobs.close();
-    while let Some(job) = jobs.recv().await {
-        let _ = job.tell.send(Err(over(&shared).await));
+    while let Some(publish) = again.pop_front() {
+        publish.tell(Err(over(&shared).await));
+    }
+    while let Some(publish) = jobs.recv().await {
+        publish.tell(Err(over(&shared).await));
     }
 }
 
-type Publishes = Window<BoxFuture<'static, Result<Confirm, Failure>>>;
+/// One incarnation of the channel.
+struct Serving<'a> {
+    shared: &'a Arc<Shared>,
+    link: &'a Arc<Link>,
+    window: Window<Failure>,
+    jobs: &'a mut mpsc::Receiver<Publish>,
+    /// What is known to be nowhere, and goes before anything new.
+    again: &'a mut VecDeque<Publish>,
+    repairs: &'a mut Repairs,
+    stopping: bool,
+}
 
-async fn serve(jobs: &mut mpsc::Receiver<Job>, window: &mut Publishes, shared: &Shared, link: &Link) -> End {
-    let channel = match open(link).await {
-        Ok(channel) => channel,
-        Err(Failure::Lost) => return End::Link,
-        Err(failure) => return End::Fault(failure),
-    };
-    let (mut faults, mut blocked) = (link.faults(), link.blocked());
-    let mut over = pin!(link.over().cancelled());
-    let mut closing = pin!(shared.closing.cancelled());
-    let mut stopping = false;
-    let mut open_since = Instant::now();
-    let failure = loop {
-        // Before an alarm is over nothing is handed to lapin, which would send it even when who asked has given up.
-        let may_publish = !stopping && !link.is_blocked();
-        let limit = window.oldest().map(|since| since.max(open_since) + CONFIRM_LIMIT);
-        let looked = std::future::poll_fn(|cx| {
-            loop {
-                let told = match window.poll(cx) {
-                    Ok(told) => told,
-                    Err(failure) => return Poll::Ready(failure),
-                };
-                link.in_flight().end(told);
-                let mut begun = 0;
-                while may_publish && window.len() < MAX_OUTSTANDING {
-                    let Poll::Ready(Some(job)) = jobs.poll_recv(cx) else { break };
-                    if begin(job, &channel, window) {
-                        link.in_flight().begin();
-                        begun += 1;
+impl Serving<'_> {
+    async fn serve(&mut self) -> End {
+        let channel = match open(self.link).await {
+            Ok(channel) => channel,
+            Err(Failure::Lost) => return End::Link,
+            Err(failure) => return End::Fault(failure),
+        };
+        let (mut faults, mut blocked) = (self.link.faults(), self.link.blocked());
+        let mut over = pin!(self.link.over().cancelled());
+        let mut closing = pin!(self.shared.closing.cancelled());
+        let mut unanswered = pin!(time::sleep(CONFIRM_LIMIT));
+        let mut open_since = Instant::now();
+        let failure = loop {
+            tokio::select! {
+                biased;
+                () = &mut over => return End::Link,
+                () = &mut closing, if !self.stopping => {
+                    self.stopping = true;
+                    self.again.extend(self.repairs.give_up());
+                }
+                _ = blocked.changed() => open_since = Instant::now(),
+                _ = faults.changed() => {}
+                failure = poll_fn(|cx| self.go_on(cx, &channel)) => break failure,
+                () = &mut unanswered => {
+                    let oldest = self.window.oldest().map_or_else(Instant::now, |since| since.max(open_since));
+                    if oldest.elapsed() >= CONFIRM_LIMIT && !self.link.is_blocked() {
+                        self.link.close_channel(&channel).await;
+                        break Failure::Late { what: "confirm a message", limit: CONFIRM_LIMIT };
                     }
-                }
-                if begun == 0 {
-                    return Poll::Pending;
+                    unanswered.as_mut().reset(Instant::now().max(oldest + CONFIRM_LIMIT));
                 }
             }
-        });
-        tokio::select! {
-            biased;
-            () = &mut over => return End::Link,
-            () = &mut closing, if !stopping => stopping = true,
-            _ = blocked.changed() => open_since = Instant::now(),
-            _ = faults.changed() => {}
-            failure = looked => break failure,
-            () = time::sleep_until(limit.unwrap_or_else(Instant::now)), if limit.is_some() && may_publish => {
-                link.close_channel(&channel).await;
-                break Failure::Late { what: "confirm a message", limit: CONFIRM_LIMIT };
+            // With nothing outstanding nobody else tells of it.
+            if self.window.is_empty() && !channel.status().connected() {
+                break Failure::Ended;
             }
+        };
+        if self.link.is_connected() {
+            return End::Fault(failure);
         }
-        // With nothing outstanding nobody else tells of it.
-        if window.len() == 0 && !channel.status().connected() {
-            break Failure::Ended;
-        }
-    };
-    if link.is_connected() {
-        return End::Fault(failure);
+        debug!(%failure, "a publish met the end of the connection");
+        self.link.over().cancelled().await;
+        End::Link
     }
-    debug!(%failure, "a publish met the end of the connection");
-    link.over().cancelled().await;
-    End::Link
+
+    /// Tells verdicts and publishes what waits, until there is nothing more to do. Ready with the channel's end.
+    fn go_on(&mut self, cx: &mut Context<'_>, channel: &Channel) -> Poll<Failure> {
+        loop {
+            if let Err(failure) = self.window.look(cx) {
+                return Poll::Ready(failure);
+            }
+            self.tell();
+            if let Poll::Ready(again) = self.repairs.poll(cx, self.shared, self.link) {
+                self.again.extend(again);
+            }
+            let mut begun = 0;
+            // Before an alarm is over nothing is handed to lapin, which would send it even when who asked has given up.
+            while !self.stopping && !self.link.is_blocked() && !self.window.is_full() && self.repairs.has_room() {
+                let publish = match self.again.pop_front() {
+                    Some(publish) => publish,
+                    None => match self.jobs.poll_recv(cx) {
+                        Poll::Ready(Some(publish)) => publish,
+                        _ => break,
+                    },
+                };
+                if let Err(failure) = self.begin(publish, channel) {
+                    return Poll::Ready(failure);
+                }
+                begun += 1;
+            }
+            if begun == 0 {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        let mut told = 0;
+        while let Some((publish, verdict, since)) = self.window.pop() {
+            told += 1;
+            match verdict {
+                Verdict::Taken => publish.tell(Ok(Published { routed: true })),
+                Verdict::Refused => publish.tell(Err(Error::new(
+                    ErrorKind::Rejected,
+                    "a queue did not take the message: it is full, or the broker failed",
+                ))),
+                Verdict::Returned => {
+                    let items =
+                        if self.stopping { Vec::new() } else { self.shared.registry.route_of(&publish.message) };
+                    let lost =
+                        Lost { publish, since, without_exchange: false, verdict: Ok(Published { routed: false }) };
+                    self.again.extend(self.repairs.take(lost, items));
+                }
+            }
+        }
+        self.link.in_flight().end(told);
+    }
+
+    /// Publishes a message, unless nobody waits for it any more or it cannot be sent.
+    fn begin(&mut self, publish: Publish, channel: &Channel) -> Result<(), Failure> {
+        let Some(mut publish) = self.repairs.pass(publish).filter(|publish| !publish.is_given_up()) else {
+            return Ok(());
+        };
+        publish.message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
+        let outgoing = match convert::outgoing(&publish.message, None) {
+            Ok(outgoing) => outgoing,
+            Err(error) => {
+                publish.tell(Err(error));
+                return Ok(());
+            }
+        };
+        let Outgoing { exchange, routing_key, properties } = outgoing;
+        let confirming = confirm(channel.clone(), (exchange, routing_key), properties, publish.message.body.clone());
+        self.link.in_flight().begin();
+        self.window.push(publish, confirming)
+    }
+
+    /// Ends every publish without a verdict, but for those that are known to be nowhere.
+    fn give_up(self, end: &End) {
+        let reason = match end {
+            End::Link => "the connection was lost".to_owned(),
+            End::Fault(failure) => failure.to_string(),
+        };
+        let missing = match end {
+            End::Fault(failure) => failure.missing_exchange(),
+            End::Link => None,
+        };
+        let unknown = || {
+            let text = format!("whether the broker has the message is unknown: {reason}");
+            Err(Error::new(ErrorKind::OutcomeUnknown, text))
+        };
+        let mut outstanding = self.window.into_outstanding();
+        self.link.in_flight().end(outstanding.len());
+        // The broker handles one after the other, and nothing any more once it has closed the channel. So the last one that did not find its
+        // exchange was not taken, or one before it, and neither was what followed. The exchange may have been there for earlier ones.
+        let last = missing
+            .and_then(|missing| outstanding.iter().rposition(|(publish, _)| publish.message.exchange == *missing));
+        let untaken = outstanding.split_off(last.unwrap_or(outstanding.len()));
+        outstanding.into_iter().for_each(|(publish, _)| publish.tell(unknown()));
+        let mut untaken = untaken.into_iter();
+        if let Some((publish, since)) = untaken.next() {
+            let items = self.shared.registry.of_exchange(&publish.message.exchange);
+            self.again
+                .extend(self.repairs.take(Lost { publish, since, without_exchange: true, verdict: unknown() }, items));
+        }
+        self.again.extend(untaken.map(|(publish, _)| publish));
+    }
 }
 
 async fn open(link: &Link) -> Result<Channel, Failure> {
@@ -174,30 +280,9 @@ async fn open(link: &Link) -> Result<Channel, Failure> {
     Ok(channel)
 }
 
-/// Puts a message into the window, unless nobody waits for it any more or it cannot be sent.
-fn begin(job: Job, channel: &Channel, window: &mut Publishes) -> bool {
-    let Job { mut message, tell } = job;
-    if tell.is_closed() {
-        return false;
-    }
-    let message_id = message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into()).clone();
-    let outgoing = match convert::outgoing(&message, None) {
-        Ok(outgoing) => outgoing,
-        Err(error) => {
-            let _ = tell.send(Err(error));
-            return false;
-        }
-    };
-    let Message { exchange, routing_key, body, .. } = message;
-    let Outgoing { exchange: to, routing_key: key, properties } = outgoing;
-    let publish = publish(channel.clone(), (to, key), properties, body);
-    window.push(Identity { message_id, exchange, routing_key }, publish.boxed(), tell);
-    true
-}
-
-async fn publish(
+async fn confirm(
     channel: Channel,
-    (exchange, routing_key): (lapin::types::ShortString, lapin::types::ShortString),
+    (exchange, routing_key): (ShortString, ShortString),
     properties: BasicProperties,
     body: bytes::Bytes,
 ) -> Result<Confirm, Failure> {

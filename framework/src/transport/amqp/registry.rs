@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     protocol::{Message, Name},
-    transport::{Binding, Queue, Topology, routing},
+    transport::{Binding, Exchange, Queue, Topology, routing},
 };
 
 /// Everything that was declared, to be declared again with each connection and from time to time.
@@ -20,6 +20,7 @@ use crate::{
 pub(super) struct Registry {
     known: Mutex<Known>,
     adopted: Mutex<HashSet<String>>,
+    rounds: tokio::sync::Mutex<()>,
     pub(super) delays: Delays,
 }
 
@@ -61,6 +62,11 @@ impl Registry {
         self.known().forget(queue);
     }
 
+    /// To be held while what is known is declared again, and while something is removed: what is being removed must not be declared again.
+    pub(super) async fn round(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.rounds.lock().await
+    }
+
     /// To be held while a queue is consumed.
     pub(super) fn consuming(&self, queue: &Name) -> Consuming<'_> {
         *self.known().consumers.entry(queue.clone()).or_default() += 1;
@@ -81,23 +87,16 @@ impl Registry {
 
     /// What one queue needs: itself, its bindings and their exchanges.
     pub(super) fn of_queue(&self, queue: &Name) -> Vec<Item> {
-        let mut topology = self.known().topology.clone();
-        keep_queue(&mut topology, queue);
-        items(&topology)
+        items(&self.known().of_queue(queue))
     }
 
     /// What an exchange that is missing needs: itself, its bindings and their queues. Nothing where it was not declared here.
-    pub(super) fn of_exchange(&self, exchange: &Name) -> Vec<Item> {
-        if self.delays.owns(exchange) {
+    pub(super) fn of_exchange(&self, name: &Name) -> Vec<Item> {
+        if self.delays.owns(name) {
             return self.delays.items();
         }
-        let mut topology = self.known().standing();
-        topology.exchanges.retain(|other| other.name == *exchange);
-        if topology.exchanges.is_empty() {
-            return Vec::new();
-        }
-        keep_bindings(&mut topology, |binding| binding.exchange == *exchange);
-        items(&topology)
+        let known = self.known();
+        known.exchange(name).map(|exchange| items(&known.of_exchange(exchange, |_| true))).unwrap_or_default()
     }
 
     /// What would lead a message to a queue, were it there. Nothing where it leads nowhere by what was declared here.
@@ -105,16 +104,13 @@ impl Registry {
         if self.delays.owns(&message.exchange) {
             return self.delays.items();
         }
-        let mut topology = self.known().standing();
+        let known = self.known();
         if message.exchange.is_empty() {
-            keep_queue(&mut topology, &message.routing_key);
-            return items(&topology);
+            let queue = &message.routing_key;
+            return if known.stands(queue) { items(&known.of_queue(queue)) } else { Vec::new() };
         }
-        topology.exchanges.retain(|other| other.name == message.exchange);
-        let Some(kind) = topology.exchanges.first().map(|exchange| exchange.kind) else { return Vec::new() };
-        keep_bindings(&mut topology, |binding| {
-            binding.exchange == message.exchange && routing::takes(kind, binding, message)
-        });
+        let Some(exchange) = known.exchange(&message.exchange) else { return Vec::new() };
+        let topology = known.of_exchange(exchange, |binding| routing::takes(exchange.kind, binding, message));
         if topology.bindings.is_empty() { Vec::new() } else { items(&topology) }
     }
 
@@ -154,29 +150,44 @@ impl Known {
         self.topology.bindings.retain(|binding| binding.queue != *queue);
     }
 
+    /// Whether a queue should be there at any time: not where it may have gone by itself.
+    fn stands(&self, name: &Name) -> bool {
+        let goes = |queue: &Queue| queue.auto_delete || queue.expires.is_some();
+        self.consumers.contains_key(name)
+            || !self.topology.queues.iter().any(|queue| queue.name == *name && goes(queue))
+    }
+
     fn standing(&self) -> Topology {
         let mut topology = self.topology.clone();
-        let goes = |queue: &Queue| queue.auto_delete || queue.expires.is_some();
-        let (left, queues) =
-            topology.queues.into_iter().partition(|queue| goes(queue) && !self.consumers.contains_key(&queue.name));
-        topology.queues = queues;
-        let left: Vec<Queue> = left;
-        topology.bindings.retain(|binding| left.iter().all(|queue| queue.name != binding.queue));
+        topology.queues.retain(|queue| self.stands(&queue.name));
+        topology.bindings.retain(|binding| self.stands(&binding.queue));
         topology
     }
-}
 
-fn keep_queue(topology: &mut Topology, name: &Name) {
-    let Topology { exchanges, queues, bindings } = topology;
-    queues.retain(|queue| queue.name == *name);
-    bindings.retain(|binding| binding.queue == *name);
-    exchanges.retain(|exchange| bindings.iter().any(|binding| binding.exchange == exchange.name));
-}
+    fn exchange(&self, name: &Name) -> Option<&Exchange> {
+        self.topology.exchanges.iter().find(|exchange| exchange.name == *name)
+    }
 
-fn keep_bindings(topology: &mut Topology, keep: impl Fn(&Binding) -> bool) {
-    let Topology { queues, bindings, .. } = topology;
-    bindings.retain(keep);
-    queues.retain(|queue| bindings.iter().any(|binding| binding.queue == queue.name));
+    fn of_queue(&self, name: &Name) -> Topology {
+        let Topology { exchanges, queues, bindings } = &self.topology;
+        let bindings: Vec<_> = bindings.iter().filter(|binding| binding.queue == *name).cloned().collect();
+        let binds = |exchange: &&Exchange| bindings.iter().any(|binding| binding.exchange == exchange.name);
+        Topology {
+            exchanges: exchanges.iter().filter(binds).cloned().collect(),
+            queues: queues.iter().filter(|queue| queue.name == *name).cloned().collect(),
+            bindings,
+        }
+    }
+
+    /// An exchange with those of its bindings and queues that should be there at any time.
+    fn of_exchange(&self, exchange: &Exchange, keep: impl Fn(&Binding) -> bool) -> Topology {
+        let Topology { queues, bindings, .. } = &self.topology;
+        let keeps =
+            |binding: &&Binding| binding.exchange == exchange.name && keep(binding) && self.stands(&binding.queue);
+        let bindings: Vec<_> = bindings.iter().filter(keeps).cloned().collect();
+        let bound = |queue: &&Queue| bindings.iter().any(|binding| binding.queue == queue.name);
+        Topology { exchanges: vec![exchange.clone()], queues: queues.iter().filter(bound).cloned().collect(), bindings }
+    }
 }
 
 impl Drop for Consuming<'_> {

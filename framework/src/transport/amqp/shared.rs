@@ -21,6 +21,7 @@ pub(super) struct Shared {
     pub(super) connection_name: String,
     pub(super) rpc_exchange: Name,
     pub(super) registry: Registry,
+    pub(super) redeclare_interval: Duration,
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) phase: watch::Sender<Phase>,
     /// Cancelled when the application closes or drops the transport.

@@ -81,6 +81,27 @@ pub(super) async fn run(shared: Arc<Shared>, first: oneshot::Sender<Result<()>>)
     supervisor.tell_first(Err(closed()));
 }
 
+/// Declares everything again from time to time, so that what somebody deleted comes back. Never ends by itself.
+async fn keep_declared(shared: &Shared, link: &Link) {
+    let longest = shared.redeclare_interval;
+    if longest.is_zero() {
+        std::future::pending::<()>().await;
+    }
+    let mut last = String::new();
+    loop {
+        // Many programs must not do it in step.
+        time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        let _round = shared.registry.round().await;
+        if let Err(failure) = topology::declare(&shared.registry, link, &shared.registry.standing()).await {
+            let text = failure.to_string();
+            if text != last {
+                warn!(address = %shared.brokers.current(), %failure, "could not declare everything again, goes on without");
+            }
+            last = text;
+        }
+    }
+}
+
 struct Supervisor {
     first: Option<oneshot::Sender<Result<()>>>,
     ever_connected: bool,
@@ -112,7 +133,7 @@ impl Supervisor {
             // Before the link is shown to anybody, so that no consumer meets a queue that is not there yet.
             self.declare(shared, &link).await;
             self.up(shared, &link);
-            std::future::pending::<()>().await;
+            keep_declared(shared, &link).await;
         };
         let settling = link.clone();
         shared.tasks.spawn(async move { settling.replies().settle(&settling).await });

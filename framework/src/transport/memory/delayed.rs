@@ -35,6 +35,10 @@ struct Waiting {
 
 impl Delayed {
     /// Keeps a message for so long. Must run in a runtime.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a broker has no owner whose tasks it could join: this one ends with its messages"
+    )]
     pub(super) fn keep(self: &Arc<Self>, broker: &Arc<Broker>, message: Message, delay: Duration) {
         let mut waiting = self.waiting();
         waiting.insert(message, delay);

@@ -64,7 +64,10 @@ impl Rules {
             "x-single-active-consumer" => value.as_bool().map(|only_one| self.single_active_consumer |= only_one),
             "x-overflow" => match value.as_str() {
                 Some("drop-head") => Some(()),
-                Some("reject-publish") => Some(self.rejects_when_full = true),
+                Some("reject-publish") => {
+                    self.rejects_when_full = true;
+                    Some(())
+                }
                 _ => None,
             },
             _ => None,

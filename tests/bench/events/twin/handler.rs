@@ -1,7 +1,5 @@
 //! The handling side: a task for each event, which is acknowledged after it.
 
-use std::sync::Arc;
-
 use futures_util::{FutureExt, StreamExt};
 use lapin::{
     Channel, Connection, ConnectionProperties,
@@ -13,7 +11,7 @@ use lapin::{
 use super::{Names, declare_exchange, declare_queue};
 use crate::{
     Failed,
-    events::{QueueType, peer::Handled},
+    events::{QueueType, peer::HANDLED},
     payload::{Codec, Payload},
 };
 
@@ -27,7 +25,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) async fn start(broker: &str, queue: QueueType, handled: &Arc<Handled>) -> Result<Self, Failed> {
+    pub(crate) async fn start(broker: &str, queue: QueueType) -> Result<Self, Failed> {
         let connection =
             Connection::connect(broker, ConnectionProperties::default().with_connection_name("twin".into())).await?;
         let channel = connection.create_channel().await?;
@@ -38,12 +36,10 @@ impl Handler {
         let options = BasicConsumeOptions::default();
         let mut consumer = channel.basic_consume(names.queue, "".into(), options, FieldTable::default()).await?;
         let handler = Self { connection, channel, consumer: consumer.tag() };
-        let handled = handled.clone();
         tokio::spawn(async move {
             while let Some(Ok(delivery)) = consumer.next().await {
-                let handled = handled.clone();
                 tokio::spawn(async move {
-                    match handle(&delivery, &handled).await {
+                    match handle(&delivery) {
                         // Polled once: the frame is queued.
                         Ok(()) => drop(delivery.ack(BasicAckOptions::default()).now_or_never()),
                         Err(error) => eprintln!("twin: {error}"),
@@ -62,9 +58,9 @@ impl Handler {
     }
 }
 
-async fn handle(delivery: &Delivery, handled: &Handled) -> Result<(), Failed> {
+fn handle(delivery: &Delivery) -> Result<(), Failed> {
     let content_type = delivery.properties.content_type().as_ref().map_or("", ShortString::as_str);
     let payload: Payload = Codec::of_content_type(content_type)?.decode(&delivery.data)?;
-    handled.note(payload);
+    HANDLED.note(payload);
     Ok(())
 }
