@@ -75,7 +75,7 @@ fn list_shows_what_messages_and_the_clock_fire() {
     assert_eq!(
         post(&["list"]),
         "program_post: Sends letters.\n\
-         \x20 event    thank(&Placed) of orders: placed; 3 attempts; 4 at once     Thanks for an order.\n\
+         \x20 event    thank(&Placed) of orders: placed; 3 attempts; 4 at once       Thanks for an order.\n\
          \x20 event    see(Order) of orders: placed, cancelled; broadcast; attempts without end\n\
          \x20 event    welcome(Vec<kinoko::Value>) of users: user.*; singleton; batches of 10; idempotent\n\
          \x20 consume  send(&RawDelivery) from letters, bound to post by letter.#; ordered by to  Sends what others write.\n\

@@ -105,8 +105,8 @@ fn no_service(name: &str, services: &[&str]) -> Error {
 
 fn no_entrypoint(service: &ServiceDescriptor, name: &str) -> Error {
     // A method with several attributes is one name.
-    let entrypoints: BTreeSet<_> = service.entrypoints().map(|(_, name)| name).collect();
-    let entrypoints: Vec<_> = entrypoints.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    let entrypoints: Vec<_> = service.entrypoints().map(|(_, name)| name).filter(|name| seen.insert(*name)).collect();
     missing(format!("service `{}` has no entrypoint `{name}`", service.name), name, &entrypoints)
 }
 

@@ -43,8 +43,8 @@ use crate::{
 ///
 /// - What was declared and what is consumed comes back by itself after every loss of the connection.
 /// - No method waits for ever: while the broker is away they wait until it is back, the caller's deadline ends the wait by dropping the future;
-///   credentials or a virtual host that the broker refuses at the *first* connection end every wait with [`ErrorKind::Refused`](crate::ErrorKind::Refused).
-/// - After [`close`](Self::close) everything fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+///   credentials or a virtual host that the broker refuses at the *first* connection end every wait with [`ErrorKind::Refused`].
+/// - After [`close`](Self::close) everything fails with [`ErrorKind::Closed`].
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Declares exchanges, queues and bindings, and again after each reconnect. Returns when the broker has them.
@@ -53,8 +53,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) where the broker accepts neither credentials nor permission,
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) after a close.
+    /// [`ErrorKind::Refused`] where the broker accepts neither credentials nor permission,
+    /// [`ErrorKind::Closed`] after a close.
     ///
     /// # Cancel safety
     ///
@@ -94,10 +94,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) when a queue did not take it, as a full one may;
-    /// [`ErrorKind::OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the broker gave no verdict: the connection was lost meanwhile,
+    /// [`ErrorKind::Rejected`] when a queue did not take it, as a full one may;
+    /// [`ErrorKind::OutcomeUnknown`] when the broker gave no verdict: the connection was lost meanwhile,
     /// or the broker closed the channel, as it does where the exchange does not exist;
-    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for properties that do not fit; otherwise as [`declare`](Self::declare).
+    /// [`ErrorKind::Codec`] for properties that do not fit; otherwise as [`declare`](Self::declare).
     ///
     /// # Cancel safety
     ///
@@ -115,7 +115,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a delay beyond [`MAX_DELAY`], and for an exchange that does not exist;
+    /// [`ErrorKind::Usage`] for a delay beyond [`MAX_DELAY`], and for an exchange that does not exist;
     /// otherwise as [`publish`](Self::publish).
     ///
     /// # Cancel safety
