@@ -64,8 +64,13 @@ impl Raw {
     pub async fn bound_queue(&self, name: &str, exchange: &str, routing_key: &str) {
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(name.into(), options, FieldTable::default()).await.expect("a new queue");
+        self.bind(name, exchange, routing_key).await;
+    }
+
+    /// Binds a queue to an exchange.
+    pub async fn bind(&self, queue: &str, exchange: &str, routing_key: &str) {
         let (options, table) = (QueueBindOptions::default(), FieldTable::default());
-        let bound = self.channel.queue_bind(name.into(), exchange.into(), routing_key.into(), options, table);
+        let bound = self.channel.queue_bind(queue.into(), exchange.into(), routing_key.into(), options, table);
         bound.await.expect("the exchange is there");
     }
 
