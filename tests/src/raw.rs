@@ -84,6 +84,12 @@ impl Raw {
         (delivery.properties, delivery.data)
     }
 
+    /// Whether nothing is in a queue that could be delivered; takes it, if there is.
+    pub async fn is_empty(&self, queue: &str) -> bool {
+        let got = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });
+        got.await.expect("the queue is there").is_none()
+    }
+
     /// Removes a binding of a queue, if there is one.
     pub async fn unbind(&self, queue: &str, exchange: &str, routing_key: &str) {
         let unbound =
