@@ -31,6 +31,12 @@ impl Gathering {
         panic!("all of it")
     }
 
+    #[event_handler("batches", "mined", batch = 4, within = "2s", retry(max = 2, backoff = "10s", jitter = false))]
+    async fn on_mined(&self, #[inject] cx: WorkerContext, numbers: Vec<i32>) {
+        self.journal.note(format!("{numbers:?}"), &cx);
+        assert!(!numbers.contains(&-9));
+    }
+
     #[event_handler("batches", "long", batch = 2, within = "1h", concurrency = 1)]
     async fn on_long(&self, #[inject] cx: WorkerContext, items: Vec<i32>) {
         self.journal.note(format!("{items:?}"), &cx);
@@ -78,7 +84,7 @@ async fn each_item_of_a_batch_has_its_own_verdict() {
     reasons.sort_by_key(|(body, _)| body.clone());
     assert_eq!(reasons, [(b"\"seven\"".to_vec(), json!("malformed")), (b"-2".to_vec(), json!("verdict"))]);
     let again = bench.next().await;
-    assert_eq!((again.what.as_str(), again.at.as_secs()), ("[-1]", 12), "after 10 s, and 2 s more for others");
+    assert_eq!((again.what.as_str(), again.at.as_secs()), ("[-1]", 10), "alone, so it waits for no others");
     let letter = bench.dead_letter(&queue).await;
     assert_eq!(header(&letter, headers::DEAD_REASON), "attempts");
     bench.silence(Duration::from_secs(60)).await;
@@ -93,12 +99,34 @@ async fn the_end_of_a_whole_batch_is_that_of_each_item() {
         bench.dispatch("batches", "whole", number).await;
     }
     assert_eq!(bench.next().await.what, "[1, 1, 1]");
-    assert_eq!(bench.next().await.what, "[2, 2, 2]");
+    for _ in 0..3 {
+        assert_eq!(bench.next().await.what, "[2]", "what failed before takes nobody along");
+    }
     for _ in 0..3 {
         let letter = bench.dead_letter(&dead("whole", "on_whole")).await;
         assert_eq!(header(&letter, headers::DEAD_ERROR_TYPE), "Panic");
         assert_eq!(header(&letter, headers::DEAD_ATTEMPTS), 2);
     }
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_makes_its_batch_panic_takes_no_neighbour_along() {
+    let mut bench = Bench::new().await;
+    let app = bench.start::<Gathering>().await;
+    for number in [1, 2, -9, 4] {
+        bench.dispatch("batches", "mined", number).await;
+    }
+    assert_eq!(bench.next().await.what, "[1, 2, -9, 4]");
+    let mut alone = Vec::new();
+    for _ in 0..4 {
+        alone.push(bench.next().await.what);
+    }
+    alone.sort();
+    assert_eq!(alone, ["[-9]", "[1]", "[2]", "[4]"]);
+    let letter = bench.dead_letter(&dead("mined", "on_mined")).await;
+    assert_eq!(letter.body, "-9");
+    bench.silence(Duration::from_secs(60)).await;
     app.stop().await.unwrap();
 }
 

@@ -157,7 +157,8 @@ impl Lane {
     /// What a message is remembered by, where its handler remembers any.
     fn identify(&self, received: &Received) -> Option<(&Arc<Handled>, Name)> {
         let handled = self.handler.handled.as_ref()?;
-        let id = received.message.properties.message_id.clone();
+        // An empty one tells nothing apart.
+        let id = received.message.properties.message_id.clone().filter(|id| !id.is_empty());
         if id.is_none() && !handled.warned.swap(true, Ordering::Relaxed) {
             let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
             tracing::warn!(service, method, queue, "a message without message id is handled as often as it comes");

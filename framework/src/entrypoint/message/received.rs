@@ -56,6 +56,11 @@ impl Received {
         self.delivery.redelivered() || self.message.properties.headers.get(headers::BEGUN).is_some()
     }
 
+    /// Whether an attempt at it failed, or came to no end.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.attempt > 1 || self.message.properties.headers.get(headers::BEGUN).is_some()
+    }
+
     /// What its header says that it is marked by when a worker begins it.
     pub(super) fn mark(&self) -> Option<Begun> {
         let id = self.message.properties.headers.get(headers::BEGUN)?.as_str()?;

@@ -89,6 +89,11 @@ impl Lane {
     /// Adds a delivery to the batch that is being gathered, and begins its worker when it is full, or due.
     fn gather(self: Arc<Self>, received: Received, info: BatchInfo) {
         let tasks = &self.shared.tasks;
+        // It may be the one that makes a whole batch fail, and the others would use up their attempts along with it.
+        if received.is_suspect() {
+            tasks.spawn(self.clone().serve_batch(vec![received]));
+            return;
+        }
         let connection = received.connection.clone();
         let (batch, full, first) = {
             let mut state = self.incoming.state();
