@@ -294,6 +294,19 @@ async fn what_can_never_be_sent_is_told_and_not_tried() {
             "it cannot be sent as it is: the message id is 256 bytes long, AMQP allows 255",
         ),
         (
+            placed().message_id(""),
+            "it cannot be sent as it is: an empty message id tells it from no other: leave it out, and it is given one",
+        ),
+        (
+            placed().after("400d"),
+            "it cannot be sent as it is: a delay of 400 days is too long, brokers keep a message for at most 24: \
+            keep it in a database",
+        ),
+        (
+            events.dispatch_to("dispatching", "", &()),
+            "it cannot be sent as it is: an event has a source and a name, and one of them is empty",
+        ),
+        (
             events.dispatch_to("dispatching", "n".repeat(256), &()),
             "it cannot be sent as it is: the routing key is 256 bytes long, AMQP allows 255",
         ),

@@ -41,7 +41,7 @@ impl ConsumeArgs {
         let (mut exchange, mut kind, mut routing_key) = (None, None, None);
         for entry in entries(rest, "exchange = \"…\"", diag) {
             match entry.key.to_string().as_str() {
-                "exchange" => exchange = entry.text("invoices", diag),
+                "exchange" => exchange = entry.text("invoices", diag).filter(|text| named(text, diag)),
                 "kind" => {
                     kind = entry.word(&["direct", "topic", "fanout", "headers"], diag).map(|place| (entry.key, place))
                 }
@@ -95,4 +95,13 @@ fn queue_of(values: Vec<Positional>, diag: &mut Diag) -> Option<LitStr> {
             None
         }
     }
+}
+
+/// Every queue is bound to the default exchange, by its name and by nothing else.
+fn named(exchange: &LitStr, diag: &mut Diag) -> bool {
+    let named = !exchange.value().is_empty();
+    if !named {
+        diag.on(exchange, "every queue is bound to the default exchange, by its own name: leave `exchange` out");
+    }
+    named
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use syn::{Attribute, Ident, spanned::Spanned};
 
-use super::{entries, inside, unknown_key};
+use super::{Entry, entries, inside, unknown_key};
 use crate::diag::Diag;
 
 /// `#[timer(…)]`
@@ -23,6 +23,9 @@ pub(crate) enum ScheduleArg {
 
 const KEYS: [&str; 6] = ["every", "cron", "zone", "eager", "once_per", "timeout"];
 
+/// The shortest time between two ticks: below it the runtime's clock tells no ticks apart.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl TimerArgs {
     pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
         let word = Ident::new("timer", attr.path().span());
@@ -31,7 +34,7 @@ impl TimerArgs {
         let (mut every, mut cron, mut zone) = (None, None, None);
         for entry in entries(inside(attr, "every = \"10s\"", diag), "every = \"10s\"", diag) {
             match entry.key.to_string().as_str() {
-                "every" => every = Some((entry.some_time(diag), entry.key)),
+                "every" => every = Some((some_beat(&entry, diag), entry.key)),
                 "cron" => cron = Some((super::cron::expression(&entry, diag), entry.key)),
                 "zone" => zone = Some((entry.text("Europe/Berlin", diag), entry.key)),
                 "eager" => args.eager = entry.flag(diag),
@@ -62,4 +65,13 @@ impl TimerArgs {
         };
         args
     }
+}
+
+fn some_beat(entry: &Entry, diag: &mut Diag) -> Option<Duration> {
+    let every = entry.some_time(diag)?;
+    if every < SHORTEST {
+        diag.on(entry.value_tokens(), "a timer fires every `1ms` at most: what is to run without a pause is a loop");
+        return None;
+    }
+    Some(every)
 }

@@ -18,7 +18,8 @@ use crate::{
 pub struct Letter {
     /// What identifies the message. Empty where it never had an id, as one that the broker itself took away from a handler may not.
     pub id: Name,
-    /// Why it is a dead letter: `attempts`, `verdict`, `malformed`, `too_large`, `crashed`; or the broker's own reason, such as `delivery_limit`.
+    /// Why it is a dead letter: `attempts`, `verdict`, `malformed`, `too_large` (its body, or headers that leave no room for kinoko's when it
+    /// is tried again), `crashed`; or the broker's own reason, such as `delivery_limit`.
     pub reason: String,
     /// The last error, as a text.
     pub error: String,

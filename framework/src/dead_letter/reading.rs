@@ -72,7 +72,7 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// When the connection is lost: everything that is not settled is in the queue again, and would come twice.
+    /// When the connection or the queue is lost: everything that is not settled is in the queue again, and would come twice.
     pub(super) async fn next(&mut self) -> Result<Option<Delivery>> {
         self.check()?;
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
@@ -89,7 +89,7 @@ impl Reading {
         if self.lost.load(Ordering::Acquire) {
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                "the connection to the broker was lost while letters were read",
+                "the broker stopped giving letters: the connection was lost, or their queue was deleted",
             ));
         }
         Ok(())

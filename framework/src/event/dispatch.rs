@@ -103,6 +103,10 @@ impl IntoFuture for Dispatch {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { sending, source, required } = self;
+            if source.is_empty() || sending.message().is_some_and(|message| message.routing_key.is_empty()) {
+                let text = "an event has a source and a name, and one of them is empty";
+                return Err(DispatchError::Invalid(text.to_owned()));
+            }
             let sender = sending.sender.clone();
             let exchange: Arc<_> = sender.events_of(&source);
             let (message, published) = sending.send(Some(exchange)).await?;

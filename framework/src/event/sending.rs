@@ -15,7 +15,7 @@ use crate::{
     context::WorkerContext,
     dependency::OptionValue,
     protocol::{Message, Name, Properties, Value, names},
-    transport::Published,
+    transport::{Published, check_delay},
 };
 
 /// No message waits longer for the broker: there is no point in time beyond it to wait for.
@@ -178,7 +178,8 @@ impl Sending {
             // What is in the past is due.
             Delay::At(time) => time.duration_since(SystemTime::now()).unwrap_or_default(),
         };
-        let due = (!delay.is_zero()).then(|| now + delay.min(LONGEST));
+        check_delay(delay).map_err(|error| DispatchError::from_transport(&error))?;
+        let due = (!delay.is_zero()).then(|| now + delay);
         let left = self.deadline.map_or(LONGEST, |deadline| deadline.saturating_duration_since(now));
         let limit = self.timeout.unwrap_or(self.sender.settings.timeout).min(left);
         let published = self.sender.send(&message, declaration.as_deref(), due, limit).await?;
@@ -203,6 +204,10 @@ fn fits(message: &Message) -> Result<(), DispatchError> {
     ];
     for (what, text) in texts {
         let bytes = text.map_or(0, |text| text.len());
+        if what == "message id" && text.is_some() && bytes == 0 {
+            let text = "an empty message id tells it from no other: leave it out, and it is given one";
+            return Err(DispatchError::Invalid(text.to_owned()));
+        }
         if bytes > names::MAX_BYTES {
             let text = format!("the {what} is {bytes} bytes long, AMQP allows {}", names::MAX_BYTES);
             return Err(DispatchError::Invalid(text));

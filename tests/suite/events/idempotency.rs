@@ -109,6 +109,17 @@ async fn what_was_rejected_is_done_with() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_message_id_is_none() {
+    let mut bench = Bench::new().await;
+    let app = bench.start::<Once>().await;
+    for _ in 0..2 {
+        bench.publish(paid("", 0)).await;
+        bench.next().await;
+    }
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_has_each_message_once() {
     let mut bench = Bench::new().await;
     let app = bench.start::<Once>().await;

@@ -15,8 +15,9 @@ impl Lane {
     pub(super) async fn keep(&self, received: Received, reason: &'static str, fault: &Fault, attempts: u32) {
         let (service, method, queue) = (self.shared.service_name, self.handler.method, self.queue.clone());
         let (attempt, error) = (received.attempt, excerpt(fault));
-        let message_id = received.message.properties.message_id.clone().unwrap_or_default();
         let message = self.dead_letter(&received, reason, fault, attempts);
+        // The letter's: it may have been given one only now.
+        let message_id = message.properties.message_id.clone().unwrap_or_default();
         let mut replaced = self.replace(received, self.to_dead_letters(message.clone())).await;
         if let Replaced::Unfit(received, unfit) = replaced {
             tracing::error!(

@@ -99,7 +99,7 @@ impl Lane {
                         error = error.chain(),
                         "a message cannot be tried again: with kinoko's headers beside its own it would be too large"
                     );
-                    self.keep(*received, reason::ATTEMPTS, fault, attempt).await;
+                    self.keep(*received, reason::TOO_LARGE, fault, attempt).await;
                 }
             }
             Next::DeadLetter(reason) => self.keep(received, reason, fault, attempt).await,

@@ -149,7 +149,9 @@ impl Rule {
 
 fn cron(expression: &str, zone: &str, now: Timestamp) -> Result<Rule, String> {
     let cron = Cron::from_str(expression).map_err(|error| format!("the cron expression `{expression}`: {error}"))?;
-    let zone = TimeZone::get(zone).map_err(|error| format!("the time zone `{zone}`: {error}"))?;
+    let zone = TimeZone::get(zone).map_err(|error| {
+        format!("the time zone `{zone}`: {error}; write one of the time zone database, such as `Europe/Berlin`")
+    })?;
     let now = now.to_zoned(zone.clone());
     // One that has a last year may have had its last tick; it must not keep its program from starting.
     if cron.find_next_occurrence(&now, true).is_err() && cron.find_previous_occurrence(&now, true).is_err() {

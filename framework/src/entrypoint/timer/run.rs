@@ -41,12 +41,22 @@ impl Timer {
         let mut grid = self.grid.begin();
         let mut leads = lead.map(Lead::watch);
         let mut due = self.info.eager && lead.is_none();
+        let mut skipped = 0_u64;
         loop {
             if due && lead.is_none_or(Lead::is_held) {
                 self.fire(stop).await;
                 if grid.is_late() {
-                    let (service, method) = (self.service.descriptor().name, self.info.method);
-                    tracing::warn!(service, method, "a timer was not done by its next tick, which is skipped");
+                    skipped += 1;
+                    // One that is always late would fill the log.
+                    if skipped.is_power_of_two() {
+                        let (service, method) = (self.service.descriptor().name, self.info.method);
+                        tracing::warn!(
+                            service,
+                            method,
+                            skipped,
+                            "a timer was not done by its next tick, which is skipped"
+                        );
+                    }
                 }
             }
             let won = async {

@@ -23,6 +23,9 @@ impl Mail {
     #[consume("e", exchange = "letters", kind = "fan_out")]
     fn kind(&self) {}
 
+    #[consume("h", exchange = "")]
+    fn default_exchange(&self) {}
+
     #[consume("amq.gen")]
     fn of_the_broker(&self) {}
 

@@ -32,6 +32,9 @@ impl Audit {
     #[event_handler(Placed, retry(maximum = 5, backoff = "1m..1s"))]
     fn backwards(&self) {}
 
+    #[event_handler(Placed, retry(backoff = "1s..30d"))]
+    fn too_long(&self) {}
+
     #[event_handler(Placed, retry(backoff = "0s"))]
     fn hot_loop(&self) {}
 

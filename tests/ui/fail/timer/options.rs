@@ -20,6 +20,9 @@ impl Clock {
     #[timer(every = "0s")]
     fn always(&self) {}
 
+    #[timer(every = "1us")]
+    fn a_loop(&self) {}
+
     #[timer(every = 10)]
     fn no_unit(&self) {}
 
