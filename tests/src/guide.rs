@@ -36,6 +36,9 @@ mod page_11_timers {}
 #[doc = include_str!("../../docs/guide/12-queues.md")]
 mod page_12_queues {}
 
+#[doc = include_str!("../../docs/guide/13-testing-events.md")]
+mod page_13_testing_events {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 
