@@ -4,6 +4,7 @@
 //! were in the hands of a process that died, without having begun. So the suspects are set apart before they are judged: one that comes
 //! again is published once more, with its count, and comes back after a delay that grows and differs from message to message. Then
 //! it meets the one that kills its process no more, or it is the one.
+//! Where an order must be kept, [`alone`](super::alone) finds it.
 
 use std::time::Duration;
 
@@ -20,9 +21,6 @@ use crate::{
 /// How often a message is begun again before it is kept as a dead letter.
 const MOST: u64 = 10;
 
-/// The same for one that must not leave its place in the queue, so that the broker's count has to do.
-const MOST_IN_PLACE: u64 = 20;
-
 /// No message comes again sooner, so that the broker has the acknowledgement of its predecessor: the two travel on different connections,
 /// and a process that ends in between would leave both.
 const LEAST_DELAY: Duration = Duration::from_millis(100);
@@ -35,15 +33,14 @@ impl Lane {
     /// Looks at a delivery that was given to somebody before. `None`: it is settled, it is kept or comes again later.
     pub(super) async fn come_again(&self, received: Received) -> Option<Received> {
         let Deliveries { count, by_broker } = received.deliveries();
-        let in_place = self.handler.handling.ordered_by.is_some();
-        if count > if in_place { MOST_IN_PLACE } else { MOST } {
+        if count > MOST {
             let fault = self.crashed(count);
             let attempt = received.attempt;
             self.keep(received, reason::CRASHED, &fault, attempt).await;
             return None;
         }
         // Once is what a restart does, and the broker counts on.
-        if in_place || (by_broker && count == 1) {
+        if by_broker && count == 1 {
             return Some(received);
         }
         let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
@@ -88,7 +85,7 @@ impl Lane {
         }
     }
 
-    fn crashed(&self, count: u64) -> Fault {
+    pub(super) fn crashed(&self, count: u64) -> Fault {
         let text = format!(
             "`{}.{}` was given this message {count} times and never came to an end: its process died or lost the broker each time",
             self.shared.service_name, self.handler.method
