@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    fs,
     time::{Duration, Instant},
 };
 
@@ -7,7 +8,7 @@ use kinoko::{
     ErrorKind,
     transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
 };
-use kinoko_tests::{Deliveries, PrivateBroker, body, message, unique};
+use kinoko_tests::{Deliveries, PrivateBroker, Raw, body, eventually, message, soon, unique};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::support::open;
@@ -73,4 +74,50 @@ async fn delayed_messages_survive_their_publisher_and_a_killed_broker() {
         }
     }
     consumer.close().await;
+}
+
+/// RabbitMQ restores bindings one after the other, while its queues give away what is due. Here one of them comes very late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn what_is_due_before_its_binding_is_restored_waits_for_it() {
+    let mut broker = PrivateBroker::stopped();
+    broker.configure_advanced("[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 500}]}].");
+    broker.start();
+    let transport = open(&broker.uri()).await;
+    let (exchange, queue, late) = (unique("broker.events"), unique("broker.delayed"), unique("broker.delayed"));
+    let topology = Topology {
+        exchanges: vec![Exchange::durable(exchange.clone(), ExchangeKind::Topic)],
+        queues: vec![Queue::durable(queue.clone()), Queue::durable(late.clone())],
+        bindings: vec![
+            Binding::new(exchange.clone(), queue.clone(), "first"),
+            Binding::new(exchange.clone(), late.clone(), "second"),
+        ],
+    };
+    soon("a declaration", transport.declare(topology)).await.unwrap();
+    let sent = |key| {
+        let mut message = message(&exchange, key, key);
+        message.properties.persistent = true;
+        transport.publish_later(message, Duration::from_secs(12))
+    };
+    soon("a confirm", sent("first")).await.unwrap();
+    soon("a confirm", sent("second")).await.unwrap();
+    transport.close().await;
+    Raw::connect(&broker.uri()).await.unbind(&late, &exchange, "second").await;
+    // Not killed: RabbitMQ may forget what a quorum queue holds that is younger than a second.
+    broker.stop();
+    broker.start();
+
+    let raw = Raw::connect(&broker.uri()).await;
+    assert_eq!(raw.next(&queue).await.1, b"first", "whose binding is there");
+    let tried = || async {
+        let logs = fs::read_dir(broker.directory().join("log")).unwrap().map(|log| fs::read(log.unwrap().path()));
+        let logs: String = logs.map(|log| String::from_utf8_lossy(&log.unwrap()).into_owned()).collect();
+        logs.contains("with configured dead-letter-exchange").then_some(())
+    };
+    eventually(LIMIT, "the second one is tried in vain", tried).await;
+    raw.bind(&late, &exchange, "second").await;
+    assert_eq!(raw.next(&late).await.1, b"second", "whose binding has come");
 }

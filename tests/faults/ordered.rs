@@ -80,7 +80,7 @@ async fn an_event_that_kills_its_process_is_found_among_those_that_wait_for_it()
         let first = |id: u64| begun.iter().position(|other| *other == id).unwrap();
         assert!(of_key.is_sorted_by_key(|id| first(*id)), "key {key}: {begun:?}");
     }
-    let marks = format!("kinoko.begun-{QUEUE}").into();
+    let marks = format!("kinoko.alone-{QUEUE}").into();
     let unmarked = || async {
         // Those that are left come back with their consumer's end.
         transport.queue_status(&marks).await.unwrap().filter(|status| status.messages == 0)

@@ -64,8 +64,13 @@ impl Raw {
     pub async fn bound_queue(&self, name: &str, exchange: &str, routing_key: &str) {
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(name.into(), options, FieldTable::default()).await.expect("a new queue");
+        self.bind(name, exchange, routing_key).await;
+    }
+
+    /// Binds a queue to an exchange.
+    pub async fn bind(&self, queue: &str, exchange: &str, routing_key: &str) {
         let (options, table) = (QueueBindOptions::default(), FieldTable::default());
-        let bound = self.channel.queue_bind(name.into(), exchange.into(), routing_key.into(), options, table);
+        let bound = self.channel.queue_bind(queue.into(), exchange.into(), routing_key.into(), options, table);
         bound.await.expect("the exchange is there");
     }
 
@@ -77,6 +82,12 @@ impl Raw {
         });
         let delivery = got.await.delivery;
         (delivery.properties, delivery.data)
+    }
+
+    /// Whether nothing is in a queue that could be delivered; takes it, if there is.
+    pub async fn is_empty(&self, queue: &str) -> bool {
+        let got = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });
+        got.await.expect("the queue is there").is_none()
     }
 
     /// Removes a binding of a queue, if there is one.

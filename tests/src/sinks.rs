@@ -37,6 +37,14 @@ impl Deliveries {
         soon("a delivery", async { self.received.lock().await.recv().await }).await.expect("the sink lives")
     }
 
+    /// The message of the next delivery, which is acknowledged.
+    pub async fn next_message(&self) -> Arc<Message> {
+        let delivery = self.next().await;
+        let message = delivery.message().clone();
+        delivery.ack();
+        message
+    }
+
     /// The next delivery, however long it takes.
     pub async fn wait(&self) -> Delivery {
         self.received.lock().await.recv().await.expect("the sink lives")

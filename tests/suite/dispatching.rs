@@ -57,10 +57,7 @@ impl Listener {
     }
 
     async fn next(&self) -> Arc<Message> {
-        let delivery = self.deliveries.next().await;
-        let message = delivery.message().clone();
-        delivery.ack();
-        message
+        self.deliveries.next_message().await
     }
 }
 

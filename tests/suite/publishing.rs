@@ -36,10 +36,7 @@ impl Owner {
     }
 
     async fn next(&self) -> Arc<Message> {
-        let delivery = self.deliveries.next().await;
-        let message = delivery.message().clone();
-        delivery.ack();
-        message
+        self.deliveries.next_message().await
     }
 }
 

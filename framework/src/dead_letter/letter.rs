@@ -116,6 +116,7 @@ fn original(all: &Headers) -> Headers {
         headers::FIRST_FAILURE,
         headers::LAST_ERROR,
         headers::DELIVERIES,
+        headers::BEGUN,
         headers::BROKER_DELIVERIES,
         // The broker drops a message that seems to go in a circle.
         "x-death",

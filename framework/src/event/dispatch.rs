@@ -9,7 +9,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{DispatchError, sending::Sending};
+use super::{
+    DispatchError,
+    sending::{Sending, common_setters},
+};
 use crate::{
     dependency::OptionValue,
     protocol::{Name, Value, context_data},
@@ -84,48 +87,14 @@ impl Dispatch {
         self
     }
 
-    /// Sends the event to its listeners at this time, as [`after`](Self::after) does; one that is over means now.
-    pub fn at(mut self, time: SystemTime) -> Self {
-        self.sending.at(time);
-        self
-    }
-
-    /// How long it may take, a [`Duration`] or a text such as `5s`, while the broker is away or does not confirm.
-    pub fn timeout(mut self, timeout: impl OptionValue<Duration>) -> Self {
-        self.sending.timeout(timeout);
-        self
-    }
-
-    /// A header, under this very name.
-    pub fn header(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
-        self.sending.header(name.into(), value.into());
-        self
-    }
-
-    /// Context data, sent as Nameko's header `nameko.{key}`. It passes on along all that the handlers do.
-    pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
-        self.header(format!("{}{key}", context_data::PREFIX), value)
-    }
-
-    /// What identifies the event, instead of a new UUID: dispatches with the same id are the same event to those who look.
-    pub fn message_id(mut self, id: impl Into<Name>) -> Self {
-        let id = id.into();
-        self.sending.set(|properties| properties.message_id = Some(id));
-        self
-    }
-
-    /// Its priority in queues that have any, the highest first. Default: 0.
-    pub fn priority(mut self, priority: u8) -> Self {
-        self.sending.set(|properties| properties.priority = Some(priority));
-        self
-    }
-
     /// That nobody listens is an error, as it is for types with `#[event(required)]`.
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 }
+
+common_setters!(Dispatch);
 
 impl IntoFuture for Dispatch {
     type Output = Result<Dispatched, DispatchError>;

@@ -9,7 +9,11 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{DispatchError, attempts::Declaration, sending::Sending};
+use super::{
+    DispatchError,
+    attempts::Declaration,
+    sending::{Sending, common_setters},
+};
 use crate::{
     dependency::OptionValue,
     protocol::{Name, Value, context_data, names},
@@ -106,23 +110,6 @@ impl Publish {
         self
     }
 
-    /// Its priority in queues that have any, the highest first. Default: 0.
-    pub fn priority(mut self, priority: u8) -> Self {
-        self.sending.set(|properties| properties.priority = Some(priority));
-        self
-    }
-
-    /// A header, under this very name.
-    pub fn header(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
-        self.sending.header(name.into(), value.into());
-        self
-    }
-
-    /// Context data, sent as Nameko's header `nameko.{key}`.
-    pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
-        self.header(format!("{}{key}", context_data::PREFIX), value)
-    }
-
     /// When it was made, which AMQP knows to the second.
     pub fn timestamp(mut self, time: SystemTime) -> Self {
         let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -140,8 +127,6 @@ impl Publish {
         correlation_id as correlation_id
         /// Where an answer is to go.
         reply_to as reply_to
-        /// What identifies it, instead of a new UUID.
-        message_id as message_id
         /// AMQP's `type`: what the message is.
         kind as message_type
         /// Which program made it.
@@ -157,19 +142,9 @@ impl Publish {
         self.sending.after(delay);
         self
     }
-
-    /// Sends it to its place at this time, as [`after`](Self::after) does; one that is over means now.
-    pub fn at(mut self, time: SystemTime) -> Self {
-        self.sending.at(time);
-        self
-    }
-
-    /// How long it may take, a [`Duration`] or a text such as `5s`, while the broker is away or does not confirm.
-    pub fn timeout(mut self, timeout: impl OptionValue<Duration>) -> Self {
-        self.sending.timeout(timeout);
-        self
-    }
 }
+
+common_setters!(Publish);
 
 impl IntoFuture for Publish {
     type Output = Result<Published, DispatchError>;

@@ -33,6 +33,50 @@ pub(super) struct Sending {
     delay: Delay,
 }
 
+/// The setters that [`Dispatch`](super::Dispatch) and [`Publish`](super::Publish) have in common.
+macro_rules! common_setters {
+    ($sent:ident) => {
+        impl $sent {
+            /// Sends it at this time, as [`after`](Self::after) does; one that is over means now.
+            pub fn at(mut self, time: SystemTime) -> Self {
+                self.sending.at(time);
+                self
+            }
+
+            /// How long it may take, a [`Duration`] or a text such as `5s`, while the broker is away or does not confirm.
+            pub fn timeout(mut self, timeout: impl OptionValue<Duration>) -> Self {
+                self.sending.timeout(timeout);
+                self
+            }
+
+            /// A header, under this very name.
+            pub fn header(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+                self.sending.header(name.into(), value.into());
+                self
+            }
+
+            /// Context data, sent as Nameko's header `nameko.{key}`. It passes on along all that the handlers do.
+            pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
+                self.header(format!("{}{key}", context_data::PREFIX), value)
+            }
+
+            /// What identifies it, instead of a new UUID: two with the same id are one and the same to those who look.
+            pub fn message_id(mut self, id: impl Into<Name>) -> Self {
+                let id = id.into();
+                self.sending.set(|properties| properties.message_id = Some(id));
+                self
+            }
+
+            /// Its priority in queues that have any, the highest first. Default: 0.
+            pub fn priority(mut self, priority: u8) -> Self {
+                self.sending.set(|properties| properties.priority = Some(priority));
+                self
+            }
+        }
+    };
+}
+pub(super) use common_setters;
+
 #[derive(Clone, Copy)]
 enum Delay {
     None,

@@ -17,8 +17,12 @@ pub const FIRST_FAILURE: &str = "kinoko.first_failure";
 /// On a message that is tried again: why its last attempt failed, a text of bounded length.
 pub const LAST_ERROR: &str = "kinoko.last_error";
 
-/// On a message that came again without its worker having ended: how often it was delivered before this, where the broker does not count.
+/// On a message that came again without its worker having ended: how often, as far as the broker does not count. The first two times are
+/// deliveries, the others are workers that began it.
 pub const DELIVERIES: &str = "kinoko.deliveries";
+
+/// On one that came again more than once: what the queue is named after that marks it as begun, a UUID. New with each count.
+pub const BEGUN: &str = "kinoko.begun";
 
 /// How RabbitMQ counts the deliveries that came to no end, in quorum queues.
 pub const BROKER_DELIVERIES: &str = "x-delivery-count";

@@ -1,5 +1,7 @@
 //! Exchanges, queues and routing keys: Nameko's names, and the ones of the short path between kinoko peers.
 
+use uuid::Uuid;
+
 use super::Name;
 
 /// The longest name that AMQP has room for.
@@ -59,9 +61,14 @@ pub(crate) fn dead_letter_queue(queue: &str) -> Name {
     format!("{DEAD_LETTERS}{queue}").into()
 }
 
+/// The queue that is there while a worker is at a message that has come again more than once.
+pub(crate) fn begun_queue(mark: Uuid) -> Name {
+    format!("kinoko.begun-{mark}").into()
+}
+
 /// The queue that tells which messages of another one were begun alone, and came to no end.
-pub(crate) fn begun_queue(queue: &str) -> Name {
-    format!("kinoko.begun-{queue}").into()
+pub(crate) fn alone_queue(queue: &str) -> Name {
+    format!("kinoko.alone-{queue}").into()
 }
 
 /// The queue whose dead letters a queue keeps; a queue that keeps none is itself.

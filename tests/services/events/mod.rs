@@ -1,6 +1,7 @@
 //! Events, messages and dead letters over a real RabbitMQ: what only a broker can show. `tests/suite` has the rest.
 
 mod dead_letters;
+mod deleted;
 mod dispatching;
 mod letters;
 mod ordering;

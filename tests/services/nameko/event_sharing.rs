@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use kinoko::{EventDispatcher, Retry, event::RawDelivery, prelude::*};
+use kinoko::{
+    EventDispatcher, Retry,
+    event::RawDelivery,
+    prelude::*,
+    transport::{TransportOptions, connect},
+};
 use kinoko_tests::{Python, PythonService, amqp_uri};
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::interval};
@@ -26,6 +31,7 @@ with_both_namekos! {
     a_service_moves_to_rust_and_back_and_no_event_is_lost
     python_handles_what_failed_in_rust
     what_python_hands_back_is_handled_by_either
+    what_python_always_hands_back_is_handled_by_rust
 }
 
 const SOURCE: &str = "nameko_shared_source";
@@ -254,6 +260,38 @@ async fn what_python_hands_back_is_handled_by_either(python: Python) {
     handled.sort_unstable();
     assert!(handled.into_iter().eq(0..COUNT), "each once");
     assert!(ours.stop().await.is_empty() && theirs.stop().await.is_empty());
+    events.close().await;
+    clean(&QUEUES, &[SOURCE]).await;
+}
+
+/// More of them than of ours, so that what is to be tried again comes to them again and again before it comes to us.
+async fn what_python_always_hands_back_is_handled_by_rust(python: Python) {
+    const COUNT: i64 = 100;
+    const PYTHONS: usize = 3;
+    let dead = format!("kinoko.dead-{}", QUEUES[1]);
+    clean(&QUEUES, &[SOURCE]).await;
+    let handlers =
+        json!([{"method": "made", "event": [SOURCE, "made"], "requeue_on_error": true, "fail": 1_000_000_000}]);
+    let mut theirs = Vec::new();
+    for _ in 0..PYTHONS {
+        theirs.push(python.handle("nameko_shared_wire", handlers.clone()).await);
+    }
+    let mut ours = Instance::of::<OnNamekosWire>().await;
+    let events = EventDispatcher::connect(&amqp_uri()).await.unwrap();
+    for number in 0..COUNT {
+        events.dispatch_to(SOURCE, "made", &number).await.unwrap();
+    }
+    let handled = ours.take(COUNT as usize).await;
+    let mut handled: Vec<_> = handled.into_iter().map(|told| told.payload.as_i64().unwrap()).collect();
+    handled.sort_unstable();
+    assert!(handled.into_iter().eq(0..COUNT), "each once");
+    assert!(ours.stop().await.is_empty());
+    let transport = connect(&amqp_uri(), TransportOptions::default()).await.unwrap();
+    assert_eq!(transport.queue_status(&dead.into()).await.unwrap(), None, "none is a dead letter");
+    transport.close().await;
+    for theirs in theirs {
+        theirs.stop().await;
+    }
     events.close().await;
     clean(&QUEUES, &[SOURCE]).await;
 }

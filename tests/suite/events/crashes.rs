@@ -1,9 +1,13 @@
 use std::time::Duration;
 
-use kinoko::{prelude::*, protocol::delivery_headers as headers};
+use kinoko::{
+    prelude::*,
+    protocol::{Message, delivery_headers as headers},
+};
+use kinoko_tests::Deliveries;
 use serde_json::json;
 
-use super::{Bench, Journal, header};
+use super::{Bench, Journal, header, json_properties};
 
 #[derive(Dependencies)]
 struct Hanging {
@@ -55,5 +59,61 @@ async fn a_message_that_ends_every_process_comes_less_and_less_often_and_is_kept
     assert_eq!(header(&letter, headers::DEAD_ATTEMPTS), 1);
     assert_eq!(header(&letter, headers::DELIVERIES), json!(null), "a replay begins to count anew");
     assert_eq!(bench.waiting(QUEUE).await, Some(0));
+    app.stop().await.unwrap();
+}
+
+/// As a Python instance does with `requeue_on_error`, which takes what kinoko wants to count as often as kinoko.
+async fn hand_back(bench: &Bench, times: u32) {
+    let (sink, deliveries) = Deliveries::new();
+    let consumer = bench.transport.consume(QUEUE.into(), 1, sink).await.unwrap();
+    for _ in 0..times {
+        deliveries.next().await.requeue();
+    }
+    let last = deliveries.next().await;
+    consumer.cancel().await;
+    assert!(last.redelivered());
+    last.requeue();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_hands_back_is_begun_however_often_that_was() {
+    const MARK: &str = "0b0d1ab3-6d0c-4b5a-9d4b-4d4b2f6ad3a1";
+    let mut bench = Bench::new().await;
+    bench.start::<Hanging>().await.stop().await.unwrap();
+    let mut properties = json_properties();
+    properties.headers.set(headers::DELIVERIES, 10);
+    properties.headers.set(headers::BEGUN, MARK);
+    let message = Message { exchange: "".into(), routing_key: QUEUE.into(), properties, body: "1".into() };
+    assert!(bench.publish(message).await);
+    hand_back(&bench, 20).await;
+
+    let app = bench.start::<Hanging>().await;
+    let entry = bench.next().await;
+    assert_eq!((&*entry.what, entry.at, entry.context.attempt()), ("1", Duration::ZERO, 1));
+    app.stop().await.unwrap();
+    assert_eq!(bench.waiting(QUEUE).await, Some(0));
+    assert_eq!(bench.waiting(&format!("kinoko.dead-{QUEUE}")).await.unwrap_or(0), 0);
+    assert_eq!(bench.waiting(&format!("kinoko.begun-{MARK}")).await, None, "its mark is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_begun_counts_although_somebody_else_handed_it_back_since() {
+    let mut bench = Bench::new().await;
+    let mut app = bench.start::<Hanging>().await;
+    bench.dispatch("crashes", "work", 0).await;
+    for _ in 0..10 {
+        bench.next().await;
+        drop(app);
+        hand_back(&bench, 3).await;
+        app = bench.start::<Hanging>().await;
+    }
+    bench.next().await;
+    drop(app);
+    let app = bench.start::<Hanging>().await;
+    let letter = bench.dead_letter(QUEUE).await;
+    assert_eq!(
+        (header(&letter, headers::DEAD_REASON), header(&letter, headers::BEGUN)),
+        (json!("crashed"), json!(null))
+    );
     app.stop().await.unwrap();
 }

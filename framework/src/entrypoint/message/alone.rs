@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Lane, recall, received::Received, settle::Ending, topology::begun_queue};
+use super::{Lane, recall, received::Received, settle::Ending, topology::alone_queue};
 use crate::{
     Error, ErrorKind, Result,
     event::{Action, Verdict},
@@ -64,9 +64,9 @@ impl Drop for Marks {
 
 impl Marks {
     async fn open(transport: &dyn Transport, queue: &Name) -> Result<Self> {
-        let begun = begun_queue(queue);
-        let name = begun.name.clone();
-        transport.declare(Topology { queues: vec![begun], ..Topology::default() }).await?;
+        let declared = alone_queue(queue);
+        let name = declared.name.clone();
+        transport.declare(Topology { queues: vec![declared], ..Topology::default() }).await?;
         let (sender, arriving) = unbounded_channel();
         let consumer = transport.consume(name, MOST_MARKS, Arc::new(Sink(sender))).await?;
         let mut marks = Self { consumer, arriving, there: Vec::new() };
@@ -83,7 +83,7 @@ impl Marks {
     /// One more, which is on the broker's disk before this returns.
     async fn add(&mut self, transport: &dyn Transport, queue: &Name, id: &Name) -> Result<()> {
         let properties = Properties { message_id: Some(id.clone()), persistent: true, ..Properties::default() };
-        let routing_key = names::begun_queue(queue);
+        let routing_key = names::alone_queue(queue);
         let mark = Message { exchange: names::DEFAULT_EXCHANGE, routing_key, properties, ..Message::default() };
         let before = self.of(id);
         if !transport.publish(mark).await?.routed {

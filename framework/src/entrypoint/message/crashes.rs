@@ -1,15 +1,18 @@
 //! Messages that end the process which works them must not end every next one.
 //!
 //! The broker gives them to somebody else, again and again. What it says of that, `redelivered` or a count, is said as well of those which merely
-//! were in the hands of a process that died, without having begun. So the suspects are set apart before they are judged: one that comes
-//! again is published once more, with its count, and comes back after a delay that grows and differs from message to message. Then
-//! it meets the one that kills its process no more, or it is the one.
-//! Where an order must be kept, [`alone`](super::alone) finds it.
+//! were in the hands of a process that died, without having begun, and of those which somebody handed back. So the suspects are set apart
+//! before they are judged: one that comes again is published once more, with its count, and comes back after a delay that grows and differs
+//! from message to message, so that it meets the one that kills its process no more, or it is the one. And from the second time on it counts
+//! only where a worker had [begun](super::begun) it.
+//! Where an order must be kept, [`alone`](super::alone) finds it instead.
 
 use std::time::Duration;
 
 use super::{
-    Lane, policy,
+    Lane,
+    begun::Begun,
+    policy,
     received::{Deliveries, Received},
     replace::{Replaced, Successor},
 };
@@ -30,19 +33,65 @@ const LEAST_FIRST_DELAY: Duration = Duration::from_millis(250);
 const LEAST_LONGEST_DELAY: Duration = Duration::from_secs(8);
 
 impl Lane {
-    /// Looks at a delivery that was given to somebody before. `None`: it is settled, it is kept or comes again later.
+    /// Looks at a delivery that was given to somebody before, it or one in whose place it is. `None`: it is settled, it is kept or comes
+    /// again later.
     pub(super) async fn come_again(&self, received: Received) -> Option<Received> {
-        let Deliveries { count, by_broker } = received.deliveries();
-        if count > MOST {
-            let fault = self.crashed(count);
-            let attempt = received.attempt;
-            self.keep(received, reason::CRASHED, &fault, attempt).await;
-            return None;
+        if let Some(mark) = received.mark() {
+            return self.suspected(received, mark).await;
         }
+        let Deliveries { count, by_broker, .. } = received.deliveries();
         // Once is what a restart does, and the broker counts on.
-        if by_broker && count == 1 {
+        if !received.delivery.redelivered() || (by_broker && count == 1) {
             return Some(received);
         }
+        // No verdict yet, however high: nobody has seen it begin.
+        self.set_apart(received, count.min(MOST)).await
+    }
+
+    /// Begins one that has come again more than once, unless it was begun already and is here again.
+    async fn suspected(&self, mut received: Received, mark: Begun) -> Option<Received> {
+        let redelivered = received.delivery.redelivered();
+        let connection = received.connection.clone();
+        let begun = tokio::select! {
+            biased;
+            () = connection.cancelled() => return None,
+            begun = self.begin(&mark, redelivered) => begun,
+        };
+        match begun {
+            Ok(false) => {
+                received.begun = Some(mark);
+                return Some(received);
+            }
+            Ok(true) => {}
+            Err(error) => {
+                let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
+                tracing::warn!(
+                    service,
+                    method,
+                    queue,
+                    error = error.chain(),
+                    "a message that comes again cannot be marked as begun"
+                );
+                // The next time it counts.
+                if !redelivered {
+                    return Some(received);
+                }
+            }
+        }
+        let count = received.deliveries().before.saturating_add(1);
+        let again = if count > MOST {
+            let (fault, attempt) = (self.crashed(count), received.attempt);
+            self.keep(received, reason::CRASHED, &fault, attempt).await;
+            None
+        } else {
+            self.set_apart(received, count).await
+        };
+        self.end(mark).await;
+        again
+    }
+
+    /// Publishes it once more, to come later.
+    async fn set_apart(&self, received: Received, count: u64) -> Option<Received> {
         let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
         let delay = match count {
             1 => LEAST_DELAY,

@@ -1,10 +1,11 @@
 //! `#[event_handler]` and `#[consume]`: from a delivery on one of a handler's queues to its acknowledgement.
 //!
-//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`serve`] (is claimed by [`idempotency`], waits for a slot, [`crashes`] looks at what comes again, the worker
+//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`serve`] (is claimed by [`idempotency`], waits for a slot, [`crashes`] looks at what comes again and marks it as [`begun`], the worker
 //! runs) and [`settle`] (what its ending means for the message: [`policy`] decides, [`replace`] and [`dead_letter`] publish).
 //! Where there is an order to keep, [`ordering`] takes the place of `serve`; [`recall`] and [`alone`] are its memory.
 
 mod alone;
+mod begun;
 mod checks;
 mod crashes;
 mod dead_letter;

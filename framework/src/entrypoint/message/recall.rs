@@ -67,7 +67,7 @@ impl Recall {
     pub(super) fn arrived(&self, received: &Received) {
         let mut state = self.state();
         if received.delivery.redelivered() {
-            let Deliveries { count, by_broker } = received.deliveries();
+            let Deliveries { count, by_broker, .. } = received.deliveries();
             let id = id(&received.message);
             if !state.notes.contains_key(&id) {
                 state.set(id, Note { deliveries: if by_broker { count } else { 0 }, ..Note::default() });

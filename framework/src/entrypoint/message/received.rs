@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{idempotency::Claim, recall::Note};
+use super::{begun::Begun, idempotency::Claim, recall::Note};
 use crate::{
     codec::Codecs,
     event::RawDelivery,
@@ -23,6 +23,8 @@ pub(super) struct Received {
     pub(super) connection: CancellationToken,
     /// Keeps others off the same message, where the handler is idempotent.
     pub(super) claim: Option<Claim>,
+    /// What tells everybody that a worker has begun it, where that is counted.
+    pub(super) begun: Option<Begun>,
     /// When its first attempt in this place failed, in milliseconds since the Unix epoch.
     first_failure: Option<u64>,
 }
@@ -33,7 +35,7 @@ impl Received {
         let attempt = number(&message, headers::ATTEMPT).unwrap_or(1).max(1);
         let first_failure = number(&message, headers::FIRST_FAILURE);
         let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-        Self { delivery, message, attempt, connection, claim: None, first_failure }
+        Self { delivery, message, attempt, connection, claim: None, begun: None, first_failure }
     }
 
     pub(super) fn raw(&self, codecs: &Codecs) -> RawDelivery {
@@ -46,7 +48,19 @@ impl Received {
     pub(super) fn deliveries(&self) -> Deliveries {
         let by_broker = number(&self.message, headers::BROKER_DELIVERIES);
         let before = number(&self.message, headers::DELIVERIES).unwrap_or(0);
-        Deliveries { count: before.saturating_add(by_broker.unwrap_or(1)), by_broker: by_broker.is_some() }
+        let count = before.saturating_add(by_broker.unwrap_or(1));
+        Deliveries { count, before, by_broker: by_broker.is_some() }
+    }
+
+    /// Whether somebody had it before, it or one in whose place it is.
+    pub(super) fn comes_again(&self) -> bool {
+        self.delivery.redelivered() || self.message.properties.headers.get(headers::BEGUN).is_some()
+    }
+
+    /// What its header says that it is marked by when a worker begins it.
+    pub(super) fn mark(&self) -> Option<Begun> {
+        let id = self.message.properties.headers.get(headers::BEGUN)?.as_str()?;
+        Uuid::parse_str(id).ok().map(Begun::of)
     }
 
     /// The message of the next attempt.
@@ -54,7 +68,7 @@ impl Received {
         let mut next = self.successor(queue.clone());
         let headers = &mut next.properties.headers;
         // This attempt came to its end.
-        headers.retain(|name| name != headers::DELIVERIES);
+        headers.retain(|name| ![headers::DELIVERIES, headers::BEGUN].contains(&name));
         headers.set(headers::ATTEMPT, self.attempt.saturating_add(1));
         headers.set(headers::FIRST_FAILURE, self.first_failure());
         headers.set(headers::LAST_ERROR, excerpt(fault));
@@ -64,7 +78,12 @@ impl Received {
     /// The message of the same attempt, which has been begun so often.
     pub(super) fn same_attempt(&self, queue: &Name, deliveries: u64) -> Message {
         let mut next = self.successor(queue.clone());
-        next.properties.headers.set(headers::DELIVERIES, deliveries);
+        let headers = &mut next.properties.headers;
+        headers.set(headers::DELIVERIES, deliveries);
+        // What a stop hands back comes once more, too, and by the hundred: that costs no marks.
+        if deliveries > 1 {
+            headers.set(headers::BEGUN, Uuid::new_v4().to_string());
+        }
         next
     }
 
@@ -117,6 +136,8 @@ impl Received {
 /// How often a message was delivered without an end.
 pub(super) struct Deliveries {
     pub(super) count: u64,
+    /// Those of the messages in whose place it is.
+    pub(super) before: u64,
     /// The broker counts them, so that another death of the process is counted without anybody's doing.
     pub(super) by_broker: bool,
 }

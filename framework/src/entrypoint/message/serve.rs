@@ -30,7 +30,7 @@ impl Lane {
             return None;
         }
         let worker = self.worker(received.message.clone(), received.attempt, received.delivery.redelivered());
-        let received = if received.delivery.redelivered() && self.handler.handling.ordered_by.is_none() {
+        let received = if received.comes_again() && self.handler.handling.ordered_by.is_none() {
             // Rare, so it takes no room in the future of every message.
             Box::pin(self.come_again(received)).await?
         } else {
@@ -67,7 +67,7 @@ impl Lane {
         // Of no one of them: a worker for all has no caller, and nobody's identity.
         let worker = self.worker(Arc::default(), 1, false);
         let batch = join_all(batch.into_iter().map(|received| async {
-            if received.delivery.redelivered() { self.come_again(received).await } else { Some(received) }
+            if received.comes_again() { self.come_again(received).await } else { Some(received) }
         }));
         let batch: Vec<Received> = batch.await.into_iter().flatten().collect();
         if batch.is_empty() {

@@ -53,8 +53,9 @@ impl Lane {
         }
     }
 
-    pub(super) async fn settle(&self, received: Received, ending: Ending) {
+    pub(super) async fn settle(&self, mut received: Received, ending: Ending) {
         let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
+        let begun = received.begun.take();
         match ending {
             Ending::Done => {
                 tracing::debug!(service, method, queue, "message handled");
@@ -63,9 +64,14 @@ impl Lane {
             Ending::Dropped(reason) => {
                 tracing::warn!(service, method, queue, %reason, "a worker was dropped, its message goes to somebody else");
                 received.delivery.requeue();
+                // It came to no end, so its mark stays.
+                return;
             }
             // Rare, so it takes no room in the future of every message.
             Ending::Failed(verdict) => Box::pin(self.failed(received, verdict)).await,
+        }
+        if let Some(begun) = begun {
+            Box::pin(self.end(begun)).await;
         }
     }
 

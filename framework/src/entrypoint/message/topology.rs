@@ -16,7 +16,7 @@ const DELIVERY_LIMIT: u32 = 1000;
 /// Dead letters are looked at again and again, and must not be dropped for it.
 const DEAD_LETTER_DELIVERY_LIMIT: u32 = 1_000_000;
 
-const BEGUN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const ALONE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One queue that a handler consumes.
 pub(super) struct Source {
@@ -114,8 +114,8 @@ pub(super) fn uncounted(queue: &Queue) -> Queue {
 }
 
 /// Tells which messages were begun alone. It goes when nobody has looked for a day: a loop of crashes is faster.
-pub(super) fn begun_queue(queue: &Name) -> Queue {
-    Queue::durable(names::begun_queue(queue)).quorum().argument("x-delivery-limit", DELIVERY_LIMIT).expires(BEGUN_KEPT)
+pub(super) fn alone_queue(queue: &Name) -> Queue {
+    Queue::durable(names::alone_queue(queue)).quorum().argument("x-delivery-limit", DELIVERY_LIMIT).expires(ALONE_KEPT)
 }
 
 /// Where dead letters are kept.

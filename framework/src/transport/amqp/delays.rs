@@ -27,6 +27,14 @@ const DEFAULT_QUEUE: Name = Name::from_static("kinoko.delay.default");
 /// and 32 messages that nobody takes would stop it for all.
 const NOWHERE_QUEUE: Name = Name::from_static("kinoko.delay.nowhere");
 
+/// Leads there, and is not durable: after a restart it is back only with a program, when the broker has restored all that is. While it
+/// restores them the way to nowhere might be there before a message's own, which would be lost; without either the message stays and is tried
+/// again. The default exchange needs no such thing: it is restored after all queues, so that no way of its own is missing.
+const NOWHERE_EXCHANGE: Name = Name::from_static("kinoko.delay.nowhere");
+
+/// What leads there: all messages but those for the default exchange.
+const NOWHERE: &str = "kinoko.delay.nowhere";
+
 /// Where the message was published to.
 const TO: &str = "kinoko.delay.to";
 
@@ -117,7 +125,9 @@ impl Declared {
         }
         let mut items = vec![
             exchange(LAST_EXCHANGE),
+            Item::Exchange(Exchange { durable: false, ..Exchange::durable(NOWHERE_EXCHANGE, ExchangeKind::Fanout) }),
             Item::Queue(lives_for(NOWHERE_QUEUE, 0)),
+            binding(NOWHERE_EXCHANGE, NOWHERE_QUEUE, Headers::default()),
             Item::Queue(giving_to(lives_for(DEFAULT_QUEUE, 0), &Name::default())),
             binding(LAST_EXCHANGE, DEFAULT_QUEUE, header(TO, "")),
         ];
@@ -130,12 +140,10 @@ impl Declared {
                 Item::Forward { from: own.clone(), to: lower, arguments: header(&own, false) },
             ]);
         }
-        for to in &self.exchanges {
-            items.extend([
-                Item::Forward { from: LAST_EXCHANGE, to: to.clone(), arguments: header(TO, &**to) },
-                binding(LAST_EXCHANGE, NOWHERE_QUEUE, header(TO, &**to)),
-            ]);
-        }
+        let forward = |to: &Name| Item::Forward { from: LAST_EXCHANGE, to: to.clone(), arguments: header(TO, &**to) };
+        items.extend(self.exchanges.iter().map(forward));
+        // Last, so that it never stands before the others do.
+        items.push(Item::Forward { from: LAST_EXCHANGE, to: NOWHERE_EXCHANGE, arguments: header(NOWHERE, true) });
         items
     }
 }
@@ -186,6 +194,8 @@ pub(super) fn delayed(mut message: Message, delay: Delay) -> Message {
         let mut keys = further_keys(headers);
         keys.push(Value::from(&*NOWHERE_QUEUE));
         headers.set(FURTHER_KEYS, keys);
+    } else {
+        headers.set(NOWHERE, true);
     }
     message.exchange = level_name(delay.levels() - 1);
     message
