@@ -95,8 +95,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`ErrorKind::Rejected`] when a queue did not take it, as a full one may;
+    /// [`ErrorKind::NoExchange`] when its exchange does not exist: nobody has the message;
     /// [`ErrorKind::OutcomeUnknown`] when the broker gave no verdict: the connection was lost meanwhile,
-    /// or the broker closed the channel, as it does where the exchange does not exist;
+    /// or the broker closed the channel for another message;
+    /// [`ErrorKind::Usage`] for a body or a `user_id` that the broker does not allow;
     /// [`ErrorKind::Codec`] for properties that do not fit; otherwise as [`declare`](Self::declare).
     ///
     /// # Cancel safety
@@ -115,8 +117,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a delay beyond [`MAX_DELAY`], and for an exchange that does not exist;
-    /// otherwise as [`publish`](Self::publish).
+    /// [`ErrorKind::Usage`] for a delay beyond [`MAX_DELAY`]; otherwise as [`publish`](Self::publish).
     ///
     /// # Cancel safety
     ///
@@ -132,6 +133,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a queue that nobody consumes and in which nothing waits; it is not declared again with the next connection.
     /// From then on a message to it comes back. Says whether the queue is gone: `false` where it is in use or holds messages.
+    ///
+    /// RabbitMQ looks and removes in one step only where this transport declared a classic queue. Any other one is looked at first, and what is
+    /// published to it in that very moment goes with it.
     ///
     /// # Errors
     ///
@@ -173,6 +177,11 @@ fn check_delay(delay: Duration) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// What a message was published to is not there.
+fn no_exchange(name: &str) -> Error {
+    Error::new(ErrorKind::NoExchange, format!("there is no exchange `{name}`: declare it first, or correct its name"))
 }
 
 /// What the broker confirmed.
