@@ -23,6 +23,8 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The broker did not take a message, or not into every queue that it was for: one is full, perhaps.
     Rejected,
+    /// What a message was published to does not exist: nobody has the message.
+    NoExchange,
     /// The transport was closed by this program.
     Closed,
     /// A value cannot be encoded, or bytes cannot be decoded.
@@ -37,7 +39,7 @@ impl ErrorKind {
     /// 2: fix the program or its settings; 3: fix what the broker knows; 1: everything else.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Config | Self::Usage => 2,
+            Self::Config | Self::Usage | Self::NoExchange => 2,
             Self::Refused => 3,
             _ => 1,
         }

@@ -8,6 +8,7 @@ mod faults;
 mod outages;
 mod publishing;
 mod refusals;
+mod requesters;
 mod secrets;
 mod support;
 mod tls;

@@ -56,20 +56,37 @@ fn reject() -> lapin::types::AMQPValue {
     lapin::types::AMQPValue::LongString("reject-publish".into())
 }
 
+/// The broker ends the channel for it, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
-async fn publish_to_no_exchange_says_so_and_the_next_one_works() {
+async fn wrong_user_id_is_told_in_the_brokers_words_and_harms_nobody_after() {
+    const TASKS: usize = 100;
     let transport = open(&amqp_uri()).await;
     let queue = queue();
     let name = queue.name.clone();
     soon("a declaration", transport.declare(Topology { queues: vec![queue], ..Topology::default() })).await.unwrap();
-    for round in 0..3 {
-        let nowhere = unique("no.exchange");
-        let error = soon("a verdict", transport.publish(message(&nowhere, "key", "1"))).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
-        assert!(error.to_string().contains(&format!("no exchange '{nowhere}'")), "{error}");
-        let published = soon("a confirm", transport.publish(message("", &name, "2"))).await.unwrap();
-        assert!(published.routed, "round {round}");
+    let publish = |user: &'static str| {
+        let (transport, mut message) = (Arc::clone(&transport), message("", &name, "1"));
+        message.properties.user_id = Some(user.into());
+        async move { soon("a verdict", transport.publish(message)).await }
+    };
+    let refused = |error: kinoko::Error| {
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        assert!(error.to_string().contains("user_id property set to 'stranger'"), "{error}");
+    };
+    refused(publish("stranger").await.unwrap_err());
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..TASKS {
+        let user = if number % 2 == 0 { "guest" } else { "stranger" };
+        let publishing = publish(user);
+        tasks.spawn(async move { (user, publishing.await) });
+    }
+    for (user, verdict) in tasks.join_all().await {
+        match verdict {
+            Ok(published) => assert!(published.routed && user == "guest"),
+            Err(error) if user == "stranger" => refused(error),
+            Err(error) => panic!("{error:?}"),
+        }
     }
     soon("a close", transport.close()).await;
 }

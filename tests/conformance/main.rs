@@ -50,6 +50,7 @@ promises! {
         queue_status_counts_and_knows_what_is_not_there,
         unused_queue_expires,
         idle_queue_can_be_removed_and_no_other,
+        idle_quorum_queue_can_be_removed_too,
     };
     options::{
         quorum_queue_keeps_the_same_promises,
@@ -74,6 +75,7 @@ promises! {
     publishing::{
         confirmed_message_is_in_its_queue,
         message_that_leads_nowhere_is_told,
+        exchange_that_does_not_exist_is_told_at_once_and_harms_nobody,
         no_verdict_reaches_the_wrong_publisher,
         close_waits_for_confirms,
     };
@@ -98,6 +100,10 @@ promises! {
         requeue_redelivers_with_the_flag,
         dropped_delivery_is_redelivered,
         dropped_reply_is_redelivered,
+        what_is_given_back_at_once_keeps_its_order,
+        what_is_lost_at_once_keeps_its_order,
+        what_was_acknowledged_is_not_given_back,
+        delivery_in_order_does_not_go_back_by_itself,
     };
     lifetime::{
         after_close_everything_fails_with_closed,

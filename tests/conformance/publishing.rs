@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kinoko::{
-    ErrorKind,
+    Error, ErrorKind,
     protocol::Message,
     transport::{ExchangeKind, Topology, Transport},
 };
@@ -50,6 +50,44 @@ pub(crate) async fn message_that_leads_nowhere_is_told(broker: &Broker) {
     assert!(!routed(&*transport, message(&exchange.name, "b.c", "2")).await);
     assert!(routed(&*transport, message(&exchange.name, "a.b", "3")).await);
     waiting(&*transport, &queue.name, 1).await;
+    transport.close().await;
+}
+
+pub(crate) async fn exchange_that_does_not_exist_is_told_at_once_and_harms_nobody(broker: &Broker) {
+    let transport = broker.open().await;
+    let (queue, exchange) = (broker.declared(&*transport).await, broker.exchange(ExchangeKind::Fanout));
+    let refused = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::NoExchange, "{error:?}");
+        let text = format!("there is no exchange `{}`: declare it first, or correct its name", exchange.name);
+        assert_eq!(error.to_string(), text);
+    };
+    refused(soon("a verdict", transport.publish(message(&exchange.name, "key", "1"))).await.unwrap_err());
+    let later = transport.publish_later(message(&exchange.name, "key", "1"), Duration::from_secs(1));
+    refused(soon("a verdict", later).await.unwrap_err());
+    // Over RabbitMQ such a publish ends the channel, and with it those on their way: once.
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let place = if number % 2 == 0 { ("", &*queue) } else { (&*exchange.name, "key") };
+        let (transport, message) = (Arc::clone(&transport), message(place.0, place.1, &number.to_string()));
+        tasks.spawn(async move { (number, soon("a verdict", transport.publish(message)).await) });
+    }
+    for (number, verdict) in tasks.join_all().await {
+        match verdict {
+            Ok(published) => assert!(published.routed && number % 2 == 0, "{number}"),
+            Err(error) => {
+                assert!(number % 2 == 1, "{number}: {error}");
+                refused(error);
+            }
+        }
+    }
+    let bound = broker.queue();
+    let topology = Topology {
+        bindings: vec![binding(&exchange, &bound, "")],
+        exchanges: vec![exchange.clone()],
+        queues: vec![bound],
+    };
+    declare(&*broker.open().await, topology).await;
+    assert!(routed(&*transport, message(&exchange.name, "key", "2")).await, "somebody declared it");
     transport.close().await;
 }
 

@@ -220,8 +220,18 @@ pub(crate) async fn unused_queue_expires(broker: &Broker) {
 }
 
 pub(crate) async fn idle_queue_can_be_removed_and_no_other(broker: &Broker) {
+    is_removed_when_idle(broker, broker.queue()).await;
+}
+
+/// RabbitMQ 3.10 closes the connection of who asks it to remove one on a condition.
+pub(crate) async fn idle_quorum_queue_can_be_removed_too(broker: &Broker) {
+    is_removed_when_idle(broker, broker.queue().quorum()).await;
+}
+
+async fn is_removed_when_idle(broker: &Broker, declared: Queue) {
     let transport = broker.open().await;
-    let queue = broker.declared(&*transport).await;
+    let queue = declared.name.clone();
+    declare(&*transport, Topology { queues: vec![declared], ..Topology::default() }).await;
     let (requester, replies) = requester(&*transport).await;
     let removed = || async { soon("a removal", transport.remove_queue(&queue)).await.unwrap() };
     publish(&*requester, message("", &queue, "one")).await;

@@ -391,6 +391,7 @@ fn errors_say_what_became_of_the_message() {
         (DispatchError::Unavailable("the broker is away".into()), "not sent: the broker is away", false),
         (DispatchError::Refused("no permission".into()), "not allowed: no permission", false),
         (DispatchError::Closed, "not sent: the connection was closed by this program", false),
+        (DispatchError::NoExchange("there is no exchange `e`".into()), "not sent: there is no exchange `e`", false),
         (unroutable("e"), "exchange `e` leads to no queue for routing key `k`", false),
         (unroutable(""), "no queue `k`", false),
     ] {

@@ -115,7 +115,7 @@ async fn a_place_that_leads_to_no_queue_is_an_error_unless_nobody_minds() {
     assert_eq!(error, DispatchError::Unroutable { exchange: String::new(), routing_key: "nowhere".into() });
     assert!(!message.mandatory(false).await.unwrap().routed);
     let error = publisher.publish(&1).to_exchange("ex", "key").await.unwrap_err();
-    assert_eq!(error.to_string(), "exchange `ex` leads to no queue for routing key `key`");
+    assert_eq!(error.to_string(), "not sent: there is no exchange `ex`: declare it first, or correct its name");
     let error = publisher.publish(&1).await.unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -14,8 +14,8 @@ use crate::{
     transport::{ConnectionState, Published, Topology, Transport},
 };
 
-/// How long to wait before a message is published again whose outcome is unknown, at first and at most: its connection is lost, or
-/// its exchange is not there, and both are mended within moments.
+/// How long to wait before a message is published again, at first and at most: its connection is lost, or its exchange is not there, and
+/// both are mended within moments; or its queue is full.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// What has to be on the broker before something is sent. Declared once, and again where the broker lost it.
@@ -47,6 +47,8 @@ pub(super) struct Attempts<'a> {
     due: Option<Instant>,
     /// Why the outcome of an earlier attempt is unknown.
     unknown: Option<Error>,
+    /// Why the latest attempt is known to have come to nothing, though another one may not.
+    in_vain: Option<Error>,
     /// The connection, as the latest attempt found it.
     state: watch::Receiver<ConnectionState>,
 }
@@ -58,7 +60,7 @@ impl<'a> Attempts<'a> {
         declaration: Option<&'a Declaration>,
         due: Option<Instant>,
     ) -> Self {
-        Self { transport, message, declaration, due, unknown: None, state: transport.state() }
+        Self { transport, message, declaration, due, unknown: None, in_vain: None, state: transport.state() }
     }
 
     pub(super) async fn within(mut self, limit: Duration) -> Result<Published, DispatchError> {
@@ -75,7 +77,9 @@ impl<'a> Attempts<'a> {
                 Ok(published) => return Ok(published),
                 Err(error) => match error.kind() {
                     ErrorKind::OutcomeUnknown => self.unknown = Some(error),
-                    ErrorKind::Unavailable => {}
+                    ErrorKind::Unavailable => self.in_vain = None,
+                    ErrorKind::NoExchange if self.declares_its_exchange() => self.in_vain = Some(error),
+                    ErrorKind::Rejected if self.is_for_one_queue() => self.in_vain = Some(error),
                     _ => return Err(self.refused(&error)),
                 },
             }
@@ -95,13 +99,23 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    fn declares_its_exchange(&self) -> bool {
+        let exchanges = self.declaration.map(|declaration| &declaration.topology.exchanges);
+        exchanges.is_some_and(|exchanges| exchanges.iter().any(|exchange| exchange.name == self.message.exchange))
+    }
+
+    /// What one queue did not take nobody has. Where several are bound, each further attempt would be another copy for those that took it.
+    fn is_for_one_queue(&self) -> bool {
+        self.message.exchange.is_empty() || self.due.is_some_and(|due| due > Instant::now())
+    }
+
     async fn once(&mut self) -> Result<Published> {
         self.state.borrow_and_update();
         if let Some(declaration) = self.declaration {
-            match &self.unknown {
-                None => declaration.ensure(self.transport).await?,
+            match (&self.unknown, &self.in_vain) {
+                (None, None) => declaration.ensure(self.transport).await?,
                 // Perhaps since it is not there any more.
-                Some(_) => declaration.again(self.transport).await?,
+                _ => declaration.again(self.transport).await?,
             }
         }
         let message = self.message.clone();
@@ -117,6 +131,9 @@ impl<'a> Attempts<'a> {
         let address = self.transport.address();
         if let Some(error) = &self.unknown {
             return DispatchError::OutcomeUnknown(format!("{} (given up after {limit:?})", error.chain()));
+        }
+        if let Some(error) = &self.in_vain {
+            return DispatchError::from_transport(error);
         }
         // Nothing is written without a connection, nor during an alarm: what had been written before has failed with its connection.
         let written = match &*self.state.borrow() {
@@ -145,7 +162,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::Name,
-        transport::{Consumer, DeliverySink, QueueStatus, ReplySink, Requester},
+        transport::{Consumer, DeliverySink, Exchange, ExchangeKind, QueueStatus, ReplySink, Requester},
     };
 
     /// What the broker says to one publish.
@@ -192,10 +209,21 @@ mod tests {
             }
         }
 
+        /// An event.
         async fn send(&self, delay: Option<Duration>) -> Result<Published, DispatchError> {
-            let mut message = Message::default();
+            self.send_at("events", delay).await
+        }
+
+        /// A message for some other exchange.
+        async fn send_to(&self, exchange: &'static str) -> Result<Published, DispatchError> {
+            self.send_at(exchange, None).await
+        }
+
+        async fn send_at(&self, exchange: &'static str, delay: Option<Duration>) -> Result<Published, DispatchError> {
+            let mut message = Message { exchange: exchange.into(), ..Message::default() };
             message.properties.message_id = Some("the-one-id".into());
-            let declaration = Declaration::of(Topology::default());
+            let events = Exchange::durable("events", ExchangeKind::Topic);
+            let declaration = Declaration::of(Topology { exchanges: vec![events], ..Topology::default() });
             let due = delay.map(|delay| Instant::now() + delay);
             Attempts::new(self, &message, Some(&declaration), due).within(Duration::from_secs(30)).await
         }
@@ -309,6 +337,31 @@ mod tests {
         let error = Scripted::new(ConnectionState::Connected, words).send(None).await.unwrap_err();
         let text = "sent or not: the script says so; then not sent: the connection was closed by this program";
         assert_eq!(error.to_string(), text);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_its_one_queue_does_not_take_is_tried_again_until_the_time_is_over() {
+        let full = || Word::Error(ErrorKind::Rejected);
+        let words = [full(), full(), Word::Confirmed { routed: true }];
+        assert_eq!(Scripted::new(ConnectionState::Connected, words).send_to("").await, Ok(Published { routed: true }));
+        let began = Instant::now();
+        let broker = Scripted::new(ConnectionState::Connected, (0..100).map(|_| full()));
+        assert_eq!(broker.send_to("").await, Err(DispatchError::Rejected("the script says so".into())));
+        assert_eq!(began.elapsed().as_secs(), 30);
+        // A delay has a queue of its own, whoever is to have the message then.
+        let broker = Scripted::new(ConnectionState::Connected, [full(), Word::Confirmed { routed: true }]);
+        assert_eq!(broker.send(Some(Duration::from_secs(5))).await, Ok(Published { routed: true }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exchange_of_its_own_that_is_gone_is_declared_again() {
+        let gone = || Word::Error(ErrorKind::NoExchange);
+        let broker = Scripted::new(ConnectionState::Connected, [gone(), Word::Confirmed { routed: true }]);
+        assert_eq!(broker.send(None).await, Ok(Published { routed: true }));
+        assert_eq!(broker.seen(), ["declare", "publish the-one-id", "declare", "publish the-one-id"]);
+        let error = Scripted::new(ConnectionState::Connected, [gone()]).send_to("other").await.unwrap_err();
+        assert_eq!(error, DispatchError::NoExchange("the script says so".into()));
+        assert!(!error.may_have_been_sent());
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,7 +33,9 @@ pub enum DispatchError {
         /// The event.
         event: String,
     },
-    /// The place that a message was published to leads to no queue, or is not there.
+    /// The exchange that a message was published to does not exist.
+    NoExchange(String),
+    /// The place that a message was published to leads to no queue.
     Unroutable {
         /// The exchange; empty is the default one, whose routing keys are the names of queues.
         exchange: String,
@@ -47,7 +49,8 @@ pub enum DispatchError {
         /// The limit.
         limit: usize,
     },
-    /// A queue did not take it: it is full, perhaps. Other queues that it was for may have it.
+    /// A queue did not take it: it is full, perhaps. Other queues that it was for may have it. What was for one queue only was tried until the
+    /// time was over.
     Rejected(String),
     /// The broker did not say in time whether it has it.
     OutcomeUnknown(String),
@@ -77,6 +80,7 @@ impl DispatchError {
         match error.kind() {
             ErrorKind::Rejected => Self::Rejected(text),
             ErrorKind::OutcomeUnknown => Self::OutcomeUnknown(text),
+            ErrorKind::NoExchange => Self::NoExchange(text),
             ErrorKind::Refused => Self::Refused(text),
             ErrorKind::Closed => Self::Closed,
             ErrorKind::Codec | ErrorKind::Usage => Self::Invalid(text),
@@ -88,6 +92,7 @@ impl DispatchError {
     fn names(&self) -> (&'static str, &'static str) {
         match self {
             Self::NoListener { .. } => ("NoListener", "NO_LISTENER"),
+            Self::NoExchange(_) => ("NoExchange", "NO_EXCHANGE"),
             Self::Unroutable { .. } => ("Unroutable", "UNROUTABLE"),
             Self::TooLarge { .. } => ("TooLarge", "TOO_LARGE"),
             Self::Rejected(_) => ("Rejected", "REJECTED"),
@@ -116,7 +121,7 @@ impl fmt::Display for DispatchError {
             }
             Self::Rejected(text) => write!(f, "not taken: {text}"),
             Self::OutcomeUnknown(text) => write!(f, "sent or not: {text}"),
-            Self::Unavailable(text) => write!(f, "not sent: {text}"),
+            Self::Unavailable(text) | Self::NoExchange(text) => write!(f, "not sent: {text}"),
             Self::Refused(text) => write!(f, "not allowed: {text}"),
             Self::Closed => f.write_str("not sent: the connection was closed by this program"),
             Self::Encode(text) => write!(f, "the payload cannot be encoded: {text}"),

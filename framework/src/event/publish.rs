@@ -90,7 +90,8 @@ impl Publish {
         self
     }
 
-    /// Whether it is an error ([`DispatchError::Unroutable`]) that no queue takes it. Default: it is.
+    /// Whether it is an error ([`DispatchError::Unroutable`]) that no queue takes it. Default: it is. That its exchange does not exist is one
+    /// in any case.
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.mandatory = mandatory;
         self

@@ -95,8 +95,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`ErrorKind::Rejected`] when a queue did not take it, as a full one may;
+    /// [`ErrorKind::NoExchange`] when its exchange does not exist: nobody has the message;
     /// [`ErrorKind::OutcomeUnknown`] when the broker gave no verdict: the connection was lost meanwhile,
-    /// or the broker closed the channel, as it does where the exchange does not exist;
+    /// or the broker closed the channel for another message;
+    /// [`ErrorKind::Usage`] for a body or a `user_id` that the broker does not allow;
     /// [`ErrorKind::Codec`] for properties that do not fit; otherwise as [`declare`](Self::declare).
     ///
     /// # Cancel safety
@@ -115,8 +117,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for a delay beyond [`MAX_DELAY`], and for an exchange that does not exist;
-    /// otherwise as [`publish`](Self::publish).
+    /// [`ErrorKind::Usage`] for a delay beyond [`MAX_DELAY`]; otherwise as [`publish`](Self::publish).
     ///
     /// # Cancel safety
     ///
@@ -132,6 +133,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a queue that nobody consumes and in which nothing waits; it is not declared again with the next connection.
     /// From then on a message to it comes back. Says whether the queue is gone: `false` where it is in use or holds messages.
+    ///
+    /// RabbitMQ looks and removes in one step only where this transport declared a classic queue. Any other one is looked at first, and what is
+    /// published to it in that very moment goes with it.
     ///
     /// # Errors
     ///
@@ -173,6 +177,11 @@ pub(crate) fn check_delay(delay: Duration) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// What a message was published to is not there.
+fn no_exchange(name: &str) -> Error {
+    Error::new(ErrorKind::NoExchange, format!("there is no exchange `{name}`: declare it first, or correct its name"))
 }
 
 /// What the broker confirmed.
@@ -354,11 +363,12 @@ impl Future for Publishing {
 
 /// One message, taken from a queue and not yet settled.
 ///
-/// Dropped without a verdict it goes back to its queue: a worker that vanishes loses nothing.
+/// Dropped without a verdict it goes back to its queue, at once or [with the others](Self::in_order): a worker that vanishes loses nothing.
 pub struct Delivery {
     message: Arc<Message>,
     redelivered: bool,
     waited: Duration,
+    stays: bool,
     ticket: Option<Ticket>,
 }
 
@@ -393,13 +403,21 @@ impl Delivery {
     /// What a transport hands to a [`DeliverySink`].
     pub fn new(message: impl Into<Arc<Message>>, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
         let ticket = Some(Ticket { tag, settler });
-        Self { message: message.into(), redelivered, waited: Duration::ZERO, ticket }
+        Self { message: message.into(), redelivered, waited: Duration::ZERO, stays: false, ticket }
     }
 
     /// The same, after it may have waited for so long in this process: its threads were held up by something else.
     #[must_use]
     pub fn after_waiting(mut self, at_most: Duration) -> Self {
         self.waited = at_most;
+        self
+    }
+
+    /// The same, but without a verdict it stays unsettled until its consumer [gives everything back](Consumer::give_back), or its connection
+    /// ends. For queues whose order matters: handed back alone, it would come again among those that were delivered after it.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.stays = true;
         self
     }
 
@@ -433,7 +451,7 @@ impl Delivery {
         }
     }
 
-    /// Hands it back to its queue.
+    /// Hands it back to its queue, as its drop does.
     pub fn requeue(self) {
         drop(self);
     }
@@ -449,7 +467,9 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(ticket) = self.ticket.take()
+            && !self.stays
+        {
             ticket.settler.requeue(ticket.tag, self.message.clone());
         }
     }

@@ -172,9 +172,9 @@ async fn a_publisher_is_told_what_the_broker_refuses() {
         &[("x-max-length", 1.into()), ("x-overflow", AMQPValue::LongString("reject-publish".into()))],
     )
     .await;
-    let publish = |number: u32| publisher.publish(&number).to_queue(full.clone()).timeout("10s");
+    let publish = |number: u32| publisher.publish(&number).to_queue(full.clone()).timeout("200ms");
     assert!(publish(1).await.unwrap().routed);
-    // RabbitMQ sees that a classic queue is full with the message after.
+    // RabbitMQ sees that a classic queue is full with the message after. Each is tried again until its time is over.
     let mut refused = 0;
     for number in 2..10 {
         match publish(number).await {

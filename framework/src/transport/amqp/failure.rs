@@ -2,7 +2,7 @@ use std::{fmt, io, time::Duration};
 
 use lapin::ErrorKind as LapinKind;
 
-use super::uri::Address;
+use super::{refusals::Refusal, uri::Address};
 use crate::{Error, ErrorKind, protocol::Name, transport::Login};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
@@ -57,18 +57,23 @@ impl Failure {
         }
     }
 
-    /// The exchange that a message was published to and that does not exist.
+    /// The exchange that was asked for and does not exist.
     pub(super) fn missing_exchange(&self) -> Option<Name> {
-        let Self::Broker { error, .. } = self else { return None };
-        let (code, text) = reply(error)?;
-        let name = text.split_once("no exchange '")?.1.rsplit_once("' in vhost ")?.0;
-        (code == NOT_FOUND).then(|| name.to_owned().into())
+        match Refusal::of(self) {
+            Some(Refusal::MissingExchange(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// AMQP's reply code, where the broker gave one.
     pub(super) fn code(&self) -> Option<u16> {
+        self.reply().map(|(code, _)| code)
+    }
+
+    /// The broker's word, where it gave one.
+    pub(super) fn reply(&self) -> Option<(u16, &str)> {
         match self {
-            Self::Broker { error, .. } => reply(error).map(|(code, _)| code),
+            Self::Broker { error, .. } => reply(error),
             _ => None,
         }
     }

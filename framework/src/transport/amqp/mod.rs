@@ -17,6 +17,7 @@ mod link;
 mod pace;
 mod publisher;
 mod ready;
+mod refusals;
 mod registry;
 mod repairs;
 mod requester;
@@ -62,7 +63,7 @@ use self::{
 };
 use super::{
     ConnectionState, Consumer, DeliverySink, Published, Queue, QueueStatus, ReplySink, Requester, Topology, Transport,
-    TransportOptions,
+    TransportOptions, no_exchange,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -214,7 +215,19 @@ impl Transport for AmqpTransport {
         let Some(delay) = Delay::new(delay)? else { return self.publish(message).await.map(drop) };
         let delays = &self.shared.registry.delays;
         if let Some(missing) = delays.missing(delay, &message.exchange) {
-            self.declare_items(missing).await?;
+            let (items, exchange) = (Arc::new(missing), message.exchange.clone());
+            self.ask(move |shared, link| {
+                let (items, exchange) = (items.clone(), exchange.clone());
+                async move {
+                    match topology::declare(&shared.registry, &link, &items).await {
+                        Err(failure) if failure.missing_exchange().as_ref() == Some(&exchange) => {
+                            Err(no_exchange(&exchange).into())
+                        }
+                        outcome => outcome,
+                    }
+                }
+            })
+            .await?;
             delays.add(delay, &message.exchange);
         }
         match self.publish(delays::delayed(message, delay)).await? {
@@ -240,7 +253,7 @@ impl Transport for AmqpTransport {
             let queue = queue.clone();
             async move {
                 let _round = shared.registry.round().await;
-                let gone = topology::remove_queue(&link, &queue).await?;
+                let gone = topology::remove_queue(&shared.registry, &link, &queue).await?;
                 if gone {
                     shared.registry.forget(&queue);
                 }

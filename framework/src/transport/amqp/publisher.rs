@@ -24,6 +24,7 @@ use super::{
     convert::{self, Outgoing},
     failure::{Failure, closed},
     link::Link,
+    refusals::{Refusal, Refusals},
     repairs::{Lost, Repairs},
     shared::{STABLE_AFTER, Shared, backoff},
     window::{Confirm, Identity, Publish, Verdict, Window},
@@ -72,7 +73,8 @@ enum End {
 
 /// Publishes over one link after the other, until the transport ends. The one owner of the channel that has confirms.
 async fn run(mut jobs: mpsc::Receiver<Publish>, shared: Arc<Shared>) {
-    let (mut repairs, mut again, mut attempt) = (Repairs::default(), VecDeque::new(), 0);
+    let (mut repairs, mut refusals, mut again, mut attempt) =
+        (Repairs::default(), Refusals::default(), VecDeque::new(), 0);
     loop {
         let Ok(link) = shared.link().await else { break };
         let began = Instant::now();
@@ -83,12 +85,16 @@ async fn run(mut jobs: mpsc::Receiver<Publish>, shared: Arc<Shared>) {
             jobs: &mut jobs,
             again: &mut again,
             repairs: &mut repairs,
+            refusals: &mut refusals,
             stopping: false,
         };
         let end = serving.serve().await;
         serving.give_up(&end);
         repairs.interrupt();
-        let End::Fault(failure) = end else { continue };
+        let End::Fault(failure) = end else {
+            refusals.forget();
+            continue;
+        };
         if began.elapsed() > STABLE_AFTER {
             attempt = 0;
         }
@@ -122,6 +128,7 @@ struct Serving<'a> {
     /// What is known to be nowhere, and goes before anything new.
     again: &'a mut VecDeque<Publish>,
     repairs: &'a mut Repairs,
+    refusals: &'a mut Refusals,
     stopping: bool,
 }
 
@@ -177,7 +184,7 @@ impl Serving<'_> {
                 return Poll::Ready(failure);
             }
             self.tell();
-            if let Poll::Ready(again) = self.repairs.poll(cx, self.shared, self.link) {
+            if let Poll::Ready(again) = self.repairs.poll(cx, self.shared, self.link, self.refusals) {
                 self.again.extend(again);
             }
             let mut begun = 0;
@@ -228,6 +235,15 @@ impl Serving<'_> {
         let Some(mut publish) = self.repairs.pass(publish).filter(|publish| !publish.is_given_up()) else {
             return Ok(());
         };
+        if let Some(error) = self.refusals.lasting(&publish.message) {
+            publish.tell(Err(error));
+            return Ok(());
+        }
+        if !publish.again && self.refusals.is_missing(&publish.message) {
+            let items = self.shared.registry.of_exchange(&publish.message.exchange);
+            self.repairs.look_for(publish, items);
+            return Ok(());
+        }
         publish.message.properties.message_id.get_or_insert_with(|| Uuid::new_v4().to_string().into());
         let outgoing = match convert::outgoing(&publish.message, None) {
             Ok(outgoing) => outgoing,
@@ -248,27 +264,29 @@ impl Serving<'_> {
             End::Link => "the connection was lost".to_owned(),
             End::Fault(failure) => failure.to_string(),
         };
-        let missing = match end {
-            End::Fault(failure) => failure.missing_exchange(),
+        let refusal = match end {
+            End::Fault(failure) => Refusal::of(failure).map(|refusal| (refusal, failure)),
             End::Link => None,
-        };
-        let unknown = || {
-            let text = format!("whether the broker has the message is unknown: {reason}");
-            Err(Error::new(ErrorKind::OutcomeUnknown, text))
         };
         let mut outstanding = self.window.into_outstanding();
         self.link.in_flight().end(outstanding.len());
-        // The broker handles one after the other, and nothing any more once it has closed the channel. So the last one that did not find its
-        // exchange was not taken, or one before it, and neither was what followed. The exchange may have been there for earlier ones.
-        let last = missing
-            .and_then(|missing| outstanding.iter().rposition(|(publish, _)| publish.message.exchange == *missing));
-        let untaken = outstanding.split_off(last.unwrap_or(outstanding.len()));
-        outstanding.into_iter().for_each(|(publish, _)| publish.tell(unknown()));
-        let mut untaken = untaken.into_iter();
-        if let Some((publish, since)) = untaken.next() {
-            let items = self.shared.registry.of_exchange(&publish.message.exchange);
-            self.again
-                .extend(self.repairs.take(Lost { publish, since, without_exchange: true, verdict: unknown() }, items));
+        let first = refusal
+            .as_ref()
+            .and_then(|(refusal, _)| refusal.place_in(outstanding.iter().map(|(publish, _)| &publish.message)));
+        let mut untaken = outstanding.split_off(first.unwrap_or(outstanding.len())).into_iter();
+        for (publish, _) in outstanding {
+            let text = format!("whether the broker has the message is unknown: {reason}");
+            publish.tell(Err(Error::new(ErrorKind::OutcomeUnknown, text)));
+        }
+        if let Some((refusal, failure)) = refusal
+            && let Some((publish, since)) = untaken.next()
+        {
+            let items = match &refusal {
+                Refusal::MissingExchange(exchange) => self.shared.registry.of_exchange(exchange),
+                _ => Vec::new(),
+            };
+            let verdict = Err(self.refusals.add(refusal, failure));
+            self.again.extend(self.repairs.take(Lost { publish, since, without_exchange: true, verdict }, items));
         }
         self.again.extend(untaken.map(|(publish, _)| publish));
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     protocol::{Message, Name},
-    transport::{Binding, Exchange, Queue, Topology, routing},
+    transport::{Binding, Exchange, Queue, QueueKind, Topology, routing},
 };
 
 /// Everything that was declared, to be declared again with each connection and from time to time.
@@ -49,7 +49,12 @@ impl Registry {
         }
         for queue in &topology.queues {
             match known.queues.iter_mut().find(|other| other.name == queue.name) {
-                Some(other) => *other = queue.clone(),
+                Some(other) if other == queue => {}
+                Some(other) => {
+                    // Asked for in another form than before, it may be just as the broker has it.
+                    self.disown(&Item::Queue(queue.clone()));
+                    *other = queue.clone();
+                }
                 None => {
                     new.push(queue.name.clone());
                     known.queues.push(queue.clone());
@@ -123,6 +128,15 @@ impl Registry {
     /// Whether only one of a queue's consumers gets messages at a time.
     pub(super) fn is_single_active(&self, queue: &Name) -> bool {
         self.known().topology.queues.iter().any(|other| other.name == *queue && other.single_active_consumer)
+    }
+
+    /// Whether a queue was declared here as a classic one, and is one.
+    pub(super) fn is_classic(&self, queue: &Name) -> bool {
+        let declared = self.known().topology.queues.iter().find(|other| other.name == *queue).cloned();
+        declared.is_some_and(|queue| {
+            let other_kind = queue.arguments.get("x-queue-type").is_some();
+            queue.kind == QueueKind::Classic && !other_kind && !self.is_adopted(&Item::Queue(queue))
+        })
     }
 
     /// Whether an item exists with other arguments and is used as it is.

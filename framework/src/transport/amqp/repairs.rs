@@ -9,17 +9,20 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::{failure::Failure, item::Item, link::Link, shared::Shared, topology, window::Publish};
+use super::{failure::Failure, item::Item, link::Link, refusals::Refusals, shared::Shared, topology, window::Publish};
 use crate::{
-    Result,
+    ErrorKind, Result,
     protocol::{Message, Name},
-    transport::Published,
+    transport::{Published, no_exchange},
 };
 
 /// How often the same way is repaired at most: what nobody listens to comes back each time.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 const MOST_BEHIND: usize = 256;
+
+/// From here on the ways that need not be remembered any more are forgotten.
+const MOST_DONE: usize = 256;
 
 /// Declares again what would have led a message somewhere, and holds the message meanwhile.
 #[derive(Default)]
@@ -91,6 +94,13 @@ impl Repairs {
         }
     }
 
+    /// Takes a message whose exchange was missing a while ago: it is published when the exchange is there, or was declared again.
+    pub(super) fn look_for(&mut self, publish: Publish, items: Vec<Item>) {
+        let verdict = Err(no_exchange(&publish.message.exchange));
+        let lost = Lost { publish, since: Instant::now(), without_exchange: true, verdict };
+        self.held.push(Held { way: Way::of(&lost.publish.message), items, lost });
+    }
+
     /// Keeps a message whose exchange is missing and being declared again. Returns any other one.
     pub(super) fn pass(&mut self, publish: Publish) -> Option<Publish> {
         if self.held.is_empty() {
@@ -110,12 +120,26 @@ impl Repairs {
     }
 
     /// Goes on repairing. What was held for a way that is done is to be published.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, shared: &Arc<Shared>, link: &Arc<Link>) -> Poll<Vec<Publish>> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Arc<Shared>,
+        link: &Arc<Link>,
+        refusals: &mut Refusals,
+    ) -> Poll<Vec<Publish>> {
         if self.running.is_none()
             && let Some(Held { way, items, .. }) = self.held.first()
         {
-            let (shared, link, items) = (shared.clone(), link.clone(), items.clone());
+            let (shared, link, items, exchange) = (shared.clone(), link.clone(), items.clone(), way.exchange.clone());
             let declaring = async move {
+                if items.is_empty() {
+                    return match topology::has_exchange(&link, &exchange).await {
+                        Ok(false) => Err(no_exchange(&exchange).into()),
+                        Err(Failure::Lost) => Err(Failure::Lost),
+                        // What the broker does not tell shows when the message is published.
+                        Ok(true) | Err(_) => Ok(()),
+                    };
+                }
                 let _round = shared.registry.round().await;
                 topology::declare(&shared.registry, &link, &items).await
             };
@@ -125,13 +149,28 @@ impl Repairs {
         let outcome = ready!(declaring.poll_unpin(cx));
         match &outcome {
             Ok(()) => debug!(?way, "declared again what a message did not find"),
+            // What is held goes on with the next link.
+            Err(Failure::Lost) => {
+                self.running = None;
+                return Poll::Pending;
+            }
+            Err(Failure::Invalid(error)) if error.kind() == ErrorKind::NoExchange => debug!(?way, "still not there"),
             Err(failure) => warn!(?way, %failure, "could not declare again what a message did not find"),
         }
         let (way, worked) = (way.clone(), outcome.is_ok());
         self.running = None;
         let held = self.held.extract_if(.., |held| held.way == way).filter_map(|held| again(held.lost, worked));
         let behind = self.behind.extract_if(.., |(other, _)| *other == way).map(|(_, publish)| publish);
-        let done = held.chain(behind).collect();
+        let mut done: Vec<_> = held.collect();
+        if worked {
+            refusals.found(&way.exchange);
+            done.extend(behind);
+        } else {
+            behind.for_each(|publish| publish.tell(Err(no_exchange(&way.exchange))));
+        }
+        if self.done.len() >= MOST_DONE {
+            self.done.retain(|_, (at, _)| at.elapsed() < AT_MOST_EVERY);
+        }
         self.done.insert(way, (Instant::now(), worked));
         Poll::Ready(done)
     }

@@ -289,11 +289,8 @@ fn reply_topology(queue: Name, exchange: Name) -> Topology {
 }
 
 async fn serve(entry: &Entry, ready: &mut Ready, shared: &Shared, link: &Arc<Link>, slot: &mut Option<Running>) -> End {
-    let opened = tokio::select! {
-        opened = Running::open(entry, shared, link) => opened,
-        () = entry.dropped.cancelled() => return End::Dropped,
-    };
-    let running = match opened {
+    // Not given up when it is dropped meanwhile: the broker might have the queue already, and keep it as long as the connection.
+    let running = match Running::open(entry, shared, link).await {
         Ok(running) => slot.insert(running),
         Err(Failure::Lost) => return End::Link,
         Err(failure) => return End::Fault(failure),

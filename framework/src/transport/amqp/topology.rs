@@ -6,8 +6,8 @@ use std::{
 use futures_util::FutureExt;
 
 use lapin::{
-    Channel,
-    options::{QueueDeclareOptions, QueueDeleteOptions},
+    Channel, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
 
@@ -100,6 +100,23 @@ impl Declaring<'_> {
         self.link.ask(declaration.what(), declaration.send(channel)).await
     }
 }
+
+/// Whether there is an exchange of this name.
+pub(super) async fn has_exchange(link: &Link, exchange: &Name) -> Result<bool, Failure> {
+    let name = short("exchange", exchange)?;
+    let channel = link.consuming_channel().await?;
+    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    // Its kind is not compared.
+    let declare = channel.exchange_declare(name, ExchangeKind::Topic, options, FieldTable::default());
+    let answer = link.ask("look at an exchange", declare).await;
+    link.close_channel(&channel).await;
+    match answer {
+        Ok(()) => Ok(true),
+        Err(failure) if failure.code() == Some(NOT_FOUND) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Asks for a queue without making one.
 pub(super) async fn queue_status(link: &Link, queue: &Name) -> Result<Option<QueueStatus>, Failure> {
     let name = short("queue", queue)?;
@@ -114,11 +131,20 @@ pub(super) async fn queue_status(link: &Link, queue: &Name) -> Result<Option<Que
     }
 }
 
-/// Removes a queue unless it is in use or holds something, which the broker decides at once.
-pub(super) async fn remove_queue(link: &Link, queue: &Name) -> Result<bool, Failure> {
+/// Removes a queue unless it is in use or holds something.
+pub(super) async fn remove_queue(registry: &Registry, link: &Link, queue: &Name) -> Result<bool, Failure> {
+    // Asked to remove a quorum queue on a condition, RabbitMQ (3.10) closes the connection.
+    let at_once = registry.is_classic(queue);
+    if !at_once {
+        match queue_status(link, queue).await? {
+            None => return Ok(true),
+            Some(QueueStatus { messages: 0, consumers: 0 }) => {}
+            Some(_) => return Ok(false),
+        }
+    }
     let name = short("queue", queue)?;
     let channel = link.consuming_channel().await?;
-    let options = QueueDeleteOptions { if_unused: true, if_empty: true, ..QueueDeleteOptions::default() };
+    let options = QueueDeleteOptions { if_unused: at_once, if_empty: at_once, ..QueueDeleteOptions::default() };
     let answer = link.ask("remove a queue", channel.queue_delete(name, options)).await;
     link.close_channel(&channel).await;
     match answer {

@@ -36,6 +36,8 @@ struct State {
 
 /// Why a message was not published.
 pub(super) enum Unpublished {
+    /// Its exchange does not exist.
+    NoExchange(Arc<Message>),
     /// It leads to no queue.
     Unroutable(Arc<Message>),
     /// A queue that it leads to has no room.
@@ -113,9 +115,11 @@ impl Broker {
                 }),
             };
         }
-        let names = state.exchanges.get(&message.exchange).map(|exchange| exchange.route(&message));
+        let Some(exchange) = state.exchanges.get(&message.exchange) else {
+            return Err(Unpublished::NoExchange(Arc::new(message)));
+        };
         let queues: Vec<_> =
-            names.unwrap_or_default().iter().filter_map(|name| state.queues.get(name).cloned()).collect();
+            exchange.route(&message).iter().filter_map(|name| state.queues.get(name).cloned()).collect();
         drop(state);
         let message = Arc::new(message);
         let mut outcome = Err(Unpublished::Unroutable(message.clone()));
@@ -127,6 +131,10 @@ impl Broker {
             }
         }
         outcome
+    }
+
+    pub(super) fn has_exchange(&self, name: &Name) -> bool {
+        name.is_empty() || self.state.read().unwrap_or_else(PoisonError::into_inner).exchanges.contains_key(name)
     }
 
     /// Publishes a message after a delay.

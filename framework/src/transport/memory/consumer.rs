@@ -279,4 +279,34 @@ mod tests {
         cancelling.await;
         assert!(publishing.join().unwrap().unwrap().unwrap().routed);
     }
+
+    /// Gives back each delivery, and tells after many.
+    struct GivesBack(std::sync::atomic::AtomicUsize, mpsc::Sender<()>);
+
+    impl DeliverySink for GivesBack {
+        fn deliver(&self, delivery: Delivery) {
+            drop(delivery);
+            if self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 100_000 {
+                self.1.send(()).unwrap();
+            }
+        }
+        fn lost(&self) {}
+    }
+
+    #[tokio::test]
+    async fn sink_that_gives_everything_back_is_ended_by_a_cancel() {
+        let transport = MemoryTransport::open("");
+        let topology = Topology { queues: vec![Queue::durable("q")], ..Topology::default() };
+        transport.declare(topology).await.unwrap();
+        let (tell, told) = mpsc::channel();
+        let consumer = transport.consume("q".into(), 1, std::sync::Arc::new(GivesBack(0.into(), tell))).await.unwrap();
+        let publishing = thread::spawn({
+            let transport = transport.clone();
+            move || transport.publish(Message { routing_key: "q".into(), ..Message::default() }).now_or_never()
+        });
+        told.recv().unwrap();
+        consumer.cancel().await;
+        assert!(publishing.join().unwrap().unwrap().unwrap().routed);
+        assert_eq!(transport.queue_status(&"q".into()).await.unwrap().unwrap().messages, 1);
+    }
 }

@@ -85,7 +85,7 @@ async fn publish_in_time(delayed: Arc<Delayed>, broker: Weak<Broker>) {
             for message in due {
                 match broker.publish(message) {
                     Ok(()) => {}
-                    Err(Unpublished::Unroutable(message)) => {
+                    Err(Unpublished::Unroutable(message) | Unpublished::NoExchange(message)) => {
                         debug!(?message, "a message leads nowhere by the end of its delay");
                     }
                     Err(Unpublished::Rejected(message)) => {

@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     Binding, ConnectionState, Consumer, DeliverySink, Exchange, ExchangeKind, Published, Publishing, Queue,
-    QueueStatus, ReplySink, Requester, Topology, Transport, check_delay,
+    QueueStatus, ReplySink, Requester, Topology, Transport, check_delay, no_exchange,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -138,6 +138,7 @@ impl Transport for MemoryTransport {
         match self.broker.publish(with_id(message)) {
             Ok(()) => Ok(Published { routed: true }),
             Err(Unpublished::Unroutable(_)) => Ok(Published { routed: false }),
+            Err(Unpublished::NoExchange(message)) => Err(no_exchange(&message.exchange)),
             Err(Unpublished::Rejected(_)) => {
                 Err(Error::new(ErrorKind::Rejected, "a queue did not take the message: it is full"))
             }
@@ -150,6 +151,9 @@ impl Transport for MemoryTransport {
         }
         self.check_open()?;
         check_delay(delay)?;
+        if !self.broker.has_exchange(&message.exchange) {
+            return Err(no_exchange(&message.exchange));
+        }
         self.broker.publish_later(with_id(message), delay);
         Ok(())
     }
@@ -213,7 +217,7 @@ impl Requester for MemoryRequester {
             return Publishing::done(Err(closed()));
         }
         message.properties.reply_to = Some(self.reply_to.clone());
-        if let Err(Unpublished::Unroutable(returned)) = self.broker.publish(message)
+        if let Err(Unpublished::Unroutable(returned) | Unpublished::NoExchange(returned)) = self.broker.publish(message)
             && let Some(correlation_id) = &returned.properties.correlation_id
         {
             self.sink.returned(correlation_id);

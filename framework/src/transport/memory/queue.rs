@@ -43,6 +43,19 @@ struct State {
     /// Since when nobody has consumed; for `expires`.
     idle_since: Option<Instant>,
     deleted: bool,
+    /// Somebody hands out what is ready.
+    dispatching: bool,
+}
+
+/// A queue whose messages are being handed out, by somebody whom a sink may throw out of it.
+struct Dispatching<'a>(Option<&'a MemoryQueue>);
+
+impl Drop for Dispatching<'_> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0 {
+            queue.state().dispatching = false;
+        }
+    }
 }
 
 /// A message in a queue, or on its way from it: one that comes back expires when it would have.
@@ -142,22 +155,32 @@ impl MemoryQueue {
         self.dispatch();
     }
 
-    /// Hands waiting messages to consumers that have room.
+    /// Hands waiting messages to consumers that have room. Where somebody does already, that one goes on with what has come meanwhile: a sink
+    /// that gives back each delivery would come here again from within itself, ever deeper.
     pub(super) fn dispatch(&self) {
+        let mut state = self.state();
+        if state.ready.is_empty() || std::mem::replace(&mut state.dispatching, true) {
+            return;
+        }
+        let mut dispatching = Dispatching(Some(self));
         loop {
-            let mut state = self.state();
-            if state.ready.is_empty() {
-                return;
-            }
             state.drop_expired();
-            let Some(waiting) = state.ready.pop_front() else { return };
-            let Some((consumer, tag)) = state.next_consumer(&waiting, &self.rules) else {
-                state.push_front(waiting);
+            let next = state.ready.pop_front().and_then(|waiting| {
+                let taken = state.next_consumer(&waiting, &self.rules);
+                if taken.is_none() {
+                    state.push_front(waiting.clone());
+                }
+                taken.map(|(consumer, tag)| (consumer, tag, waiting))
+            });
+            let Some((consumer, tag, waiting)) = next else {
+                state.dispatching = false;
+                dispatching.0 = None;
                 return;
             };
             // The sink runs without the lock: it may publish to this very queue.
             drop(state);
             consumer.deliver(tag, waiting.message, waiting.redelivered);
+            state = self.state();
         }
     }
 

@@ -1,0 +1,138 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::failure::{ACCESS_REFUSED, Failure, NOT_FOUND, PRECONDITION_FAILED};
+use crate::{
+    Error, ErrorKind,
+    protocol::{Message, Name},
+    transport::no_exchange,
+};
+
+/// How long an exchange that was missing is asked for before something is published to it: each time it is still missing would end the
+/// channel for all.
+const ASK_FOR: Duration = Duration::from_secs(60);
+
+/// How long nothing is published to an exchange that is forbidden: permissions change.
+const FORBIDDEN_FOR: Duration = Duration::from_secs(5);
+
+/// How many are told apart, for programs whose names of exchanges and users come from elsewhere.
+const MOST: usize = 256;
+
+/// What the broker closes a channel for, with everything that is on its way there.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Refusal {
+    MissingExchange(Name),
+    /// The user may not write to this exchange.
+    Forbidden(Name),
+    /// Only the connection's own user may be named.
+    User(Name),
+    /// A body above so many bytes.
+    TooLarge(usize),
+}
+
+impl Refusal {
+    pub(super) fn of(failure: &Failure) -> Option<Self> {
+        let (code, text) = failure.reply()?;
+        let between = |before: &str, after: &str| {
+            let rest = text.split_once(before)?.1;
+            Some(rest.split_once(after)?.0)
+        };
+        match code {
+            NOT_FOUND => {
+                between("no exchange '", "' in vhost ").map(|name| Self::MissingExchange(name.to_owned().into()))
+            }
+            ACCESS_REFUSED if !text.contains("access to topic") => {
+                between("access to exchange '", "' in vhost ").map(|name| Self::Forbidden(name.to_owned().into()))
+            }
+            PRECONDITION_FAILED => between("user_id property set to '", "' but authenticated user was ")
+                .map(|user| Self::User(user.to_owned().into()))
+                .or_else(|| {
+                    let limit = text.split_once("is larger than configured max size ")?.1;
+                    limit.trim().parse().ok().map(Self::TooLarge)
+                }),
+            _ => None,
+        }
+    }
+
+    fn is_of(&self, message: &Message) -> bool {
+        match self {
+            Self::MissingExchange(exchange) | Self::Forbidden(exchange) => message.exchange == *exchange,
+            Self::User(user) => message.properties.user_id.as_ref() == Some(user),
+            Self::TooLarge(limit) => message.body.len() > *limit,
+        }
+    }
+
+    /// The first message that was surely not taken, and with it none behind: the broker handles one after the other, and nothing any more
+    /// once it has closed the channel.
+    pub(super) fn place_in<'a>(
+        &self,
+        mut messages: impl DoubleEndedIterator<Item = &'a Message> + ExactSizeIterator,
+    ) -> Option<usize> {
+        if self.lasts() {
+            messages.position(|message| self.is_of(message))
+        } else {
+            // The exchange may have been there, or allowed, for earlier ones.
+            messages.rposition(|message| self.is_of(message))
+        }
+    }
+
+    /// Whether the broker says the same for as long as the connection lives.
+    fn lasts(&self) -> bool {
+        matches!(self, Self::User(_) | Self::TooLarge(_))
+    }
+}
+
+/// What is known to end a channel, so that it ends none again.
+#[derive(Default)]
+pub(super) struct Refusals {
+    /// Of this connection.
+    lasting: VecDeque<(Refusal, String, Instant)>,
+    missing: HashMap<Name, Instant>,
+}
+
+impl Refusals {
+    /// Keeps it in mind. The error is for the message that it was about.
+    pub(super) fn add(&mut self, refusal: Refusal, failure: &Failure) -> Error {
+        let kind = match &refusal {
+            Refusal::MissingExchange(exchange) => {
+                self.missing.retain(|_, since| since.elapsed() < ASK_FOR);
+                if self.missing.len() < MOST {
+                    self.missing.insert(exchange.clone(), Instant::now());
+                }
+                return no_exchange(exchange);
+            }
+            Refusal::Forbidden(_) => ErrorKind::Refused,
+            Refusal::User(_) | Refusal::TooLarge(_) => ErrorKind::Usage,
+        };
+        self.lasting.truncate(MOST - 1);
+        self.lasting.push_front((refusal, failure.to_string(), Instant::now()));
+        Error::new(kind, failure.to_string())
+    }
+
+    /// Why a message would end the channel.
+    pub(super) fn lasting(&self, message: &Message) -> Option<Error> {
+        let (refusal, text, _) = self.lasting.iter().find(|(refusal, _, since)| {
+            refusal.is_of(message) && (refusal.lasts() || since.elapsed() < FORBIDDEN_FOR)
+        })?;
+        let kind = if refusal.lasts() { ErrorKind::Usage } else { ErrorKind::Refused };
+        Some(Error::new(kind, text.clone()))
+    }
+
+    /// Whether its exchange was missing, and has to be asked for.
+    pub(super) fn is_missing(&self, message: &Message) -> bool {
+        !self.missing.is_empty() && self.missing.get(&message.exchange).is_some_and(|since| since.elapsed() < ASK_FOR)
+    }
+
+    pub(super) fn found(&mut self, exchange: &Name) {
+        self.missing.remove(exchange);
+    }
+
+    /// The connection is over, and another one may be another user's, or another broker's.
+    pub(super) fn forget(&mut self) {
+        self.lasting.clear();
+    }
+}
