@@ -100,6 +100,10 @@ promises! {
         requeue_redelivers_with_the_flag,
         dropped_delivery_is_redelivered,
         dropped_reply_is_redelivered,
+        what_is_given_back_at_once_keeps_its_order,
+        what_is_lost_at_once_keeps_its_order,
+        what_was_acknowledged_is_not_given_back,
+        delivery_in_order_does_not_go_back_by_itself,
     };
     lifetime::{
         after_close_everything_fails_with_closed,

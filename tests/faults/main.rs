@@ -11,6 +11,7 @@ mod instance;
 mod load;
 mod network;
 mod node;
+mod ordered;
 mod poison;
 mod rolling;
 mod trial;

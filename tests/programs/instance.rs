@@ -29,6 +29,13 @@ struct Instance {
     ledger: Ledger,
 }
 
+#[derive(serde::Deserialize)]
+struct Step {
+    #[serde(rename = "key")]
+    _key: u64,
+    id: u64,
+}
+
 /// Marks the requests that were given to a worker before, or handed back.
 #[service(name = "faults_instance")]
 impl Instance {
@@ -44,6 +51,22 @@ impl Instance {
     async fn on_work(&self, #[inject] cx: WorkerContext, id: u64) -> kinoko::Result<()> {
         self.ledger.note(id, cx.redelivered())?;
         if id == 0 { std::process::abort() } else { Ok(()) }
+    }
+
+    /// The same, in order; numbers from 100 on fail.
+    #[event_handler(
+        "faults_instance",
+        "step",
+        ordered_by = "key",
+        retry(in_place, max = 3, backoff = "2s", jitter = false)
+    )]
+    async fn on_step(&self, #[inject] cx: WorkerContext, step: Step) -> kinoko::Result<()> {
+        self.ledger.note(step.id, cx.redelivered())?;
+        match step.id {
+            0 => std::process::abort(),
+            1..100 => Ok(()),
+            100.. => Err(kinoko::Error::msg("it fails")),
+        }
     }
 
     /// Ends the whole process, as a bug in a C library does.

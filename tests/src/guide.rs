@@ -27,8 +27,17 @@ mod page_08_running {}
 #[doc = include_str!("../../docs/guide/09-events.md")]
 mod page_09_events {}
 
-#[doc = include_str!("../../docs/guide/10-timers.md")]
-mod page_10_timers {}
+#[doc = include_str!("../../docs/guide/10-dead-letters.md")]
+mod page_10_dead_letters {}
+
+#[doc = include_str!("../../docs/guide/11-timers.md")]
+mod page_11_timers {}
+
+#[doc = include_str!("../../docs/guide/12-queues.md")]
+mod page_12_queues {}
+
+#[doc = include_str!("../../docs/guide/13-testing-events.md")]
+mod page_13_testing_events {}
 
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}

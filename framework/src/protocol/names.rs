@@ -66,6 +66,11 @@ pub(crate) fn begun_queue(mark: Uuid) -> Name {
     format!("kinoko.begun-{mark}").into()
 }
 
+/// The queue that tells which messages of another one were begun alone, and came to no end.
+pub(crate) fn alone_queue(queue: &str) -> Name {
+    format!("kinoko.alone-{queue}").into()
+}
+
 /// The queue whose dead letters a queue keeps; a queue that keeps none is itself.
 pub(crate) fn handled_queue(dead_letters: &str) -> &str {
     dead_letters.strip_prefix(DEAD_LETTERS).unwrap_or(dead_letters)

@@ -363,11 +363,12 @@ impl Future for Publishing {
 
 /// One message, taken from a queue and not yet settled.
 ///
-/// Dropped without a verdict it goes back to its queue: a worker that vanishes loses nothing.
+/// Dropped without a verdict it goes back to its queue, at once or [with the others](Self::in_order): a worker that vanishes loses nothing.
 pub struct Delivery {
     message: Arc<Message>,
     redelivered: bool,
     waited: Duration,
+    stays: bool,
     ticket: Option<Ticket>,
 }
 
@@ -402,13 +403,21 @@ impl Delivery {
     /// What a transport hands to a [`DeliverySink`].
     pub fn new(message: impl Into<Arc<Message>>, redelivered: bool, tag: u64, settler: Arc<dyn Settler>) -> Self {
         let ticket = Some(Ticket { tag, settler });
-        Self { message: message.into(), redelivered, waited: Duration::ZERO, ticket }
+        Self { message: message.into(), redelivered, waited: Duration::ZERO, stays: false, ticket }
     }
 
     /// The same, after it may have waited for so long in this process: its threads were held up by something else.
     #[must_use]
     pub fn after_waiting(mut self, at_most: Duration) -> Self {
         self.waited = at_most;
+        self
+    }
+
+    /// The same, but without a verdict it stays unsettled until its consumer [gives everything back](Consumer::give_back), or its connection
+    /// ends. For queues whose order matters: handed back alone, it would come again among those that were delivered after it.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.stays = true;
         self
     }
 
@@ -442,7 +451,7 @@ impl Delivery {
         }
     }
 
-    /// Hands it back to its queue.
+    /// Hands it back to its queue, as its drop does.
     pub fn requeue(self) {
         drop(self);
     }
@@ -458,7 +467,9 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(ticket) = self.ticket.take()
+            && !self.stays
+        {
             ticket.settler.requeue(ticket.tag, self.message.clone());
         }
     }

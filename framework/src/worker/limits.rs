@@ -65,6 +65,10 @@ impl Limits {
         self.stopping.cancelled()
     }
 
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// A worker waits for a nested call.
     fn park(&self) {
         let parked = self.parked.fetch_add(1, Ordering::AcqRel) + 1;
@@ -101,7 +105,7 @@ impl MethodSlots {
 
     /// Takes what a worker needs, if it is free.
     pub(crate) fn take_free(&self) -> bool {
-        if self.container.stopped.load(Ordering::Acquire) {
+        if self.container.is_stopping() {
             return false;
         }
         let Ok(own) = self.own.as_deref().map(Semaphore::try_acquire).transpose() else { return false };

@@ -6,6 +6,7 @@ mod dispatching;
 mod letters;
 mod ordering;
 mod queues;
+mod redelivered;
 mod retries;
 mod timers;
 

@@ -117,12 +117,15 @@ async fn without_a_word_there_are_five_attempts_with_jitter() {
     let app = bench.start::<Failing>().await;
     bench.dispatch(SOURCE, "default", json!(null)).await;
     let mut last = bench.next().await.at;
+    let mut early = 0;
     for longest in [1, 2, 4, 8] {
         let at = bench.next().await.at;
         let (delay, longest) = (at - last, Duration::from_secs(longest));
         assert!(delay >= longest / 2 && delay < longest + Duration::from_millis(50), "{delay:?} of {longest:?}");
+        early += u32::from(delay < longest * 99 / 100);
         last = at;
     }
+    assert!(early > 0, "by chance once in six million runs");
     let letter = bench.dead_letter("evt-retries-default--retries_failing.on_default").await;
     assert_eq!(header(&letter, headers::DEAD_ATTEMPTS), json!(5));
     app.stop().await.unwrap();
@@ -162,5 +165,22 @@ async fn a_dead_letter_that_is_sent_back_begins_anew_under_its_first_name() {
     assert!(bench.publish(again).await);
     let entry = bench.next().await;
     assert_eq!(entry.what, "1 1 poison");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_tells_when_the_first_of_all_attempts_failed() {
+    const THEN: u64 = 1_700_000_000_000;
+    let mut bench = Bench::new().await;
+    let app = bench.start::<Failing>().await;
+    let mut message = event(SOURCE, "poison", 0);
+    message.properties.headers.set(headers::ATTEMPT, 3);
+    message.properties.headers.set(headers::FIRST_FAILURE, THEN);
+    assert!(bench.publish(message).await);
+    assert_eq!(bench.next().await.what, "3 3 poison");
+    assert_eq!(bench.next().await.what, "4 4 poison");
+    let letter = bench.dead_letter("evt-retries-poison--retries_failing.on_poison").await;
+    assert_eq!(header(&letter, headers::DEAD_FIRST_AT), json!(THEN));
+    assert!(header(&letter, headers::DEAD_AT).as_u64().unwrap() > THEN);
     app.stop().await.unwrap();
 }

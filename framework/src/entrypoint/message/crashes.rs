@@ -5,6 +5,7 @@
 //! before they are judged: one that comes again is published once more, with its count, and comes back after a delay that grows and differs
 //! from message to message, so that it meets the one that kills its process no more, or it is the one. And from the second time on it counts
 //! only where a worker had [begun](super::begun) it.
+//! Where an order must be kept, [`alone`](super::alone) finds it instead.
 
 use std::time::Duration;
 
@@ -23,9 +24,6 @@ use crate::{
 /// How often a message is begun again before it is kept as a dead letter.
 const MOST: u64 = 10;
 
-/// The same for one that must not leave its place in the queue, so that the broker's count has to do.
-const MOST_IN_PLACE: u64 = 20;
-
 /// No message comes again sooner, so that the broker has the acknowledgement of its predecessor: the two travel on different connections,
 /// and a process that ends in between would leave both.
 const LEAST_DELAY: Duration = Duration::from_millis(100);
@@ -38,9 +36,6 @@ impl Lane {
     /// Looks at a delivery that was given to somebody before, it or one in whose place it is. `None`: it is settled, it is kept or comes
     /// again later.
     pub(super) async fn come_again(&self, received: Received) -> Option<Received> {
-        if self.handler.handling.ordered_by.is_some() {
-            return self.come_again_in_place(received).await;
-        }
         if let Some(mark) = received.mark() {
             return self.suspected(received, mark).await;
         }
@@ -51,15 +46,6 @@ impl Lane {
         }
         // No verdict yet, however high: nobody has seen it begin.
         self.set_apart(received, count.min(MOST)).await
-    }
-
-    async fn come_again_in_place(&self, received: Received) -> Option<Received> {
-        let Deliveries { count, by_broker, .. } = received.deliveries();
-        if !received.delivery.redelivered() || !by_broker || count <= MOST_IN_PLACE {
-            return Some(received);
-        }
-        self.crashed(received, count).await;
-        None
     }
 
     /// Begins one that has come again more than once, unless it was begun already and is here again.
@@ -94,7 +80,8 @@ impl Lane {
         }
         let count = received.deliveries().before.saturating_add(1);
         let again = if count > MOST {
-            self.crashed(received, count).await;
+            let (fault, attempt) = (self.crashed(count), received.attempt);
+            self.keep(received, reason::CRASHED, &fault, attempt).await;
             None
         } else {
             self.set_apart(received, count).await
@@ -147,14 +134,12 @@ impl Lane {
         }
     }
 
-    async fn crashed(&self, received: Received, count: u64) {
+    pub(super) fn crashed(&self, count: u64) -> Fault {
         let text = format!(
             "`{}.{}` was given this message {count} times and never came to an end: its process died or lost the broker each time",
             self.shared.service_name, self.handler.method
         );
-        let fault = Fault { retryable: Some(false), ..Fault::internal("TooManyDeliveries", text) };
-        let attempt = received.attempt;
-        self.keep(received, reason::CRASHED, &fault, attempt).await;
+        Fault { retryable: Some(false), ..Fault::internal("TooManyDeliveries", text) }
     }
 }
 

@@ -1,14 +1,18 @@
 //! `#[event_handler]` and `#[consume]`: from a delivery on one of a handler's queues to its acknowledgement.
 //!
-//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`ordering`] where it has an order to keep, [`serve`] (is claimed by [`idempotency`], waits for a slot, [`crashes`] looks at what comes again and marks it as [`begun`], the worker
+//! A delivery passes [`sink`] (arrives, is gathered to a batch), [`serve`] (is claimed by [`idempotency`], waits for a slot, [`crashes`] looks at what comes again and marks it as [`begun`], the worker
 //! runs) and [`settle`] (what its ending means for the message: [`policy`] decides, [`replace`] and [`dead_letter`] publish).
+//! Where there is an order to keep, [`ordering`] takes the place of `serve`; [`recall`] and [`alone`] are its memory.
 
+mod alone;
 mod begun;
+mod checks;
 mod crashes;
 mod dead_letter;
 mod idempotency;
 mod ordering;
 mod policy;
+mod recall;
 mod received;
 mod replace;
 mod serve;
@@ -20,11 +24,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use self::{
+    alone::Marks,
     idempotency::Handled,
     ordering::Keys,
+    recall::Recall,
     sink::{Incoming, MessageSink},
     topology::{Naming, Source},
 };
@@ -91,6 +98,10 @@ struct Lane {
     incoming: Incoming,
     /// What waits for its turn, where there is an order.
     keys: Keys,
+    recall: Recall,
+    /// Held by one that begins alone; by all others in common.
+    turn: RwLock<()>,
+    marks: Mutex<Option<Marks>>,
 }
 
 impl MessageEntrypoint {
@@ -173,7 +184,7 @@ impl Entrypoint for MessageEntrypoint {
         }
         transport.declare(topology).await?;
         for (handler, source) in &sources {
-            self.check_adopted(handler, source, &**transport)?;
+            self.check_adopted(handler, source, &**transport).await?;
         }
         for (handler, source) in sources {
             let prefetch = topology::prefetch(&handler.handling, max_workers);
@@ -185,6 +196,9 @@ impl Entrypoint for MessageEntrypoint {
                 dead_letters: source.dead_letters,
                 incoming: Incoming::default(),
                 keys: Keys::default(),
+                recall: Recall::default(),
+                turn: RwLock::default(),
+                marks: Mutex::default(),
             });
             let sink = Arc::new(MessageSink(lane.clone()));
             let consumer = transport.consume(lane.queue.clone(), prefetch, sink).await?;
@@ -202,12 +216,12 @@ impl Entrypoint for MessageEntrypoint {
         let (ordered, others): (Vec<_>, Vec<_>) =
             consumers.into_iter().partition(|(_, lane)| lane.handler.handling.ordered_by.is_some());
         for (consumer, lane) in ordered {
+            lane.keys.close();
             // The broker delivers to the next instance as soon as this one consumes no more, and that must not overtake what runs here.
             let tasks = lane.shared.tasks.clone();
             tasks.spawn(async move {
-                lane.keys.finish().await;
+                lane.keys.finished().await;
                 consumer.give_back().await;
-                lane.keys.drop_waiting();
             });
         }
         join_all(others.iter().map(|(consumer, _)| consumer.cancel())).await;
@@ -230,41 +244,6 @@ impl Entrypoint for MessageEntrypoint {
 }
 
 impl MessageEntrypoint {
-    /// Refuses an order that the queue cannot keep.
-    fn check_order(&self, handler: &Handler, source: &Source) -> Result<()> {
-        if handler.handling.ordered_by.is_none() || source.single_active_consumer() {
-            return Ok(());
-        }
-        let why = if source.foreign {
-            "somebody else declares it: leave `declare = false` out"
-        } else {
-            "queues are declared as Nameko declares them: leave `wire = \"nameko\"` out"
-        };
-        Err(self.no_order(handler, &source.queue, why))
-    }
-
-    /// The same, where the queue was there before.
-    fn check_adopted(&self, handler: &Handler, source: &Source, transport: &dyn Transport) -> Result<()> {
-        let adopted = handler.handling.ordered_by.is_some()
-            && source.topology.queues.iter().any(|queue| queue.name == source.queue && transport.is_adopted(queue));
-        if !adopted {
-            return Ok(());
-        }
-        Err(self.no_order(
-            handler,
-            &source.queue,
-            "it exists without: delete it when it is empty, and it is declared anew",
-        ))
-    }
-
-    fn no_order(&self, handler: &Handler, queue: &Name, why: &str) -> Error {
-        let (service, method) = (self.descriptor.name, handler.method);
-        let text = format!(
-            "`{service}.{method}` is `ordered_by`, which takes a queue with a single active consumer, and for `{queue}` {why}"
-        );
-        Error::new(ErrorKind::Setup, text)
-    }
-
     fn no_queue(&self, handler: &Handler, queue: &Name) -> Error {
         let (service, method) = (self.descriptor.name, handler.method);
         let text = format!(

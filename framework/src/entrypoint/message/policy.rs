@@ -48,6 +48,7 @@ pub(super) fn delay(policy: &RetryPolicy, attempt: u32) -> Duration {
 fn final_reason(fault: &Fault) -> &'static str {
     match &*fault.exc_path {
         "kinoko.MalformedMessage" => reason::MALFORMED,
+        "kinoko.TooManyDeliveries" => reason::CRASHED,
         _ => reason::VERDICT,
     }
 }

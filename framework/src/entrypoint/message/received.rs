@@ -1,14 +1,15 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{begun::Begun, idempotency::Claim};
+use super::{begun::Begun, idempotency::Claim, recall::Note};
 use crate::{
     codec::Codecs,
     event::RawDelivery,
     protocol::{Fault, Message, Name, Value, context_data, delivery_headers as headers, excerpt, names},
-    transport::Delivery,
+    transport::{Delivery, MAX_DELAY},
 };
 
 /// One delivery, as its handler sees it.
@@ -117,10 +118,18 @@ impl Received {
         self.first_failure.unwrap_or_else(context_data::unix_ms)
     }
 
-    /// The next attempt begins with the same delivery.
-    pub(super) fn failed_in_place(&mut self) {
+    /// The next attempt begins with the same delivery, or, where the connection is lost meanwhile, with the next one of the same message.
+    pub(super) fn failed_in_place(&mut self, delay: Duration) -> Note {
         self.first_failure = Some(self.first_failure());
         self.attempt = self.attempt.saturating_add(1);
+        let due = Instant::now().checked_add(delay.min(MAX_DELAY));
+        Note { attempt: self.attempt, first_failure: self.first_failure, due, ..Note::default() }
+    }
+
+    /// Goes on where an earlier delivery of the same message ended.
+    pub(super) fn resume(&mut self, note: &Note) {
+        self.attempt = self.attempt.max(note.attempt);
+        self.first_failure = note.first_failure.or(self.first_failure);
     }
 }
 

@@ -30,7 +30,7 @@ impl Lane {
             return None;
         }
         let worker = self.worker(received.message.clone(), received.attempt, received.delivery.redelivered());
-        let received = if received.comes_again() {
+        let received = if received.comes_again() && self.handler.handling.ordered_by.is_none() {
             // Rare, so it takes no room in the future of every message.
             Box::pin(self.come_again(received)).await?
         } else {

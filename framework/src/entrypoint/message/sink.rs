@@ -32,6 +32,8 @@ struct State {
 impl DeliverySink for MessageSink {
     fn deliver(&self, delivery: Delivery) {
         let (lane, tasks) = (self.0.clone(), &self.0.shared.tasks);
+        let ordered_by = lane.handler.handling.ordered_by;
+        let delivery = if ordered_by.is_some() { delivery.in_order() } else { delivery };
         let received = Received::new(delivery, lane.incoming.state().connection.clone());
         let (bytes, limit) = (received.message.body.len(), lane.shared.max_body_bytes);
         if bytes > limit {
@@ -41,7 +43,7 @@ impl DeliverySink for MessageSink {
             tasks.spawn(async move { lane.keep(received, reason::TOO_LARGE, &fault, attempts).await });
             return;
         }
-        match (lane.handler.handling.batch, lane.handler.handling.ordered_by) {
+        match (lane.handler.handling.batch, ordered_by) {
             (Some(info), _) => lane.gather(received, info),
             (None, Some(field)) => lane.arrive_in_order(received, field),
             (None, None) => tasks.spawn(lane.serve(received)),
@@ -57,6 +59,7 @@ impl DeliverySink for MessageSink {
         self.0.workers.cancel_all(Cancelled::ConnectionLost);
         drop(gathered);
         self.0.keys.drop_waiting();
+        *self.0.marks() = None;
     }
 }
 

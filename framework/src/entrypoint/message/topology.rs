@@ -1,10 +1,12 @@
 //! The queues that handlers consume, declared as Nameko declares them, or better where only kinoko shares them.
 
+use std::time::Duration;
+
 use crate::{
     event::EventName,
-    protocol::{Name, names},
+    protocol::{Headers, Name, names},
     service::{BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo},
-    transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
+    transport::{Binding, Exchange, ExchangeKind, Queue, QueueKind, Topology},
 };
 
 /// How often the broker delivers a message of a quorum queue before it takes it away itself: a last resort, far beyond what the
@@ -13,6 +15,8 @@ const DELIVERY_LIMIT: u32 = 1000;
 
 /// Dead letters are looked at again and again, and must not be dropped for it.
 const DEAD_LETTER_DELIVERY_LIMIT: u32 = 1_000_000;
+
+const ALONE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One queue that a handler consumes.
 pub(super) struct Source {
@@ -49,15 +53,11 @@ impl Naming {
         let mut declared =
             Queue { exclusive: broadcast, auto_delete: broadcast || !info.reliable, ..Queue::durable(queue.clone()) };
         let mut topology = Topology::default();
-        if info.handling.ordered_by.is_some() && !self.nameko_wire {
-            // Classic: a quorum queue puts what is given back behind what has come since.
-            declared.single_active_consumer = true;
-        } else if info.kind == HandlerKind::ServicePool && info.reliable && !self.nameko_wire {
-            declared = declared
-                .quorum()
-                .argument("x-delivery-limit", DELIVERY_LIMIT)
-                .argument("x-dead-letter-exchange", "")
-                .argument("x-dead-letter-routing-key", dead_letters.as_str());
+        let ordered = info.handling.ordered_by.is_some() && !self.nameko_wire;
+        declared.single_active_consumer = ordered;
+        let shared = info.kind == HandlerKind::ServicePool || (ordered && info.kind == HandlerKind::Singleton);
+        if shared && info.reliable && !self.nameko_wire {
+            declared = counted(declared, &dead_letters);
             // The broker's own dead letters would be lost without it.
             topology.queues.push(dead_letter_queue(dead_letters.clone()));
         }
@@ -72,10 +72,16 @@ impl Naming {
 /// The queue of a consumer, as it says.
 pub(super) fn consumed(info: &ConsumerInfo) -> Source {
     let queue = Name::from_static(info.queue);
+    let dead_letters = names::dead_letter_queue(&queue);
     let mut topology = Topology::default();
     if info.declare {
-        let single_active_consumer = info.handling.ordered_by.is_some();
-        topology.queues.push(Queue { single_active_consumer, ..Queue::durable(queue.clone()) });
+        let mut declared = Queue::durable(queue.clone());
+        if info.handling.ordered_by.is_some() {
+            declared.single_active_consumer = true;
+            declared = counted(declared, &dead_letters);
+            topology.queues.push(dead_letter_queue(dead_letters.clone()));
+        }
+        topology.queues.push(declared);
     }
     if let Some(BindInfo { exchange, kind, routing_key }) = info.bind {
         if info.declare {
@@ -83,14 +89,33 @@ pub(super) fn consumed(info: &ConsumerInfo) -> Source {
         }
         topology.bindings.push(Binding::new(exchange, queue.clone(), routing_key));
     }
-    Source { dead_letters: names::dead_letter_queue(&queue), queue, topology, foreign: !info.declare }
+    Source { queue, dead_letters, topology, foreign: !info.declare }
 }
 
 impl Source {
-    /// Whether its queue is declared to deliver to one consumer at a time.
-    pub(super) fn single_active_consumer(&self) -> bool {
-        self.topology.queues.iter().any(|queue| queue.name == self.queue && queue.single_active_consumer)
+    /// Its queue, where it is declared here.
+    pub(super) fn declared(&self) -> Option<&Queue> {
+        self.topology.queues.iter().find(|queue| queue.name == self.queue)
     }
+}
+
+/// A queue on several nodes, whose broker counts the deliveries of each message.
+fn counted(queue: Queue, dead_letters: &Name) -> Queue {
+    queue
+        .quorum()
+        .argument("x-delivery-limit", DELIVERY_LIMIT)
+        .argument("x-dead-letter-exchange", "")
+        .argument("x-dead-letter-routing-key", dead_letters.as_str())
+}
+
+/// How a queue with an order was declared before its broker counted: on one node.
+pub(super) fn uncounted(queue: &Queue) -> Queue {
+    Queue { kind: QueueKind::Classic, arguments: Headers::default(), ..queue.clone() }
+}
+
+/// Tells which messages were begun alone. It goes when nobody has looked for a day: a loop of crashes is faster.
+pub(super) fn alone_queue(queue: &Name) -> Queue {
+    Queue::durable(names::alone_queue(queue)).quorum().argument("x-delivery-limit", DELIVERY_LIMIT).expires(ALONE_KEPT)
 }
 
 /// Where dead letters are kept.

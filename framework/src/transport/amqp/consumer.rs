@@ -47,6 +47,10 @@ const BATCH: usize = 256;
 /// How long the deliveries that were on their way are waited for after a cancel; what comes later goes back with the channel.
 const HAND_BACK_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long a channel that gives everything back stays open after its last acknowledgement: a quorum queue takes many of them step by step, and
+/// what it has not taken when the channel ends comes again (seen in 3.10).
+const ACKNOWLEDGED: Duration = Duration::from_millis(100);
+
 /// What the handle and the task of one consumer share.
 pub(super) struct Entry {
     queue: Name,
@@ -231,6 +235,12 @@ impl Running {
         entry.status().started();
         let settler: Arc<dyn Settler> = Arc::new(ChannelSettler::new(channel.clone(), link.clone()));
         ready.tell(Ok(()));
+        // Whatever ends a stream cancels it, and where one consumer is the active one, the next would begin before the first message is back.
+        let leave = || {
+            if shared.registry.is_single_active(&entry.queue) {
+                let _ = channel.close(200, ShortString::default()).now_or_never();
+            }
+        };
         let mut over = pin!(link.over().cancelled());
         let mut closing = pin!(shared.closing.cancelled());
         let mut cancel = pin!(entry.cancel.cancelled());
@@ -243,13 +253,23 @@ impl Running {
             };
             let batch = tokio::select! {
                 biased;
-                () = &mut over => return End::Link,
-                () = &mut closing => return End::Link,
+                () = &mut over => {
+                    leave();
+                    return End::Link;
+                }
+                () = &mut closing => {
+                    leave();
+                    return End::Link;
+                }
                 () = &mut cancel => {
+                    let at_once = entry.at_once.load(Ordering::Acquire);
+                    if at_once {
+                        time::sleep(ACKNOWLEDGED).await;
+                    }
                     let _round = shared.registry.round().await;
                     let is_single_active = shared.registry.is_single_active(&entry.queue);
                     consuming.take();
-                    if entry.at_once.load(Ordering::Acquire) {
+                    if at_once {
                         // One step for the broker: a cancel would let the next consumer begin before the first message is back.
                         link.close_channel(&channel).await;
                         return End::Cancelled;

@@ -49,7 +49,12 @@ impl Registry {
         }
         for queue in &topology.queues {
             match known.queues.iter_mut().find(|other| other.name == queue.name) {
-                Some(other) => *other = queue.clone(),
+                Some(other) if other == queue => {}
+                Some(other) => {
+                    // Asked for in another form than before, it may be just as the broker has it.
+                    self.disown(&Item::Queue(queue.clone()));
+                    *other = queue.clone();
+                }
                 None => {
                     new.push(queue.name.clone());
                     known.queues.push(queue.clone());
