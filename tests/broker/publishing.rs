@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use kinoko::{
     ErrorKind,
+    protocol::Message,
     transport::{ConnectionState, Queue, Topology},
 };
 use kinoko_tests::{PrivateBroker, Raw, amqp_uri, eventually, message, soon, unique};
@@ -118,5 +119,33 @@ async fn withdrawn_publish_is_never_sent() {
     let queue = name.into();
     let counted = || async { transport.queue_status(&queue).await.unwrap().filter(|status| status.messages == 3) };
     eventually(Duration::from_secs(5), "three messages, without the withdrawn one", counted).await;
+    soon("a close", transport.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn what_the_broker_forbids_is_told_at_once_and_lets_the_next_one_pass() {
+    let mut broker = PrivateBroker::stopped();
+    broker.configure("max_message_size = 100000\n", &[]);
+    broker.start();
+    broker.ctl(&["add_user", "limited", "pass"]);
+    broker.ctl(&["set_permissions", "limited", ".*", "^(amq\\.default)$", ".*"]);
+    let transport = open(&broker.uri_of("limited", "pass")).await;
+    let queue = queue();
+    let name = queue.name.clone();
+    soon("a declaration", transport.declare(Topology { queues: vec![queue], ..Topology::default() })).await.unwrap();
+    for _ in 0..2 {
+        let error = soon("a verdict", transport.publish(message("amq.topic", "key", "1"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+        assert!(error.to_string().contains("access to exchange 'amq.topic'"), "{error}");
+        let large = Message { body: vec![b'x'; 100_001].into(), ..message("", &name, "1") };
+        let error = soon("a verdict", transport.publish(large)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        assert!(error.to_string().contains("is larger than configured max size 100000"), "{error}");
+        assert!(soon("a confirm", transport.publish(message("", &name, "2"))).await.unwrap().routed);
+    }
     soon("a close", transport.close()).await;
 }
