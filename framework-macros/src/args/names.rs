@@ -59,6 +59,10 @@ pub(super) fn event_pattern(text: &LitStr, diag: &mut Diag) -> bool {
     event_name(&LitStr::new(&plain, text.span()), "an event", diag)
 }
 
+/// Where requests, replies, delays and marks are. Dead letters are for whoever wants them.
+const OWN_QUEUES: [&str; 7] =
+    ["rpc-", "rpc.reply-", "kinoko.rpc-", "kinoko.delay", "kinoko.begun-", "kinoko.alone-", "kinoko.timer-"];
+
 /// The name of a queue that something else may own.
 pub(super) fn queue_name(text: &LitStr, diag: &mut Diag) -> bool {
     let name = text.value();
@@ -66,6 +70,10 @@ pub(super) fn queue_name(text: &LitStr, diag: &mut Diag) -> bool {
         "a queue has a name: write it".to_owned()
     } else if name.starts_with("amq.") {
         "names that begin with `amq.` are the broker's own: write another".to_owned()
+    } else if let Some(own) = OWN_QUEUES.into_iter().find(|own| name.starts_with(own)) {
+        format!(
+            "queues that begin with `{own}` are kinoko's own, and what it expects there would come here: write another"
+        )
     } else if name.len() > LONGEST_QUEUE_NAME {
         format!(
             "a queue's name has at most {LONGEST_QUEUE_NAME} bytes here, so that its dead letters' queue can be named after it"

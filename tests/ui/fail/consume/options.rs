@@ -29,6 +29,9 @@ impl Mail {
     #[consume("amq.gen")]
     fn of_the_broker(&self) {}
 
+    #[consume("rpc-mail")]
+    fn of_kinoko(&self) {}
+
     #[consume("f", declare)]
     fn no_value(&self) {}
 
