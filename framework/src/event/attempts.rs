@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{
-    sync::{OnceCell, Semaphore, watch},
+    sync::{OnceCell, watch},
     time::{Instant, sleep, timeout_at},
 };
 
@@ -17,10 +17,6 @@ use crate::{
 /// How long to wait before a message is published again, at first and at most: its connection is lost, or its exchange is not there, and
 /// both are mended within moments; or its queue is full.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-
-/// How many messages a sender has on their way at once: those that the transport has written and waits for, and as many again that are
-/// next. More would wait where nobody can tell any more whether they were sent.
-pub(super) const MOST_AT_ONCE: usize = 512;
 
 /// What has to be on the broker before something is sent. Declared once, and again where the broker lost it.
 #[derive(Default)]
@@ -49,10 +45,6 @@ pub(super) struct Attempts<'a> {
     message: &'a Message,
     declaration: Option<&'a Declaration>,
     due: Option<Instant>,
-    /// Lets in so many at once.
-    door: &'a Semaphore,
-    /// Whether the latest attempt was let in. If not, it sent nothing.
-    let_in: bool,
     /// Why the outcome of an earlier attempt is unknown.
     unknown: Option<Error>,
     /// Why the latest attempt is known to have come to nothing, though another one may not.
@@ -67,10 +59,8 @@ impl<'a> Attempts<'a> {
         message: &'a Message,
         declaration: Option<&'a Declaration>,
         due: Option<Instant>,
-        door: &'a Semaphore,
     ) -> Self {
-        let state = transport.state();
-        Self { transport, message, declaration, due, door, let_in: false, unknown: None, in_vain: None, state }
+        Self { transport, message, declaration, due, unknown: None, in_vain: None, state: transport.state() }
     }
 
     pub(super) async fn within(mut self, limit: Duration) -> Result<Published, DispatchError> {
@@ -120,10 +110,6 @@ impl<'a> Attempts<'a> {
     }
 
     async fn once(&mut self) -> Result<Published> {
-        self.let_in = false;
-        // Not through the pauses: one full queue would keep the messages of all others out.
-        let _place = self.door.acquire().await;
-        self.let_in = true;
         self.state.borrow_and_update();
         if let Some(declaration) = self.declaration {
             match (&self.unknown, &self.in_vain) {
@@ -149,17 +135,10 @@ impl<'a> Attempts<'a> {
         if let Some(error) = &self.in_vain {
             return DispatchError::from_transport(error);
         }
-        let connected = matches!(*self.state.borrow(), ConnectionState::Connected);
-        if !self.let_in && connected {
-            return DispatchError::Unavailable(format!(
-                "{MOST_AT_ONCE} messages of this program were on their way to the broker at {address}, and this one waited {limit:?} \
-                 for its turn"
-            ));
-        }
         // Nothing is written without a connection, nor during an alarm: what had been written before has failed with its connection.
         let written = match &*self.state.borrow() {
             ConnectionState::Connected => true,
-            ConnectionState::Blocked(_) if self.let_in => self.state.has_changed().unwrap_or(true),
+            ConnectionState::Blocked(_) => self.state.has_changed().unwrap_or(true),
             _ => false,
         };
         match written {
@@ -199,7 +178,6 @@ mod tests {
         words: Mutex<VecDeque<Word>>,
         seen: Mutex<Vec<String>>,
         state: watch::Sender<ConnectionState>,
-        door: Semaphore,
     }
 
     impl std::fmt::Debug for Word {
@@ -211,7 +189,7 @@ mod tests {
     impl Scripted {
         fn new(state: ConnectionState, words: impl IntoIterator<Item = Word>) -> Self {
             let words = Mutex::new(words.into_iter().collect());
-            Self { words, seen: Mutex::default(), state: watch::Sender::new(state), door: Semaphore::new(1) }
+            Self { words, seen: Mutex::default(), state: watch::Sender::new(state) }
         }
 
         fn see(&self, what: impl Into<String>) {
@@ -247,7 +225,7 @@ mod tests {
             let events = Exchange::durable("events", ExchangeKind::Topic);
             let declaration = Declaration::of(Topology { exchanges: vec![events], ..Topology::default() });
             let due = delay.map(|delay| Instant::now() + delay);
-            Attempts::new(self, &message, Some(&declaration), due, &self.door).within(Duration::from_secs(30)).await
+            Attempts::new(self, &message, Some(&declaration), due).within(Duration::from_secs(30)).await
         }
     }
 
@@ -320,19 +298,6 @@ mod tests {
         let broker = Scripted::new(ConnectionState::Connected, []);
         let text = "the broker at amqp://script did not confirm it within 30s";
         assert_eq!(broker.send(None).await, Err(DispatchError::OutcomeUnknown(text.into())));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_waits_for_others_to_be_confirmed_was_not_sent() {
-        let broker = Scripted::new(ConnectionState::Connected, []);
-        let (first, second) = tokio::join!(broker.send(None), broker.send(None));
-        assert!(first.unwrap_err().may_have_been_sent());
-        let error = second.unwrap_err();
-        assert!(!error.may_have_been_sent() && error.to_string().contains("waited 30s for its turn"), "{error}");
-        assert_eq!(broker.seen(), ["declare", "publish the-one-id"]);
-        // Its place is free again.
-        broker.words.lock().unwrap().push_back(Word::Confirmed { routed: true });
-        assert_eq!(broker.send(None).await, Ok(Published { routed: true }));
     }
 
     #[tokio::test(start_paused = true)]

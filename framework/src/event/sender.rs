@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     DispatchError,
-    attempts::{Attempts, Declaration, MOST_AT_ONCE},
+    attempts::{Attempts, Declaration},
     recorded::Recorded,
     unrouted::Unrouted,
 };
@@ -67,8 +67,6 @@ pub(crate) struct Sender {
     pub(super) unrouted: Unrouted,
     /// The exchanges of events, by the service that they belong to.
     exchanges: Mutex<HashMap<Name, Arc<Declaration>>>,
-    /// How many messages are on their way at once.
-    door: Semaphore,
 }
 
 enum Target {
@@ -97,8 +95,7 @@ impl Sender {
     }
 
     fn to(target: Target, settings: SenderSettings) -> Arc<Self> {
-        let door = Semaphore::new(MOST_AT_ONCE);
-        Arc::new(Self { target, settings, unrouted: Unrouted::default(), exchanges: Mutex::default(), door })
+        Arc::new(Self { target, settings, unrouted: Unrouted::default(), exchanges: Mutex::default() })
     }
 
     /// Closes a connection of its own; the one of a program's services is theirs.
@@ -144,7 +141,7 @@ impl Sender {
             Target::Shared(transport) | Target::Own(transport) => transport,
             Target::Recorded(recorded) => return Ok(recorded.keep(message, due)),
         };
-        Attempts::new(&**transport, message, declaration, due, &self.door).within(limit).await
+        Attempts::new(&**transport, message, declaration, due).within(limit).await
     }
 }
 
