@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use kinoko::{protocol::Name, transport::Transport};
 use kinoko_tests::{eventually, unique};
 
 /// The file where instances write which calls they have begun, or what they have done with which events.
@@ -73,6 +74,26 @@ impl Instance {
         let (lines, sink) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
         thread::spawn(move || lines.map_while(Result::ok).for_each(|line| sink.lock().unwrap().push(line)));
         Self { child, log }
+    }
+
+    /// Starts it anew as often as it dies, until so many dead letters are in a queue. Returns how often it died.
+    pub(crate) async fn until_kept(
+        &mut self,
+        (uri, ledger): (&str, &Ledger),
+        (transport, letters, count): (&dyn Transport, &Name, u32),
+        most_deaths: u32,
+    ) -> u32 {
+        let mut deaths = 0;
+        loop {
+            let kept =
+                || async { transport.queue_status(letters).await.unwrap().filter(|status| status.messages == count) };
+            tokio::select! {
+                _ = eventually(Duration::from_secs(60), "dead letters", kept) => return deaths,
+                _ = self.ended() => deaths += 1,
+            }
+            assert!(deaths <= most_deaths, "it kills for ever");
+            *self = Self::spawn(uri, ledger);
+        }
     }
 
     /// Returns when its consumers run.

@@ -47,17 +47,8 @@ async fn an_event_that_kills_its_process_is_found_among_those_that_wait_for_it()
         publish(&*transport, step).await;
     }
     let letters = format!("kinoko.dead-{QUEUE}").into();
-    let mut deaths = 0;
-    loop {
-        // The failing one is kept in its turn, which comes to no end as long as there are deaths.
-        let kept = || async { transport.queue_status(&letters).await.unwrap().filter(|status| status.messages == 2) };
-        tokio::select! {
-            _ = eventually(Duration::from_secs(60), "two dead letters", kept) => break,
-            _ = instance.ended() => deaths += 1,
-        }
-        assert!(deaths <= 10, "it kills for ever");
-        instance = Instance::spawn(&uri, &ledger);
-    }
+    // The failing one is kept in its turn, which comes to no end as long as there are deaths.
+    let deaths = instance.until_kept((&uri, &ledger), (&*transport, &letters, 2), 10).await;
     let (sink, deliveries) = Deliveries::new();
     let consumer = soon("a consumer", transport.consume(letters, 10, sink)).await.unwrap();
     for (letter, reason) in deliveries.take(2).await.into_iter().zip(["crashed", "attempts"]) {

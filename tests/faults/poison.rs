@@ -105,17 +105,7 @@ async fn an_event_that_kills_its_process_is_kept_and_takes_no_neighbour_along() 
             assert!(soon("an event", transport.publish(event)).await.unwrap().routed);
         }
         let letters = format!("kinoko.dead-{QUEUE}").into();
-        let mut deaths = 0;
-        loop {
-            let kept =
-                || async { transport.queue_status(&letters).await.unwrap().filter(|status| status.messages > 0) };
-            tokio::select! {
-                _ = eventually(Duration::from_secs(60), "a dead letter", kept) => break,
-                _ = instance.ended() => deaths += 1,
-            }
-            assert!(deaths <= 11, "it kills for ever");
-            instance = Instance::spawn(&uri, &ledger);
-        }
+        let deaths = instance.until_kept((&uri, &ledger), (&*transport, &letters, 1), 11).await;
         let (sink, deliveries) = Deliveries::new();
         let consumer = soon("a consumer", transport.consume(letters, 10, sink)).await.unwrap();
         let letter = deliveries.next().await;

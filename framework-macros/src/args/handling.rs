@@ -175,9 +175,6 @@ fn batch(entry: &Entry, diag: &mut Diag) -> Option<usize> {
     None
 }
 
-/// As `kinoko::transport::MAX_DELAY`.
-const LONGEST_DELAY: Duration = Duration::from_millis((1 << 31) - 1);
-
 /// `"1s..1m"`, or `"2s"` for both.
 fn backoff(entry: &Entry, diag: &mut Diag) -> Option<(Duration, Duration)> {
     let text = entry.text("1s..1m", diag)?;
@@ -189,7 +186,7 @@ fn backoff(entry: &Entry, diag: &mut Diag) -> Option<(Duration, Duration)> {
         diag.on(&text, "without a delay what fails would be tried again and again at once: write at least `1ms`");
     } else if longest < first {
         diag.on(&text, "the first delay comes first, the longest after it: `backoff = \"1s..1m\"`");
-    } else if longest > LONGEST_DELAY {
+    } else if longest > kinoko_text::MAX_DELAY {
         diag.on(&text, "no broker keeps a message longer than 24 days: keep what must wait longer in a database");
     } else {
         return Some((first, longest));

@@ -190,6 +190,10 @@ impl Sending {
 /// What AMQP has no room for is refused on every transport.
 fn fits(message: &Message) -> Result<(), DispatchError> {
     let Message { exchange, routing_key, properties, .. } = message;
+    if properties.message_id.as_deref() == Some("") {
+        let text = "an empty message id tells it from no other: leave it out, and it is given one";
+        return Err(DispatchError::Invalid(text.to_owned()));
+    }
     let texts = [
         ("exchange", Some(exchange)),
         ("routing key", Some(routing_key)),
@@ -204,10 +208,6 @@ fn fits(message: &Message) -> Result<(), DispatchError> {
     ];
     for (what, text) in texts {
         let bytes = text.map_or(0, |text| text.len());
-        if what == "message id" && text.is_some() && bytes == 0 {
-            let text = "an empty message id tells it from no other: leave it out, and it is given one";
-            return Err(DispatchError::Invalid(text.to_owned()));
-        }
         if bytes > names::MAX_BYTES {
             let text = format!("the {what} is {bytes} bytes long, AMQP allows {}", names::MAX_BYTES);
             return Err(DispatchError::Invalid(text));

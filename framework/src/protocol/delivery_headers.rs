@@ -24,6 +24,9 @@ pub const DELIVERIES: &str = "kinoko.deliveries";
 /// On one that came again more than once: what the queue is named after that marks it as begun, a UUID. New with each count.
 pub const BEGUN: &str = "kinoko.begun";
 
+/// What counts within one attempt, and goes with its end.
+pub(crate) const OF_ONE_ATTEMPT: [&str; 2] = [DELIVERIES, BEGUN];
+
 /// How RabbitMQ counts the deliveries that came to no end, in quorum queues.
 pub const BROKER_DELIVERIES: &str = "x-delivery-count";
 

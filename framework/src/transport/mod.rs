@@ -164,7 +164,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The longest delay of [`Transport::publish_later`]: 24 days, 20 hours and a half.
-pub const MAX_DELAY: Duration = Duration::from_millis((1 << 31) - 1);
+pub const MAX_DELAY: Duration = kinoko_text::MAX_DELAY;
 
 pub(crate) fn check_delay(delay: Duration) -> Result<()> {
     if delay > MAX_DELAY {

@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+/// The longest time that brokers keep a message before they deliver it: 24 days, 20 hours and a half.
+pub const MAX_DELAY: Duration = Duration::from_millis((1 << 31) - 1);
+
 const UNITS: [(&str, f64); 7] =
     [("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 

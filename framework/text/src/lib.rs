@@ -3,5 +3,5 @@
 mod duration;
 mod nearest;
 
-pub use duration::parse_duration;
+pub use duration::{MAX_DELAY, parse_duration};
 pub use nearest::nearest;

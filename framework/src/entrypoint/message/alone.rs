@@ -5,7 +5,7 @@
 //! end, whatever end. What is left there are the deaths of processes, each with the message that was begun.
 
 use std::{
-    sync::{Arc, MutexGuard, PoisonError, Weak},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -153,8 +153,7 @@ impl Lane {
 
     /// Says how often the message was begun alone and ended its process; adds a mark where it may once more.
     async fn mark(&self, id: &Name) -> Result<(usize, Marks)> {
-        let transport = self.shared.transport.get().and_then(Weak::upgrade);
-        let transport = transport.ok_or_else(|| Error::new(ErrorKind::Closed, "the service has ended"))?;
+        let transport = self.shared.transport()?;
         let marks = self.marks().take();
         let mut marks = match marks {
             Some(marks) => marks,

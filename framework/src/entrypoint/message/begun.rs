@@ -4,18 +4,15 @@
 //! process that died. So the worker that begins a suspect says so before, by a queue with the name that is in the message, and removes the
 //! queue at the end. What is redelivered while its queue is there has ended a process, or lost the broker in the middle of its work.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Lane;
 use crate::{
-    Error, ErrorKind, Result,
+    Result,
     protocol::{Name, names},
-    transport::{Queue, Topology, Transport},
+    transport::{Queue, Topology},
 };
 
 /// How long a mark stays that nobody looks at any more. A message that takes longer to be worked, or to be delivered again, is not counted.
@@ -35,7 +32,7 @@ impl Lane {
     /// Says that a worker begins a message, unless another has begun it and come to no end: then the answer is `true`. Only where it was
     /// given to somebody can that be.
     pub(super) async fn begin(&self, Begun(queue): &Begun, redelivered: bool) -> Result<bool> {
-        let transport = self.transport()?;
+        let transport = self.shared.transport()?;
         if redelivered && transport.queue_status(queue).await?.is_some() {
             return Ok(true);
         }
@@ -46,7 +43,7 @@ impl Lane {
 
     /// Says that it is over. Where that fails, the mark expires, and no message looks for it any more.
     pub(super) async fn end(&self, Begun(queue): Begun) {
-        let removed = match self.transport() {
+        let removed = match self.shared.transport() {
             Ok(transport) => transport.remove_queue(&queue).await,
             Err(error) => Err(error),
         };
@@ -57,10 +54,5 @@ impl Lane {
                 "a mark of a message that was begun stays until it expires"
             );
         }
-    }
-
-    fn transport(&self) -> Result<Arc<dyn Transport>> {
-        let transport = self.shared.transport.get().and_then(Weak::upgrade);
-        transport.ok_or_else(|| Error::new(ErrorKind::Closed, "the transport is closed"))
     }
 }

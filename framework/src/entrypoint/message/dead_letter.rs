@@ -65,8 +65,7 @@ impl Lane {
         let mut letter = received.successor(self.dead_letters.clone());
         let headers = &mut letter.properties.headers;
         // A replay begins to count anew.
-        headers
-            .retain(|name| ![headers::DELIVERIES, headers::BEGUN].contains(&name) && !name.starts_with(headers::DEAD));
+        headers.retain(|name| !headers::OF_ONE_ATTEMPT.contains(&name) && !name.starts_with(headers::DEAD));
         headers.set(headers::DEAD_REASON, reason);
         headers.set(headers::DEAD_ERROR, excerpt(&fault.value));
         headers.set(headers::DEAD_ERROR_TYPE, excerpt(&fault.exc_type));

@@ -77,6 +77,13 @@ struct Shared {
     transport: OnceLock<Weak<dyn Transport>>,
 }
 
+impl Shared {
+    fn transport(&self) -> Result<Arc<dyn Transport>> {
+        let transport = self.transport.get().and_then(Weak::upgrade);
+        transport.ok_or_else(|| Error::new(ErrorKind::Closed, "the service has ended"))
+    }
+}
+
 /// One method that messages fire.
 struct Handler {
     index: usize,

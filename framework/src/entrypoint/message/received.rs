@@ -54,12 +54,16 @@ impl Received {
 
     /// Whether somebody had it before, it or one in whose place it is.
     pub(super) fn comes_again(&self) -> bool {
-        self.delivery.redelivered() || self.message.properties.headers.get(headers::BEGUN).is_some()
+        self.delivery.redelivered() || self.is_counted()
     }
 
     /// Whether an attempt at it failed, or came to no end.
     pub(super) fn is_suspect(&self) -> bool {
-        self.attempt > 1 || self.message.properties.headers.get(headers::BEGUN).is_some()
+        self.attempt > 1 || self.is_counted()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.message.properties.headers.get(headers::BEGUN).is_some()
     }
 
     /// What its header says that it is marked by when a worker begins it.
@@ -73,7 +77,7 @@ impl Received {
         let mut next = self.successor(queue.clone());
         let headers = &mut next.properties.headers;
         // This attempt came to its end.
-        headers.retain(|name| ![headers::DELIVERIES, headers::BEGUN].contains(&name));
+        headers.retain(|name| !headers::OF_ONE_ATTEMPT.contains(&name));
         headers.set(headers::ATTEMPT, self.attempt.saturating_add(1));
         headers.set(headers::FIRST_FAILURE, self.first_failure());
         headers.set(headers::LAST_ERROR, excerpt(fault));

@@ -1,9 +1,6 @@
 //! Putting a new message in the place of a delivery: published, confirmed, and only then acknowledged.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
@@ -41,7 +38,7 @@ impl Lane {
     pub(super) async fn replace(&self, received: Received, successor: Successor) -> Replaced {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Some(transport) = self.shared.transport.get().and_then(Weak::upgrade) else { return Replaced::Back };
+            let Ok(transport) = self.shared.transport() else { return Replaced::Back };
             let sent = tokio::select! {
                 biased;
                 () = received.connection.cancelled() => return Replaced::Back,

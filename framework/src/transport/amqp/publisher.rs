@@ -235,7 +235,7 @@ impl Serving<'_> {
         let Some(mut publish) = self.repairs.pass(publish).filter(|publish| !publish.is_given_up()) else {
             return Ok(());
         };
-        if let Some(error) = self.refusals.lasting(&publish.message) {
+        if let Some(error) = self.refusals.of(&publish.message) {
             publish.tell(Err(error));
             return Ok(());
         }

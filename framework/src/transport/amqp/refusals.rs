@@ -84,42 +84,42 @@ impl Refusal {
     fn lasts(&self) -> bool {
         matches!(self, Self::User(_) | Self::TooLarge(_))
     }
+
+    fn error(&self, text: String) -> Error {
+        Error::new(if self.lasts() { ErrorKind::Usage } else { ErrorKind::Refused }, text)
+    }
 }
 
 /// What is known to end a channel, so that it ends none again.
 #[derive(Default)]
 pub(super) struct Refusals {
-    /// Of this connection.
-    lasting: VecDeque<(Refusal, String, Instant)>,
+    /// What the broker said on this connection, but of missing exchanges.
+    said: VecDeque<(Refusal, String, Instant)>,
     missing: HashMap<Name, Instant>,
 }
 
 impl Refusals {
     /// Keeps it in mind. The error is for the message that it was about.
     pub(super) fn add(&mut self, refusal: Refusal, failure: &Failure) -> Error {
-        let kind = match &refusal {
-            Refusal::MissingExchange(exchange) => {
-                self.missing.retain(|_, since| since.elapsed() < ASK_FOR);
-                if self.missing.len() < MOST {
-                    self.missing.insert(exchange.clone(), Instant::now());
-                }
-                return no_exchange(exchange);
+        if let Refusal::MissingExchange(exchange) = &refusal {
+            self.missing.retain(|_, since| since.elapsed() < ASK_FOR);
+            if self.missing.len() < MOST {
+                self.missing.insert(exchange.clone(), Instant::now());
             }
-            Refusal::Forbidden(_) => ErrorKind::Refused,
-            Refusal::User(_) | Refusal::TooLarge(_) => ErrorKind::Usage,
-        };
-        self.lasting.truncate(MOST - 1);
-        self.lasting.push_front((refusal, failure.to_string(), Instant::now()));
-        Error::new(kind, failure.to_string())
+            return no_exchange(exchange);
+        }
+        let (text, error) = (failure.to_string(), refusal.error(failure.to_string()));
+        self.said.truncate(MOST - 1);
+        self.said.push_front((refusal, text, Instant::now()));
+        error
     }
 
     /// Why a message would end the channel.
-    pub(super) fn lasting(&self, message: &Message) -> Option<Error> {
-        let (refusal, text, _) = self.lasting.iter().find(|(refusal, _, since)| {
+    pub(super) fn of(&self, message: &Message) -> Option<Error> {
+        let (refusal, text, _) = self.said.iter().find(|(refusal, _, since)| {
             refusal.is_of(message) && (refusal.lasts() || since.elapsed() < FORBIDDEN_FOR)
         })?;
-        let kind = if refusal.lasts() { ErrorKind::Usage } else { ErrorKind::Refused };
-        Some(Error::new(kind, text.clone()))
+        Some(refusal.error(text.clone()))
     }
 
     /// Whether its exchange was missing, and has to be asked for.
@@ -133,6 +133,6 @@ impl Refusals {
 
     /// The connection is over, and another one may be another user's, or another broker's.
     pub(super) fn forget(&mut self) {
-        self.lasting.clear();
+        self.said.clear();
     }
 }

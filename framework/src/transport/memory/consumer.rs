@@ -239,7 +239,14 @@ impl fmt::Debug for MemoryConsumer {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread};
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
+        thread,
+    };
 
     use futures_util::FutureExt;
 
@@ -266,7 +273,7 @@ mod tests {
         let topology = Topology { queues: vec![Queue::durable("q")], ..Topology::default() };
         transport.declare(topology).await.unwrap();
         let ((entered, inside), (open, gate)) = (mpsc::channel(), mpsc::channel());
-        let sink = std::sync::Arc::new(Gate(entered, gate.into()));
+        let sink = Arc::new(Gate(entered, gate.into()));
         let consumer = transport.consume("q".into(), 1, sink).await.unwrap();
         let publishing = thread::spawn({
             let transport = transport.clone();
@@ -281,12 +288,12 @@ mod tests {
     }
 
     /// Gives back each delivery, and tells after many.
-    struct GivesBack(std::sync::atomic::AtomicUsize, mpsc::Sender<()>);
+    struct GivesBack(AtomicUsize, mpsc::Sender<()>);
 
     impl DeliverySink for GivesBack {
         fn deliver(&self, delivery: Delivery) {
             drop(delivery);
-            if self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 100_000 {
+            if self.0.fetch_add(1, Ordering::Relaxed) == 100_000 {
                 self.1.send(()).unwrap();
             }
         }
@@ -299,7 +306,7 @@ mod tests {
         let topology = Topology { queues: vec![Queue::durable("q")], ..Topology::default() };
         transport.declare(topology).await.unwrap();
         let (tell, told) = mpsc::channel();
-        let consumer = transport.consume("q".into(), 1, std::sync::Arc::new(GivesBack(0.into(), tell))).await.unwrap();
+        let consumer = transport.consume("q".into(), 1, Arc::new(GivesBack(0.into(), tell))).await.unwrap();
         let publishing = thread::spawn({
             let transport = transport.clone();
             move || transport.publish(Message { routing_key: "q".into(), ..Message::default() }).now_or_never()
