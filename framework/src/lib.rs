@@ -92,6 +92,8 @@ pub mod dependency;
 mod entrypoint;
 mod error;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 mod log;
 pub mod protocol;
 pub mod service;

@@ -20,9 +20,9 @@ pub use crate::{
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
-        Answer, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, Dispatches,
-        DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, Named,
-        NotProvided, NotResult, Outcome, Parts, Probe, Provided, Provider, RetryPolicy, Schedule, ServedBy, Service,
+        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, DescribesErrors, Dispatches,
+        DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, MethodShapes, Named,
+        NotProvided, NotResult, NotServiceError, Outcome, Parts, Probe, Provided, Provider, BodyFormat, ParamPlace, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServiceErrorProbe, Shape, VariantInfo, ServedBy, Service,
         ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
     },
     transport::ExchangeKind,
@@ -31,6 +31,12 @@ pub use crate::{
         each_hook, hooks_over, inject, payload, payload_batch, refuse, run_worker, settled, settled_batch, unexpected,
     },
 };
+
+pub use crate::__shape as shape;
+#[cfg(feature = "http")]
+pub use crate::http::expansion as http;
+#[cfg(feature = "schema")]
+pub use crate::service::{Described, Undescribed};
 
 use std::{io::Write, process::ExitCode};
 

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::Type;
 
-use crate::model::{MethodModel, Output, ParamKind, ParamModel, RpcModel};
+use super::output::{Reply, held};
+use crate::{
+    model::{MethodModel, Output, ParamKind, ParamModel, RpcModel},
+    syntax::copied,
+};
 
 /// `&[Param { … }, …]`
 pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
@@ -34,7 +39,7 @@ pub(super) fn method_info(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
         Output::Result(result) => (spelled(&result.ok), Some(spelled(&result.err))),
         output => (output.written().map_or_else(String::new, spelled), None),
     };
-    let error = option(error);
+    let (error, shapes) = (option(error), shapes(method, k));
     quote! {
         #k::MethodInfo {
             index: #index,
@@ -45,8 +50,28 @@ pub(super) fn method_info(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
             error: #error,
             timeout: #timeout,
             max_workers: #max_workers,
+            shapes: #shapes,
         }
     }
+}
+
+/// `MethodShapes { … }`
+pub(super) fn shapes(method: &MethodModel, k: &TokenStream) -> TokenStream {
+    let params = method.arguments().map(|param| shape(&param.ty, k));
+    let Reply { received, err, .. } = Reply::of(method, k);
+    quote! {
+        #k::MethodShapes {
+            params: &[#(#params),*],
+            ok: #k::shape!(#received),
+            errors: <#err as #k::DescribesErrors<{ #[allow(unused_imports)] use #k::NotServiceError as _; #k::ServiceErrorProbe::<#err>::YES }>>::VARIANTS,
+        }
+    }
+}
+
+/// What a type looks like in documents: owned, since a borrow has no schema of its own.
+pub(super) fn shape(ty: &Type, k: &TokenStream) -> TokenStream {
+    let ty = copied(held(ty));
+    quote!(#k::shape!(#ty))
 }
 
 /// `&[MethodInfo { … }, …]`, each with the `cfg` attributes of its method.

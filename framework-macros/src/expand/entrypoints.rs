@@ -6,10 +6,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-use super::descriptor::{duration, option, spelled, time};
+use super::descriptor::{duration, option, shape, spelled, time};
 use crate::{
     args::{EventArg, ExchangeKind, HandlingArgs, IdempotentArgs, Kind, RetryArgs, ScheduleArg},
-    model::{ConsumerModel, EventHandlerModel, MethodModel, TimerModel},
+    model::{ConsumerModel, EventHandlerModel, MethodModel, Payload, TimerModel},
     syntax::{at, copied, moved},
 };
 
@@ -36,6 +36,7 @@ pub(super) fn event_handler(handler: &EventHandlerModel, first: First<'_>, k: &T
         Kind::Broadcast => quote!(Broadcast),
     };
     let (events, payload, handling) = (events(&args.event, k), payload(method), handling(&args.handling, k));
+    let shape = payload_shape(method, args.handling.batch.is_some(), k);
     let reliable = args.reliable;
     quote! {
         #(#cfgs)*
@@ -45,6 +46,7 @@ pub(super) fn event_handler(handler: &EventHandlerModel, first: First<'_>, k: &T
             doc: #doc,
             events: #events,
             payload: #payload,
+            shape: #shape,
             kind: #k::HandlerKind::#kind,
             reliable: #reliable,
             handling: #handling,
@@ -68,6 +70,7 @@ pub(super) fn consumer(consumer: &ConsumerModel, first: First<'_>, k: &TokenStre
         quote!(#k::BindInfo { exchange: #exchange, kind: #k::ExchangeKind::#kind, routing_key: #routing_key })
     }));
     let (payload, handling) = (payload(method), handling(&args.handling, k));
+    let shape = payload_shape(method, args.handling.batch.is_some(), k);
     quote! {
         #(#cfgs)*
         #k::ConsumerInfo {
@@ -78,6 +81,7 @@ pub(super) fn consumer(consumer: &ConsumerModel, first: First<'_>, k: &TokenStre
             bind: #bind,
             declare: #declare,
             payload: #payload,
+            shape: #shape,
             handling: #handling,
         }
     }
@@ -115,6 +119,15 @@ pub(super) fn timer(timer: &TimerModel, first: First<'_>, k: &TokenStream) -> To
 
 fn payload(method: &MethodModel) -> String {
     method.arguments().next().map_or_else(String::new, |param| spelled(&param.ty))
+}
+
+/// What one message carries.
+fn payload_shape(method: &MethodModel, is_batch: bool, k: &TokenStream) -> TokenStream {
+    option(match Payload::of(method, is_batch) {
+        Payload::Nothing => None,
+        Payload::One(param) => Some(shape(&param.ty, k)),
+        Payload::Batch { item, .. } => Some(shape(item, k)),
+    })
 }
 
 /// `&[EventName { … }]`

@@ -20,6 +20,7 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
     let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
     let (to_fault, from_fault) =
         if broken { (quote!(::core::unreachable!()), quote!(::core::unreachable!())) } else { bodies(model, k) };
+    let variants = model.variants.iter().filter(|_| !broken).map(|variant| described(variant, k));
     quote! {
         #[allow(deprecated, unused_variables, unreachable_code, clippy::all, clippy::pedantic)]
         const _: () = {
@@ -32,6 +33,8 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
                 fn from_fault(fault: &#k::Fault) -> ::core::option::Option<Self> {
                     #from_fault
                 }
+
+                const VARIANTS: &'static [#k::VariantInfo] = &[#(#variants),*];
             }
 
             #[automatically_derived]
@@ -90,7 +93,7 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
             let (member, forward) = (&field.member, forward(field, k));
             quote_spanned!(span=> #path { #member: inner } => (#forward.to_fault)(inner),)
         }
-        ErrorKind::Data { code, http, grpc, retry, path: python, .. } => {
+        ErrorKind::Data { .. } => {
             let bound = variant.fields.iter().enumerate().map(|(place, field)| {
                 let (member, local) = (&field.member, local(place));
                 quote!(#member: #local)
@@ -108,25 +111,57 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
                     ::core::option::Option::Some(data)
                 }}
             };
-            let exc_args = python.iter().flat_map(|_| variant.fields.iter().map(ErrorField::key));
-            let exc_args = quote!(&[#(#exc_args),*]);
-            let python = python_path(variant, python.as_ref(), k);
-            let (http, grpc, retry) = (option(*http), option(grpc.as_ref()), option(*retry));
+            let meta = meta(variant, k);
             quote_spanned! {span=>
                 #path { #(#bound),* } => {
-                    const META: #k::FaultMeta = #k::FaultMeta {
-                        exc_type: #name,
-                        exc_path: #python,
-                        exc_args: #exc_args,
-                        code: #code,
-                        http: #http,
-                        grpc: #grpc,
-                        retry: #retry,
-                    };
+                    const META: #k::FaultMeta = #meta;
                     let data = #data;
                     #p::variant(&META, self, data)
                 }
             }
+        }
+    }
+}
+
+/// `FaultMeta { … }` of a variant that travels.
+fn meta(variant: &VariantModel, k: &TokenStream) -> TokenStream {
+    let ErrorKind::Data { code, http, grpc, retry, path: python, .. } = &variant.kind else { return TokenStream::new() };
+    let name = &variant.name;
+    let exc_args = python.iter().flat_map(|_| variant.fields.iter().map(ErrorField::key));
+    let exc_args = quote!(&[#(#exc_args),*]);
+    let python = python_path(variant, python.as_ref(), k);
+    let (http, grpc, retry) = (option(*http), option(grpc.as_ref()), option(*retry));
+    quote! {
+        #k::FaultMeta {
+            exc_type: #name,
+            exc_path: #python,
+            exc_args: #exc_args,
+            code: #code,
+            http: #http,
+            grpc: #grpc,
+            retry: #retry,
+        }
+    }
+}
+
+/// `VariantInfo`: what documents say.
+fn described(variant: &VariantModel, k: &TokenStream) -> TokenStream {
+    match &variant.kind {
+        ErrorKind::Internal => quote!(#k::VariantInfo::Internal),
+        ErrorKind::Forward => match variant.fields.first() {
+            Some(field) => {
+                let forward = forward(field, k);
+                quote!(#k::VariantInfo::Forwarded(#forward.variants))
+            }
+            None => quote!(#k::VariantInfo::Internal),
+        },
+        ErrorKind::Data { .. } => {
+            let (meta, doc) = (meta(variant, k), &variant.doc);
+            let fields = variant.fields.iter().map(|field| {
+                let (key, ty) = (field.key(), copied(&field.ty));
+                quote!((#key, #k::shape!(#ty)))
+            });
+            quote!(#k::VariantInfo::Own { meta: #meta, doc: #doc, fields: &[#(#fields),*] })
         }
     }
 }

@@ -73,7 +73,7 @@ fn owned(ty: &Type) -> TokenStream {
     copied(held(ty))
 }
 
-fn held(ty: &Type) -> Type {
+pub(super) fn held(ty: &Type) -> Type {
     let mut ty = ty.clone();
     Held.visit_type_mut(&mut ty);
     ty

@@ -146,6 +146,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             events: &[#(#events),*],
             consumers: &[#(#consumers),*],
             timers: &[#(#timers),*],
+            routes: &[],
         }
     }
 }

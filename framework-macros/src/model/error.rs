@@ -9,6 +9,7 @@ use crate::{
     args::{FaultArgs, default_crate, type_crate},
     check,
     diag::Diag,
+    syntax::doc_text,
 };
 
 pub(crate) struct ErrorModel {
@@ -22,6 +23,7 @@ pub(crate) struct VariantModel {
     pub(crate) ident: Option<Ident>,
     /// The variant's name, or the struct's.
     pub(crate) name: String,
+    pub(crate) doc: String,
     pub(crate) span: Span,
     pub(crate) fields: Vec<ErrorField>,
     pub(crate) names: FieldNames,
@@ -79,14 +81,17 @@ impl ErrorModel {
                 for variant in &data.variants {
                     let attrs: Vec<_> =
                         variant.attrs.iter().filter(|attr| attr.path().is_ident("fault")).cloned().collect();
-                    let read = VariantModel::read(Some(&variant.ident), &variant.ident, &variant.fields, &attrs, diag);
+                    let mut read = VariantModel::read(Some(&variant.ident), &variant.ident, &variant.fields, &attrs, diag);
+                    read.doc = doc_text(&variant.attrs);
                     model.variants.push(read);
                 }
             }
             Data::Struct(data) => {
                 let (krates, own): (Vec<_>, Vec<_>) = own.into_iter().partition(names_crate);
                 model.krate = type_crate(&krates, diag);
-                model.variants.push(VariantModel::read(None, &input.ident, &data.fields, &own, diag));
+                let mut read = VariantModel::read(None, &input.ident, &data.fields, &own, diag);
+                read.doc = doc_text(&input.attrs);
+                model.variants.push(read);
             }
             Data::Union(data) => {
                 diag.on(data.union_token, "an error that travels is an enum or a struct: write `enum`")
@@ -144,7 +149,15 @@ impl VariantModel {
             },
             ty: field.ty.clone(),
         });
-        Self { ident: ident.cloned(), name: plain, span: name.span(), fields: fields.collect(), names, kind }
+        Self {
+            ident: ident.cloned(),
+            name: plain,
+            doc: String::new(),
+            span: name.span(),
+            fields: fields.collect(),
+            names,
+            kind,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Local {
             ..WorkerOrigin::default()
         });
         let call =
-            WorkerCall { index: info.index, format: format.clone(), context: context.clone(), batch: Vec::new() };
+            WorkerCall::new(info.index, format.clone(), context.clone());
         let mut worker = std::pin::pin!(context.clone().scope((self.dispatch)(call)));
         let outcome = tokio::select! {
             outcome = &mut worker => outcome,
@@ -54,7 +54,7 @@ impl Local {
         match outcome {
             Outcome::Reply(body) => Some(body),
             Outcome::Fault { fault, .. } => encode_reply::<()>(&format, Err(&fault)).ok(),
-            Outcome::Cancelled(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => None,
+            _ => None,
         }
     }
 }

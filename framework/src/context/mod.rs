@@ -174,10 +174,15 @@ impl WorkerContext {
         std::mem::take(&mut *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Writes what a nested call takes along: the context data, and the call-id stack with this worker on top.
+    /// Writes what a nested call takes along: the context data, the trace, and the call-id stack with this worker on top.
     pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
         for (key, value) in self.data() {
             properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
+        }
+        for name in context_data::TRACE_HEADERS {
+            if let Some(value) = self.header(name) {
+                properties.headers.set(name, value.clone());
+            }
         }
         let mut stack = self.call_id_stack();
         stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));

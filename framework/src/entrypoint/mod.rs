@@ -44,7 +44,7 @@ pub(crate) trait Entrypoint: Send + Sync {
 
 /// What a worker ends with that took longer than its method may.
 #[cold]
-fn timeout(service: &str, method: &str, limit: Option<Duration>) -> Fault {
+pub(crate) fn timeout(service: &str, method: &str, limit: Option<Duration>) -> Fault {
     let limit = limit.unwrap_or_default();
     Fault {
         code: Some("TIMEOUT".into()),

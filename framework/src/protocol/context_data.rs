@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::{Headers, Properties, Value};
 
+/// W3C trace context, under the names that it has everywhere.
+pub(crate) const TRACE_HEADERS: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
 /// What Nameko puts before each key of the context data.
 pub(crate) const PREFIX: &str = "nameko.";
 /// The header of the call-id stack.

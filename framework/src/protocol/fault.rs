@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Map;
 
 use super::{Value, exception};
-use crate::Error;
+use crate::{Error, service::VariantInfo};
 
 /// An error as it travels: Nameko's error map, with the further keys that Nameko ignores.
 ///
@@ -209,6 +209,10 @@ pub trait ServiceError: fmt::Debug + fmt::Display + Send + Sync + Sized + 'stati
 
     /// The variant that a fault came from, if it is one of this type's.
     fn from_fault(fault: &Fault) -> Option<Self>;
+
+    /// What documents say of its variants. Default: nothing, for what is implemented by hand.
+    #[doc(hidden)]
+    const VARIANTS: &'static [VariantInfo] = &[];
 }
 
 /// The error of methods that return a plain value.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Shape;
 use crate::{
     event::EventName,
     protocol::{Name, names},
@@ -20,6 +21,8 @@ pub struct EventHandlerInfo {
     pub events: &'static [EventName],
     /// The type of its payload, as it is written. Empty where it takes none.
     pub payload: &'static str,
+    /// What its payload looks like.
+    pub shape: Option<Shape>,
     /// Who shares its queue.
     pub kind: HandlerKind,
     /// Whether its queue outlives its consumers: Nameko's `reliable_delivery`.
@@ -70,6 +73,8 @@ pub struct ConsumerInfo {
     pub declare: bool,
     /// The type of its payload, as it is written. Empty where it takes none.
     pub payload: &'static str,
+    /// What its payload looks like.
+    pub shape: Option<Shape>,
     /// How its deliveries are worked.
     pub handling: HandlingInfo,
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Map;
 
-use super::{Argument, Contract, ContractInfo, Outcome, Text, WorkerCall};
+use super::{Argument, Contract, ContractInfo, Outcome, Text, VariantInfo, WorkerCall};
 use crate::{
     Result,
     client::CallError,
@@ -218,6 +218,9 @@ pub trait Forwarded: Sized {
 
     /// The inner error, where a fault was one.
     fn from_fault(fault: &Fault) -> Option<Self>;
+
+    /// What documents say of the inner error.
+    const VARIANTS: &'static [VariantInfo];
 }
 
 impl<E: ServiceError> Forwarded for CallError<E> {
@@ -228,6 +231,8 @@ impl<E: ServiceError> Forwarded for CallError<E> {
     fn from_fault(fault: &Fault) -> Option<Self> {
         CallError::from_forwarded(fault)
     }
+
+    const VARIANTS: &'static [VariantInfo] = E::VARIANTS;
 }
 
 /// Both directions of a forwarded error: one value, as [`Travel`] is.
@@ -237,11 +242,13 @@ pub struct Forward<T> {
     pub to_fault: fn(&T) -> Fault,
     /// And back.
     pub from_fault: fn(&Fault) -> Option<T>,
+    /// What documents say of it.
+    pub variants: &'static [VariantInfo],
 }
 
 /// See [`Forward`].
-pub fn forward<T: Forwarded>() -> Forward<T> {
-    Forward { to_fault: T::to_fault, from_fault: T::from_fault }
+pub const fn forward<T: Forwarded>() -> Forward<T> {
+    Forward { to_fault: T::to_fault, from_fault: T::from_fault, variants: T::VARIANTS }
 }
 
 /// The data of a contract. A function, so that naming something else is a plain error about its type.

@@ -9,6 +9,8 @@ mod entrypoints;
 pub mod expansion;
 mod provided;
 mod queues;
+mod routes;
+mod shape;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,7 +27,13 @@ pub use self::{
     },
     provided::{NotProvided, Provided, Provider, assert_provided},
     queues::assert_queues,
+    routes::{
+        AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme,
+    },
+    shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo},
 };
+#[cfg(feature = "schema")]
+pub use self::shape::{Described, Undescribed};
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},
@@ -52,6 +60,8 @@ pub struct ServiceDescriptor {
     pub consumers: &'static [ConsumerInfo],
     /// The methods that the clock fires.
     pub timers: &'static [TimerInfo],
+    /// The methods that an HTTP request fires.
+    pub routes: &'static [RouteInfo],
 }
 
 impl ServiceDescriptor {
@@ -60,7 +70,9 @@ impl ServiceDescriptor {
         let methods = self.methods.iter().map(|method| (method.index, method.name));
         let events = self.events.iter().map(|handler| (handler.index, handler.method));
         let consumers = self.consumers.iter().map(|consumer| (consumer.index, consumer.method));
-        methods.chain(events).chain(consumers).chain(self.timers.iter().map(|timer| (timer.index, timer.method)))
+        let timers = self.timers.iter().map(|timer| (timer.index, timer.method));
+        let routes = self.routes.iter().map(|route| (route.index, route.method));
+        methods.chain(events).chain(consumers).chain(timers).chain(routes)
     }
 }
 
@@ -85,6 +97,8 @@ pub struct MethodInfo {
     pub timeout: Option<Duration>,
     /// The most workers of it that run at once in one instance.
     pub max_workers: Option<usize>,
+    /// What its types look like.
+    pub shapes: MethodShapes,
 }
 
 /// What fires a method: a call that reached its service, an event, a tick of the clock. Not yet decoded: its body is in the context's message.
@@ -98,9 +112,24 @@ pub struct WorkerCall {
     pub context: WorkerContext,
     /// Of a batch handler, its deliveries; empty for every other.
     pub batch: Vec<RawDelivery>,
+    /// The request that fired it, if one did.
+    #[cfg(feature = "http")]
+    pub(crate) request: Option<Arc<crate::http::Request>>,
 }
 
 impl WorkerCall {
+    /// Of one message, or of none.
+    pub(crate) fn new(index: usize, format: Format, context: WorkerContext) -> Self {
+        Self {
+            index,
+            format,
+            context,
+            batch: Vec::new(),
+            #[cfg(feature = "http")]
+            request: None,
+        }
+    }
+
     /// The message that fired it, as handlers may take it.
     pub(crate) fn raw(&self) -> RawDelivery {
         let message = self.context.message().clone();
@@ -129,6 +158,9 @@ pub enum Outcome {
     Failed(Verdict),
     /// What becomes of each delivery of a batch; `None`: it is done with.
     Batch(Vec<Option<Verdict>>),
+    /// An HTTP request is answered.
+    #[cfg(feature = "http")]
+    Response(Box<crate::http::Answered>),
     /// The method was dropped; nobody waits for a reply.
     Cancelled(Cancelled),
 }
@@ -143,6 +175,8 @@ impl fmt::Debug for Outcome {
             Self::Done => f.write_str("Done"),
             Self::Failed(verdict) => f.debug_tuple("Failed").field(verdict).finish(),
             Self::Batch(verdicts) => f.debug_tuple("Batch").field(verdicts).finish(),
+            #[cfg(feature = "http")]
+            Self::Response(answered) => f.debug_tuple("Response").field(answered).finish(),
             Self::Cancelled(reason) => f.debug_tuple("Cancelled").field(reason).finish(),
         }
     }

@@ -36,6 +36,11 @@ impl Fired {
         let end = match outcome {
             Outcome::Reply(body) => End::Returned(body.clone()),
             Outcome::Done => End::Done,
+            #[cfg(feature = "http")]
+            Outcome::Response(answered) => match &answered.fault {
+                Some(fault) => End::Failed(fault.clone()),
+                None => End::Done,
+            },
             Outcome::Failed(verdict) => End::Failed(verdict.fault().clone()),
             Outcome::Batch(verdicts) => match verdicts.iter().flatten().next() {
                 Some(verdict) => End::Failed(verdict.fault().clone()),

@@ -57,6 +57,7 @@ impl Rig {
             events: kept(whole.events, only, |handler| handler.method),
             consumers: kept(whole.consumers, only, |consumer| consumer.method),
             timers: kept(whole.timers, only, |timer| timer.method),
+            routes: kept(whole.routes, only, |route| route.method),
             ..*whole
         };
         Ok(Box::leak(Box::new(restricted)))

@@ -110,6 +110,8 @@ pub fn unexpected(fault: Fault) -> Outcome {
 fn fail(outcome: Outcome, fault: Fault) -> Outcome {
     match outcome {
         Outcome::Reply(_) | Outcome::Done | Outcome::Batch(_) => unexpected(fault),
+        #[cfg(feature = "http")]
+        Outcome::Response(answered) if answered.fault.is_none() => unexpected(fault),
         other => {
             tracing::error!(%fault, "a worker hook failed after its method did");
             other
@@ -122,6 +124,11 @@ fn fail(outcome: Outcome, fault: Fault) -> Outcome {
 async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Option<Box<Fault>> {
     let mut outcome = match outcome {
         Outcome::Reply(_) | Outcome::Done => WorkerOutcome::Ok,
+        #[cfg(feature = "http")]
+        Outcome::Response(answered) => match &answered.fault {
+            Some(fault) => WorkerOutcome::Failed(fault),
+            None => WorkerOutcome::Ok,
+        },
         Outcome::Failed(verdict) => WorkerOutcome::Failed(verdict.fault()),
         Outcome::Batch(verdicts) => match verdicts.iter().flatten().next() {
             Some(verdict) => WorkerOutcome::Failed(verdict.fault()),

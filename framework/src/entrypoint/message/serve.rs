@@ -117,7 +117,7 @@ impl Lane {
         let context = worker.context().clone();
         // What no codec reads has no format: `WorkerCall::raw` sees that the two differ.
         let format = self.shared.codecs.of(&context.message().properties).unwrap_or(Format::Json);
-        let call = WorkerCall { index: self.handler.index, format, context: context.clone(), batch };
+        let call = WorkerCall { batch, ..WorkerCall::new(self.handler.index, format, context.clone()) };
         let span = log::span(&context);
         let work = context.clone().scope(self.shared.service.clone().dispatch(call));
         let outcome = match span {

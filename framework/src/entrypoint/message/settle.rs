@@ -36,7 +36,7 @@ impl Lane {
             }
             Outcome::Cancelled(reason) => Ending::Dropped(reason),
             // Of methods that something else fires.
-            Outcome::Reply(_) | Outcome::Batch(_) => {
+            _ => {
                 let fault = Fault::internal("NoHandler", "the method handles no single messages");
                 Ending::Failed(Verdict::new(Action::Retry, fault))
             }

@@ -15,7 +15,7 @@ use crate::{
     protocol::{Fault, Properties, context_data, excerpt},
     service::{MethodInfo, Outcome, WorkerCall},
     transport::{Delivery, Publishing},
-    worker::{Workers, log},
+    worker::{Workers, log, unexpected},
 };
 
 impl Shared {
@@ -82,12 +82,7 @@ impl Shared {
             delivery
         };
         log::arguments(method.info, &format, &message.body);
-        let call = WorkerCall {
-            index: method.info.index,
-            format: format.clone(),
-            context: context.clone(),
-            batch: Vec::new(),
-        };
+        let call = WorkerCall::new(method.info.index, format.clone(), context.clone());
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -154,12 +149,6 @@ impl Shared {
                 }
                 answer.fault(delivery, format, &fault)
             }
-            // Of methods that something else than a call fires.
-            Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
-                let text = "the method answers no calls";
-                let outcome = Outcome::Fault { fault: Box::new(Fault::internal("NoCall", text)), expected: false };
-                self.settle(outcome, context, format, answer, delivery)
-            }
             Outcome::Cancelled(reason) => {
                 let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
                 tracing::warn!(service, method, call_id, %reason, "call dropped");
@@ -170,8 +159,15 @@ impl Shared {
                 }
                 Publishing::done(Ok(()))
             }
+            // Of methods that something else than a call fires.
+            _ => self.settle(no_call(), context, format, answer, delivery),
         }
     }
+}
+
+#[cold]
+fn no_call() -> Outcome {
+    unexpected(Fault::internal("NoCall", "the method answers no calls"))
 }
 
 /// Waits for a place among the method's and the container's workers. A call can outlive its deadline or its connection

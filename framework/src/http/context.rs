@@ -1,0 +1,92 @@
+//! A request's headers as a worker's context: what passes on along nested calls.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::protocol::{Headers, context_data::TRACE_HEADERS};
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest `X-Request-Id` that is taken over: it goes along with every nested call.
+const MAX_REQUEST_ID: usize = 128;
+
+/// What the head of a request says of its context.
+pub(super) struct Head {
+    /// What the worker's message carries.
+    pub(super) headers: Headers,
+    /// The caller's name for the request.
+    pub(super) request_id: Option<HeaderValue>,
+}
+
+impl Head {
+    pub(super) fn read(http: &HeaderMap) -> Self {
+        let mut headers = Headers::default();
+        for name in TRACE_HEADERS {
+            if let Some(value) = http.get(name).and_then(|value| value.to_str().ok()) {
+                headers.set(name, value);
+            }
+        }
+        if let Some(language) = http.get(header::ACCEPT_LANGUAGE).and_then(|value| preferred(value.to_str().ok()?)) {
+            headers.set("nameko.language", language);
+        }
+        if let Some(token) = http.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)) {
+            headers.set("nameko.auth_token", token);
+        }
+        let request_id = http.get(REQUEST_ID).filter(|id| is_plain(id)).cloned();
+        if let Some(id) = request_id.as_ref().and_then(|id| id.to_str().ok()) {
+            headers.set("nameko.request_id", id);
+        }
+        Self { headers, request_id }
+    }
+}
+
+/// Whether an id can go into logs and headers as it is.
+fn is_plain(id: &HeaderValue) -> bool {
+    !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}
+
+/// The language that the caller likes best: `de-CH, de;q=0.9, *;q=0.5` gives `de-CH`.
+fn preferred(accept: &str) -> Option<&str> {
+    let mut best: Option<(&str, f32)> = None;
+    for entry in accept.split(',') {
+        let (tag, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+        let tag = tag.trim();
+        let weight = match parameters.trim().strip_prefix("q=") {
+            Some(weight) => weight.trim().parse().unwrap_or(0.0),
+            None => 1.0,
+        };
+        let is_tag = !tag.is_empty() && tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        // Of equals the first.
+        if is_tag && weight > 0.0 && best.is_none_or(|(_, other)| weight > other) {
+            best = Some((tag, weight));
+        }
+    }
+    best.map(|(tag, _)| tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_that_is_liked_best_is_taken() {
+        assert_eq!(preferred("de-CH, de;q=0.9, *;q=0.5"), Some("de-CH"));
+        assert_eq!(preferred("fr;q=0.2, en;q=0.8"), Some("en"));
+        assert_eq!(preferred("en;q=0, *"), None);
+        assert_eq!(preferred(""), None);
+        assert_eq!(preferred("<script>"), None);
+    }
+
+    #[test]
+    fn only_plain_ids_are_taken_over() {
+        let taken = |id: &str| is_plain(&HeaderValue::from_str(id).unwrap());
+        assert!(taken("req-42"));
+        assert!(!taken(""));
+        assert!(!taken("a b"));
+        assert!(!taken(&"x".repeat(129)));
+    }
+}

@@ -1,0 +1,23 @@
+//! HTTP: `#[http]` on methods, validation, problems, documents, operations endpoints, on axum.
+//!
+//! The one folder that names axum. A request goes: listener ([`server`](self)) → router → [`entrypoint`](self), which reads the body
+//! and takes a worker's slot → the service's dispatch, which binds the parameters ([`bind`](self)) → the method → its answer.
+
+mod answer;
+mod bind;
+mod context;
+mod entrypoint;
+#[doc(hidden)]
+pub mod expansion;
+mod problem;
+mod request;
+mod router;
+
+pub(crate) use self::{
+    answer::Answered,
+    entrypoint::{HttpEntrypoint, RouteDefaults},
+    request::Request,
+    router::{Route, router},
+};
+/// The web framework beneath, for its extractors and answers.
+pub use axum;
