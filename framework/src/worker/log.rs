@@ -88,6 +88,7 @@ mod tests {
             error: None,
             timeout: None,
             max_workers: None,
+            shapes: crate::service::MethodShapes { params: &[], ok: crate::__shape!(()), errors: &[] },
         };
         for (mut request, expected) in [
             (json!({"args": ["ada", "x"], "kwargs": {}}), json!({"args": ["ada", "***"], "kwargs": {}})),
