@@ -9,6 +9,7 @@ mod context;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
+mod file;
 mod problem;
 mod request;
 mod router;
@@ -18,6 +19,10 @@ pub(crate) use self::{
     entrypoint::{HttpEntrypoint, RouteDefaults},
     request::Request,
     router::{Route, router},
+};
+pub use self::{
+    file::File,
+    problem::{FieldProblem, Problem},
 };
 /// The web framework beneath, for its extractors and answers.
 pub use axum;
