@@ -93,6 +93,7 @@ pub mod dependency;
 mod entrypoint;
 mod error;
 pub mod event;
+mod features;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
@@ -141,6 +142,10 @@ pub use kinoko_macros::event;
 #[doc = include_str!("docs/event_handler.md")]
 #[doc(inline)]
 pub use kinoko_macros::event_handler;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/http.md")]
+#[doc(inline)]
+pub use kinoko_macros::http;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use kinoko_macros::main;
@@ -153,14 +158,18 @@ pub use kinoko_macros::service;
 #[doc = include_str!("docs/timer.md")]
 #[doc(inline)]
 pub use kinoko_macros::timer;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/websocket.md")]
+#[doc(inline)]
+pub use kinoko_macros::websocket;
 pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
-#[cfg(feature = "validate")]
-pub use validate::{Invalid, Valid, Validated, Violation};
 /// The crate that log lines are written with.
 pub use tracing;
+#[cfg(feature = "validate")]
+pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
@@ -170,4 +179,6 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
+    #[cfg(feature = "http")]
+    pub use crate::{http, websocket};
 }

@@ -5,6 +5,8 @@ mod app;
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
+mod gateway;
+mod program;
 mod readiness;
 mod registration;
 mod running;
@@ -16,4 +18,8 @@ pub use self::{
     readiness::Readiness,
     registration::Registration,
     running::RunningApp,
+};
+pub(crate) use self::{
+    gateway::{Extensions, Gateway, MakeGateway, ServiceParts},
+    program::Program,
 };

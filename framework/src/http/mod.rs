@@ -9,20 +9,20 @@ mod context;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
+mod extract;
 mod file;
+mod gateway;
+mod media;
 mod problem;
 mod request;
 mod router;
 
-pub(crate) use self::{
-    answer::Answered,
-    entrypoint::{HttpEntrypoint, RouteDefaults},
-    request::Request,
-    router::{Route, router},
-};
+pub(crate) use self::gateway::HttpGateway;
 pub use self::{
     file::File,
+    media::Secured,
     problem::{FieldProblem, Problem},
 };
+pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;
