@@ -10,6 +10,7 @@ mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
 mod extract;
+mod file;
 mod gateway;
 mod media;
 mod problem;
@@ -17,7 +18,11 @@ mod request;
 mod router;
 
 pub(crate) use self::gateway::HttpGateway;
-pub use self::media::Secured;
+pub use self::{
+    file::File,
+    media::Secured,
+    problem::{FieldProblem, Problem},
+};
 pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;
