@@ -1,7 +1,9 @@
 //! Services that answer HTTP requests, through the client that has no socket.
 
 mod answers;
+mod binding;
 mod context;
 mod extractors;
 mod routes;
+mod validation;
 mod workers;
