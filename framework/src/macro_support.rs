@@ -20,10 +20,12 @@ pub use crate::{
     protocol::{Args, Fault, FaultMeta, Param, ServiceError},
     service::expansion::*,
     service::{
-        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, DescribesErrors, Dispatches,
-        DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, MethodShapes, Named,
-        NotProvided, NotResult, NotServiceError, Outcome, Parts, Probe, Provided, Provider, BodyFormat, ParamPlace, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServiceErrorProbe, Shape, VariantInfo, ServedBy, Service,
-        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
+        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo, Contract, ContractInfo,
+        Covered, DescribesErrors, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
+        Lists, Method, MethodInfo, MethodShapes, Named, NotProvided, NotResult, NotServiceError, Outcome, ParamPlace,
+        Parts, Probe, Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme,
+        ServedBy, Service, ServiceDescriptor, ServiceErrorProbe, Shape, Text, TimerInfo, VariantInfo, WorkerCall,
+        assert_provided, assert_queues,
     },
     transport::ExchangeKind,
     worker::{

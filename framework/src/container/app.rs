@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use super::{
     Registration, RunningApp,
     container::{Container, ContainerSettings},
+    pulse::Phase,
     selection::select,
     signals::Signals,
 };
@@ -75,6 +76,11 @@ pub struct App {
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
     known_settings: Vec<String>,
+    #[cfg(feature = "http")]
+    pub(crate) site: crate::http::Site,
+    /// Whether it is run, and not started by a test or another program.
+    #[cfg(feature = "http")]
+    is_run: bool,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
     #[cfg(feature = "cli")]
@@ -168,6 +174,8 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
+        #[cfg(feature = "http")]
+        let plan = self.http_plan(&settings, &url)?;
 
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let named = self.name_broker(&settings);
@@ -187,8 +195,18 @@ impl App {
             rig: self.rig,
         });
         let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
+        let with = BringUp {
+            services: &services,
+            process: &process,
+            codecs: &codecs,
+            settings: &container_settings,
+            transport: &transport,
+            all,
+            #[cfg(feature = "http")]
+            plan,
+        };
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, &services, &process, &codecs, &container_settings, &transport, all) => result.map(|()| true),
+            result = bring_up(&mut app, with) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -231,8 +249,13 @@ impl App {
     }
 
     /// Runs the services until a signal. `next` is said last of the start: where to look.
-    pub(crate) async fn serve(self, settings: Settings, next: String) -> Result<()> {
+    #[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "there is nothing to say"))]
+    pub(crate) async fn serve(mut self, settings: Settings, next: String) -> Result<()> {
         crate::log::install(&settings)?;
+        #[cfg(feature = "http")]
+        {
+            self.is_run = true;
+        }
         let mut signals = Signals::listen()?;
         let called_off = async {
             let signal = signals.next().await;
@@ -248,6 +271,16 @@ impl App {
             stopped = app.stop() => stopped,
             never = leave(&mut signals) => never,
         }
+    }
+
+    /// What the program wants to serve over HTTP.
+    #[cfg(feature = "http")]
+    fn http_plan(&mut self, settings: &Settings, broker: &str) -> Result<crate::http::Plan> {
+        #[cfg(feature = "cli")]
+        let version = self.version.take();
+        #[cfg(not(feature = "cli"))]
+        let version = None;
+        crate::http::Plan::read(settings, broker, std::mem::take(&mut self.site), self.is_run, version)
     }
 
     /// What a test changes of this program.
@@ -316,23 +349,38 @@ async fn leave(signals: &mut Signals) -> Result<()> {
     std::process::exit(signal.exit_code())
 }
 
-async fn bring_up(
-    app: &mut RunningApp,
-    services: &[Registration],
-    process: &Arc<ProcessScope>,
-    codecs: &Arc<Codecs>,
-    settings: &ContainerSettings,
-    transport: &Arc<dyn Transport>,
+/// What is brought up.
+struct BringUp<'a> {
+    services: &'a [Registration],
+    process: &'a Arc<ProcessScope>,
+    codecs: &'a Arc<Codecs>,
+    settings: &'a ContainerSettings,
+    transport: &'a Arc<dyn Transport>,
     all: bool,
-) -> Result<()> {
+    #[cfg(feature = "http")]
+    plan: crate::http::Plan,
+}
+
+async fn bring_up(app: &mut RunningApp, with: BringUp<'_>) -> Result<()> {
+    let BringUp { services, process, codecs, settings, transport, all, .. } = with;
+    #[cfg(feature = "http")]
+    let mut plan = with.plan;
+    #[cfg(feature = "http")]
+    app.doors.open_ops(&plan, app.pulse.clone()).await?;
     for service in services {
         let (name, registry) = (service.descriptor.name, Registry::default());
         let scope = Arc::new(ContainerScope { service: name, process: process.clone(), registry });
         // Kept before anything is in it: a setup that fails, or is called off in the middle, leaves nothing running either.
         app.scopes.push(scope.clone());
-        app.containers.push(Container::set_up(service, scope, codecs.clone(), settings).await?);
+        app.add(Container::set_up(service, scope, codecs.clone(), settings).await?);
     }
     refuse_unknown(&process.settings, all)?;
+    #[cfg(feature = "http")]
+    if let Some(router) = plan.assemble(Vec::new())?
+        && !process.is_test()
+    {
+        app.doors.prepare(&plan.http, router).await?;
+    }
     process.registry.start(0).await?;
     for container in &app.containers {
         container.start_dependencies().await?;
@@ -345,9 +393,14 @@ async fn bring_up(
         let (service, entrypoints) = (container.name(), container.entrypoints());
         tracing::info!(service, entrypoints, broker = transport.address(), "service started");
     }
+    #[cfg(feature = "http")]
+    app.doors.open_http()?;
     for container in &app.containers {
         container.begin();
     }
+    app.pulse.set(Phase::Running);
+    #[cfg(feature = "http")]
+    app.doors.announce(&plan.ops);
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");
     }

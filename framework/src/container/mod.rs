@@ -5,6 +5,7 @@ mod app;
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
+mod pulse;
 mod readiness;
 mod registration;
 mod running;
@@ -16,4 +17,9 @@ pub use self::{
     readiness::Readiness,
     registration::Registration,
     running::RunningApp,
+};
+#[cfg(feature = "http")]
+pub(crate) use self::{
+    pulse::{Phase, Pulse, ServicePulse},
+    readiness::broker_reason,
 };

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::container::Container;
-use crate::transport::{ConnectionState, Transport};
+use super::pulse::{Phase, Pulse};
+use crate::transport::ConnectionState;
 
 /// Whether a program takes requests at the moment, and why not.
 ///
@@ -13,23 +13,21 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn of(containers: &[Container], transport: &dyn Transport) -> Self {
+    pub(super) fn of(pulse: &Pulse) -> Self {
         let mut reasons = Vec::new();
-        let address = transport.address();
-        match &*transport.state().borrow() {
-            ConnectionState::Connected => {}
-            ConnectionState::Connecting(reason) => reasons.push(format!("no connection to {address}: {reason}")),
-            ConnectionState::Blocked(reason) => reasons.push(format!("{address} takes no messages: {reason}")),
-            ConnectionState::Refused(reason) => reasons.push(reason.clone()),
-            ConnectionState::Closed => reasons.push(format!("the connection to {address} is closed")),
+        match pulse.phase() {
+            Phase::Starting => reasons.push("the services are starting".to_owned()),
+            Phase::Running => {}
+            Phase::Stopping => reasons.push("the services are stopping".to_owned()),
         }
+        reasons.extend(broker_reason(&pulse.broker(), &pulse.broker_state()));
         let mut interruptions = 0;
-        for container in containers {
-            for consumer in container.consumer_statuses() {
+        for service in pulse.services() {
+            for consumer in service.consumers {
                 interruptions += consumer.interruptions;
                 if !consumer.running {
-                    let (service, queue) = (container.name(), &consumer.queue);
-                    reasons.push(format!("service `{service}` does not consume `{queue}`: {}", consumer.reason));
+                    let (name, queue, reason) = (service.name, &consumer.queue, &consumer.reason);
+                    reasons.push(format!("service `{name}` does not consume `{queue}`: {reason}"));
                 }
             }
         }
@@ -55,5 +53,16 @@ impl Readiness {
 impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_ready() { f.write_str("ready") } else { write!(f, "not ready: {}", self.reasons.join("; ")) }
+    }
+}
+
+/// Why a broker at this address takes no requests; `None`: it does.
+pub(crate) fn broker_reason(address: &str, state: &ConnectionState) -> Option<String> {
+    match state {
+        ConnectionState::Connected => None,
+        ConnectionState::Connecting(reason) => Some(format!("no connection to {address}: {reason}")),
+        ConnectionState::Blocked(reason) => Some(format!("{address} takes no messages: {reason}")),
+        ConnectionState::Refused(reason) => Some(reason.clone()),
+        ConnectionState::Closed => Some(format!("the connection to {address} is closed")),
     }
 }

@@ -6,7 +6,11 @@ use std::{
 
 use futures_util::{FutureExt, future::join_all};
 
-use super::{container::Container, readiness::Readiness};
+use super::{
+    container::Container,
+    pulse::{Phase, Pulse},
+    readiness::Readiness,
+};
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
@@ -19,13 +23,16 @@ use crate::{
 /// Services that run. Dropped without [`stop`](Self::stop), they end without order, as in a crash.
 #[must_use = "the services end when this is dropped"]
 pub struct RunningApp {
-    pub(super) containers: Vec<Container>,
+    pub(super) containers: Vec<Arc<Container>>,
     pub(super) scopes: Vec<Arc<ContainerScope>>,
     transport: Arc<dyn Transport>,
     rpc: Arc<RpcClient>,
     process: Arc<ProcessScope>,
     grace: Duration,
     dead_letters: OnceLock<DeadLetters>,
+    pub(super) pulse: Arc<Pulse>,
+    #[cfg(feature = "http")]
+    pub(crate) doors: crate::http::Doors,
 }
 
 impl RunningApp {
@@ -38,12 +45,21 @@ impl RunningApp {
         Self {
             containers: Vec::new(),
             scopes: Vec::new(),
+            pulse: Pulse::new(transport.clone()),
             transport,
             rpc,
             process,
             grace,
             dead_letters: OnceLock::new(),
+            #[cfg(feature = "http")]
+            doors: Default::default(),
         }
+    }
+
+    pub(super) fn add(&mut self, container: Container) {
+        let container = Arc::new(container);
+        self.pulse.add(&container);
+        self.containers.push(container);
     }
 
     /// The typed client of a service, running here or elsewhere.
@@ -69,7 +85,7 @@ impl RunningApp {
     /// The dead letters of the broker, with the queues of these services.
     pub fn dead_letters(&self) -> DeadLetters {
         let known = || {
-            let services = self.containers.iter().map(Container::descriptor).collect();
+            let services = self.containers.iter().map(|container| container.descriptor()).collect();
             DeadLetters::new(self.transport.clone(), self.process.sender.clone(), services)
         };
         self.dead_letters.get_or_init(known).clone()
@@ -104,12 +120,12 @@ impl RunningApp {
     /// # app.stop().await }
     /// ```
     pub fn readiness(&self) -> Readiness {
-        Readiness::of(&self.containers, &*self.transport)
+        self.pulse.readiness()
     }
 
     /// How many workers run at the moment.
     pub fn running_workers(&self) -> usize {
-        self.containers.iter().map(Container::running).sum()
+        self.containers.iter().map(|container| container.running()).sum()
     }
 
     /// How many calls of this program wait for a reply.
@@ -117,7 +133,7 @@ impl RunningApp {
         self.rpc.pending()
     }
 
-    /// Stops: takes no more requests, hands back what has not started, finishes what runs (up to the setting `grace_period`),
+    /// Stops: takes no more requests or connections, hands back what has not started, finishes what runs (up to the setting `grace_period`),
     /// sends the replies, stops the dependencies, closes the connection.
     ///
     /// # Errors
@@ -128,14 +144,25 @@ impl RunningApp {
     ///
     /// Dropped early, what is left ends without order, as in a crash.
     pub async fn stop(self) -> Result<()> {
+        self.pulse.set(Phase::Stopping);
+        #[cfg(feature = "http")]
+        self.doors.drain();
         // All at once: services that call each other finish each other's work.
-        let late: usize =
-            join_all(self.containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
+        let drained = join_all(self.containers.iter().map(|container| container.drain(self.grace)));
+        #[cfg(feature = "http")]
+        let (drained, ()) = futures_util::join!(drained, self.doors.drained(self.grace));
+        #[cfg(not(feature = "http"))]
+        let drained = drained.await;
+        let late: usize = drained.iter().sum();
+        #[cfg(feature = "http")]
+        self.doors.close_http().await;
         for scope in self.scopes.iter().rev() {
             scope.registry.stop().await;
         }
         self.process.registry.stop().await;
         self.transport.close().await;
+        #[cfg(feature = "http")]
+        self.doors.close_ops().await;
         if late > 0 {
             let text = format!(
                 "{late} workers were dropped: they had not finished within the grace period of {:?}",
@@ -160,7 +187,7 @@ impl Drop for RunningApp {
 
 impl fmt::Debug for RunningApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let services: Vec<_> = self.containers.iter().map(Container::name).collect();
+        let services: Vec<_> = self.containers.iter().map(|container| container.name()).collect();
         f.debug_struct("RunningApp")
             .field("services", &services)
             .field("transport", &self.transport)

@@ -130,7 +130,10 @@ fn answered(response: Response, fault: Option<Fault>) -> Outcome {
 }
 
 /// What a method's value becomes. Plain, so that its types are asked in one call.
-pub fn answer<const R: bool, const S: bool, T: Answers<R>, E: AnswersError<S>>(value: Result<T, E>, status: u16) -> Outcome {
+pub fn answer<const R: bool, const S: bool, T: Answers<R>, E: AnswersError<S>>(
+    value: Result<T, E>,
+    status: u16,
+) -> Outcome {
     match value {
         Ok(value) => value.answer(status),
         Err(error) => error.answer(),

@@ -45,6 +45,12 @@ pub(crate) struct RouteDefaults {
     pub(crate) max_body_bytes: usize,
 }
 
+impl Default for RouteDefaults {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), body_timeout: Duration::from_secs(10), max_body_bytes: 2_097_152 }
+    }
+}
+
 /// The HTTP side of one container. The listener belongs to the program: this has the routes.
 pub(crate) struct HttpEntrypoint {
     shared: Arc<Shared>,
@@ -114,11 +120,13 @@ impl Served {
     async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
         let head = context::Head::read(&parts.headers);
-        let message = |body| Arc::new(Message {
-            properties: Properties { headers: head.headers.clone(), ..Properties::default() },
-            body,
-            ..Message::default()
-        });
+        let message = |body| {
+            Arc::new(Message {
+                properties: Properties { headers: head.headers.clone(), ..Properties::default() },
+                body,
+                ..Message::default()
+            })
+        };
         let path = self.path(&mut parts).await;
         let read = match self.info.extracts {
             true => Ok((Bytes::new(), Some(body))),
@@ -200,10 +208,8 @@ impl Served {
         if let Some(slot) = context.slot() {
             slot.taken();
         }
-        let call = WorkerCall {
-            request: Some(request),
-            ..WorkerCall::new(self.info.index, Format::Json, context.clone())
-        };
+        let call =
+            WorkerCall { request: Some(request), ..WorkerCall::new(self.info.index, Format::Json, context.clone()) };
         let worker = context.clone().scope(self.shared.service.clone().dispatch(call));
         match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -236,9 +242,7 @@ impl Served {
                         let limit = self.info.timeout.unwrap_or(self.shared.defaults.timeout);
                         problem::response(&timeout(service, method, Some(limit)), call_id)
                     }
-                    Cancelled::Stopping | Cancelled::ConnectionLost => {
-                        problem::response(&problem::stopping(), call_id)
-                    }
+                    Cancelled::Stopping | Cancelled::ConnectionLost => problem::response(&problem::stopping(), call_id),
                 }
             }
             // Of methods that something else than a request fires.
@@ -250,7 +254,8 @@ impl Served {
         if let Some(id) = id {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER) {
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER)
+        {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

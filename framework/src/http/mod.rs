@@ -4,20 +4,27 @@
 //! and takes a worker's slot → the service's dispatch, which binds the parameters ([`bind`](self)) → the method → its answer.
 
 mod answer;
+mod app;
 mod bind;
 mod context;
+mod doors;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
+pub(crate) mod ops;
 mod problem;
 mod request;
 mod router;
+pub(crate) mod server;
+mod site;
 
 pub(crate) use self::{
     answer::Answered,
+    doors::{Doors, Plan},
     entrypoint::{HttpEntrypoint, RouteDefaults},
     request::Request,
     router::{Route, router},
+    site::Site,
 };
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

@@ -18,6 +18,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::contract::equal;
+#[cfg(feature = "schema")]
+pub use self::shape::{Described, Undescribed};
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
@@ -27,13 +29,9 @@ pub use self::{
     },
     provided::{NotProvided, Provided, Provider, assert_provided},
     queues::assert_queues,
-    routes::{
-        AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme,
-    },
+    routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
     shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo},
 };
-#[cfg(feature = "schema")]
-pub use self::shape::{Described, Undescribed};
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},

@@ -100,8 +100,7 @@ impl Timer {
             slot.taken();
         }
         let _running = self.workers.enter(context.clone());
-        let call =
-            WorkerCall::new(self.info.index, Format::Json, context.clone());
+        let call = WorkerCall::new(self.info.index, Format::Json, context.clone());
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
