@@ -38,7 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads more; `false` where the other side has closed.
     async fn more(&mut self) -> bool {
-        let mut buffer = [0; 16_384];
+        let mut buffer = vec![0; 131_072];
         let count = soon("bytes, or the end", self.stream.read(&mut buffer)).await.unwrap_or(0);
         self.read.extend_from_slice(&buffer[..count]);
         count > 0
@@ -50,18 +50,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.read.len()
     }
 
-    pub(super) async fn answer(&mut self) -> Answer {
-        let head = loop {
+    /// What has come so far, up to one read more: how many bytes.
+    pub(super) async fn take_some(&mut self) -> usize {
+        self.more().await;
+        std::mem::take(&mut self.read).len()
+    }
+
+    /// The head of an answer, the empty line included.
+    pub(super) async fn read_head(&mut self) -> String {
+        loop {
             if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 let rest = self.read.split_off(end + 4);
-                break String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap();
+                return String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap();
             }
             assert!(
                 self.more().await,
                 "the connection closed before an answer: {:?}",
                 String::from_utf8_lossy(&self.read)
             );
-        };
+        }
+    }
+
+    pub(super) async fn answer(&mut self) -> Answer {
+        let head = self.read_head().await;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut answer = Answer { status, head, body: Vec::new() };
         if answer.header("transfer-encoding") == Some("chunked") {

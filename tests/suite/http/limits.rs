@@ -89,9 +89,31 @@ async fn who_does_not_read_the_answer_is_left() {
     let app = start(app("http: {idle_timeout: 150ms}").mount("/", echo())).await;
     let mut unread = Wire::to(app.http_address().unwrap()).await;
     unread.send("GET /large HTTP/1.1\r\nhost: kinoko\r\n\r\n").await;
+    assert!(unread.read_head().await.starts_with("HTTP/1.1 200 OK"));
     // The stop waits for answers that are on their way: it ends because this one is given up.
     soon("the stop", app.stop()).await.unwrap();
     assert!(unread.closed().await < 64 << 20);
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_its_whole_answer() {
+    let app = start(app("http: {idle_timeout: 500ms}").mount("/", echo())).await;
+    let mut slow = Wire::to(app.http_address().unwrap()).await;
+    slow.send("GET /large HTTP/1.1\r\nhost: kinoko\r\n\r\n").await;
+    slow.read_head().await;
+    let stop = tokio::spawn(app.stop());
+    let started = Instant::now();
+    // Longer than a connection may rest, and than a stop waits for one that does not move.
+    let mut beat = tokio::time::interval(Duration::from_millis(10));
+    let mut length = 0;
+    while started.elapsed() < Duration::from_millis(1500) {
+        beat.tick().await;
+        length += slow.take_some().await;
+    }
+    assert!(length < 64 << 20, "it was not slow");
+    length += slow.closed().await;
+    assert_eq!(length, 64 << 20);
+    soon("the stop", stop).await.unwrap().unwrap();
 }
 
 #[tokio::test]

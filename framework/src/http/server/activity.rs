@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::settings::ConnectionLimits;
 
-/// How long a connection that was asked to close may take for it.
+/// How long a connection that was asked to close may take for it, when it has nothing to send.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What one connection is doing.
@@ -32,10 +32,8 @@ struct State {
     requests: usize,
     /// Since when the caller takes none of the bytes that wait for it.
     stalled: Option<Instant>,
-    /// When it ends in any case: it was asked to close.
-    ends: Option<Instant>,
-    /// Whether it shall close when it has nothing to do.
-    draining: bool,
+    /// Since when it shall close and had nothing to do but to send what is left.
+    closing: Option<Instant>,
     is_http2: bool,
     /// It is no HTTP any more: what it is now has its own limits.
     upgraded: bool,
@@ -66,8 +64,7 @@ impl Activity {
             phase: Phase::Head(Instant::now()),
             requests: 0,
             stalled: None,
-            ends: None,
-            draining: false,
+            closing: None,
             is_http2: false,
             upgraded: false,
         };
@@ -96,13 +93,26 @@ impl Activity {
         }
     }
 
-    /// The caller took bytes, or it took none.
-    pub(super) fn wrote(&self, took: bool) {
+    /// The caller took bytes.
+    pub(super) fn wrote(&self) {
         let mut state = self.state();
-        match (took, state.stalled) {
-            (true, Some(_)) => state.stalled = None,
-            (false, None) => state.stalled = Some(Instant::now()),
-            _ => {}
+        state.stalled = None;
+        // The rest of an answer whose end hyper has long since taken over.
+        if state.requests == 0 {
+            let now = Instant::now();
+            if let Phase::Idle(since) = &mut state.phase {
+                *since = now;
+            }
+            state.closing = state.closing.map(|_| now);
+        }
+    }
+
+    /// Whether there are bytes that the caller does not take.
+    pub(super) fn stalled(&self, is_stalled: bool) {
+        let mut state = self.state();
+        match is_stalled {
+            true => drop(state.stalled.get_or_insert_with(Instant::now)),
+            false => state.stalled = None,
         }
     }
 
@@ -115,12 +125,8 @@ impl Activity {
     }
 
     /// It was told to close when its requests are answered.
-    pub(super) fn drain(&self) {
-        let mut state = self.state();
-        state.draining = true;
-        if state.requests == 0 {
-            state.ends = Some(Instant::now() + LINGER);
-        }
+    pub(super) fn close(&self) {
+        self.state().closing.get_or_insert_with(Instant::now);
     }
 
     /// When it is overdue, as it stands.
@@ -129,15 +135,20 @@ impl Activity {
         if state.upgraded {
             return None;
         }
-        let stuck = |since: Instant, limit| since.checked_add(limit).map(|at| (at, Overdue::Stuck));
+        let after = |since: Instant, limit, overdue| since.checked_add(limit).map(|at| (at, overdue));
+        let ConnectionLimits { header_timeout, idle_timeout, .. } = self.limits;
         let phase = match state.phase {
             Phase::Busy => None,
-            Phase::Head(since) => stuck(since, self.limits.header_timeout),
-            Phase::Idle(since) => since.checked_add(self.limits.idle_timeout).map(|at| (at, Overdue::Idle)),
+            Phase::Head(since) => after(since, header_timeout, Overdue::Stuck),
+            Phase::Idle(_) if state.closing.is_some() => None,
+            Phase::Idle(since) => after(since, idle_timeout, Overdue::Idle),
         };
-        let stalled = state.stalled.and_then(|since| stuck(since, self.limits.idle_timeout));
-        let ends = state.ends.filter(|_| state.requests == 0).map(|at| (at, Overdue::Stuck));
-        [phase, stalled, ends].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let stalled = state.stalled.and_then(|since| after(since, idle_timeout, Overdue::Stuck));
+        let closing = state.closing.filter(|_| state.requests == 0).and_then(|since| {
+            let limit = if state.stalled.is_some() { header_timeout } else { LINGER };
+            after(since, limit, Overdue::Stuck)
+        });
+        [phase, stalled, closing].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
 
@@ -158,10 +169,7 @@ impl Drop for Running {
         if state.requests == 0 {
             let now = Instant::now();
             state.phase = Phase::Idle(now);
-            if state.draining {
-                // What it flushes now is the rest of its last answer.
-                state.ends = Some(now + LINGER.max(self.0.limits.header_timeout));
-            }
+            state.closing = state.closing.map(|_| now);
         }
     }
 }

@@ -118,12 +118,12 @@ impl Shared {
                     if changed.is_err() || now == Stage::Closed {
                         return;
                     }
-                    activity.drain();
+                    activity.close();
                     connection.as_mut().graceful_shutdown();
                 }
                 overdue = &mut watchdog => match overdue {
                     Overdue::Idle => {
-                        activity.drain();
+                        activity.close();
                         connection.as_mut().graceful_shutdown();
                     }
                     Overdue::Stuck => {

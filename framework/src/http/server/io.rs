@@ -65,12 +65,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Io<S> {
-    fn write<T>(
+    fn write(
         mut self: Pin<&mut Self>,
-        write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         let wrote = write(Pin::new(&mut self.stream));
-        self.activity.wrote(wrote.is_ready());
+        match wrote {
+            Poll::Ready(_) => self.activity.wrote(),
+            Poll::Pending => self.activity.stalled(true),
+        }
         wrote
     }
 }
@@ -92,8 +95,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Io<S> {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write(|stream| stream.poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // No progress by itself: hyper flushes whenever it is woken.
+        self.activity.stalled(flushed.is_pending());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
