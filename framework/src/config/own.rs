@@ -3,7 +3,7 @@
 use super::SettingInfo;
 
 /// Key and default of each, in the order in which they are shown.
-const OWN: [(&str, &str); 17] = [
+const OWN: &[(&str, &str)] = &[
     ("amqp_uri", "memory://"),
     ("amqp_tls", "false"),
     ("login_method", "plain"),
@@ -23,38 +23,42 @@ const OWN: [(&str, &str); 17] = [
     ("log_format", "text"),
 ];
 
-/// Those of the HTTP server and the operations endpoints. Without a default: nothing, or what another setting says.
+/// Those of the HTTP server and the operations endpoints.
 #[cfg(feature = "http")]
-const HTTP: [(&str, Option<&str>); 20] = [
-    ("mode", None),
-    ("http.address", Some("127.0.0.1:8000")),
-    ("http.timeout", Some("30s")),
-    ("http.body_timeout", Some("10s")),
-    ("http.header_timeout", Some("5s")),
-    ("http.idle_timeout", Some("60s")),
-    ("http.max_body_bytes", Some("2097152")),
-    ("http.max_header_bytes", Some("16384")),
-    ("http.max_connections", Some("10000")),
-    ("http.compression", Some("true")),
-    ("http.tls.certificate", None),
-    ("http.tls.key", None),
-    ("http.cors.origins", None),
-    ("http.cors.methods", None),
-    ("http.cors.headers", None),
-    ("http.cors.credentials", Some("false")),
-    ("http.cors.max_age", Some("10m")),
-    ("ops.enabled", Some("true")),
-    ("ops.address", Some("127.0.0.1:9000")),
-    ("ops.token", None),
+const HTTP: &[(&str, &str)] = &[
+    ("http.address", "127.0.0.1:8000"),
+    ("http.timeout", "30s"),
+    ("http.body_timeout", "10s"),
+    ("http.header_timeout", "5s"),
+    ("http.idle_timeout", "60s"),
+    ("http.max_body_bytes", "2097152"),
+    ("http.max_header_bytes", "16384"),
+    ("http.max_connections", "10000"),
+    ("http.compression", "true"),
+    ("http.cors.credentials", "false"),
+    ("http.cors.max_age", "10m"),
+    ("ops.enabled", "true"),
+    ("ops.address", "127.0.0.1:9000"),
 ];
+#[cfg(not(feature = "http"))]
+const HTTP: &[(&str, &str)] = &[];
+
+/// Those that are nothing, or what another one says, where nobody sets them.
+const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
+    true => &[
+        "mode",
+        "http.tls.certificate",
+        "http.tls.key",
+        "http.cors.origins",
+        "http.cors.methods",
+        "http.cors.headers",
+        "ops.token",
+    ],
+    false => &[],
+};
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
-    let own = OWN.into_iter().map(|(key, default)| SettingInfo::new(key).default_text(default));
-    #[cfg(feature = "http")]
-    let own = own.chain(HTTP.into_iter().map(|(key, default)| match default {
-        Some(default) => SettingInfo::new(key).default_text(default),
-        None => SettingInfo::new(key),
-    }));
-    own
+    let with_default = OWN.iter().chain(HTTP).map(|(key, default)| SettingInfo::new(*key).default_text(*default));
+    with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

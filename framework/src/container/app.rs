@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration}
 use tokio::sync::Semaphore;
 
 use super::{
-    Registration, RunningApp,
+    Extensions, Launch, Registration, RunningApp,
     container::{Container, ContainerSettings},
-    pulse::Phase,
     selection::select,
     signals::Signals,
 };
@@ -76,11 +75,8 @@ pub struct App {
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
     known_settings: Vec<String>,
-    #[cfg(feature = "http")]
-    pub(crate) site: crate::http::Site,
-    /// Whether it is run, and not started by a test or another program.
-    #[cfg(feature = "http")]
-    is_run: bool,
+    /// What it says to the features that it uses.
+    pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
     #[cfg(feature = "cli")]
@@ -174,8 +170,13 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
-        #[cfg(feature = "http")]
-        let plan = self.http_plan(&settings, &url)?;
+        #[cfg(feature = "cli")]
+        {
+            self.extensions.get::<Launch>().version = self.version.take();
+        }
+        let make_gateways = crate::features::GATEWAYS.iter();
+        let gateways: Vec<_> =
+            make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;
 
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let named = self.name_broker(&settings);
@@ -194,19 +195,9 @@ impl App {
             #[cfg(feature = "testing")]
             rig: self.rig,
         });
-        let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
-        let with = BringUp {
-            services: &services,
-            process: &process,
-            codecs: &codecs,
-            settings: &container_settings,
-            transport: &transport,
-            all,
-            #[cfg(feature = "http")]
-            plan,
-        };
+        let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), gateways, grace);
         let brought_up = tokio::select! {
-            result = bring_up(&mut app, with) => result.map(|()| true),
+            result = bring_up(&mut app, &services, &process, &codecs, &container_settings, &transport, all) => result.map(|()| true),
             () = called_off => Ok(false),
         };
         match brought_up {
@@ -249,13 +240,9 @@ impl App {
     }
 
     /// Runs the services until a signal. `next` is said last of the start: where to look.
-    #[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "there is nothing to say"))]
     pub(crate) async fn serve(mut self, settings: Settings, next: String) -> Result<()> {
         crate::log::install(&settings)?;
-        #[cfg(feature = "http")]
-        {
-            self.is_run = true;
-        }
+        self.extensions.get::<Launch>().is_run = true;
         let mut signals = Signals::listen()?;
         let called_off = async {
             let signal = signals.next().await;
@@ -271,16 +258,6 @@ impl App {
             stopped = app.stop() => stopped,
             never = leave(&mut signals) => never,
         }
-    }
-
-    /// What the program wants to serve over HTTP.
-    #[cfg(feature = "http")]
-    fn http_plan(&mut self, settings: &Settings, broker: &str) -> Result<crate::http::Plan> {
-        #[cfg(feature = "cli")]
-        let version = self.version.take();
-        #[cfg(not(feature = "cli"))]
-        let version = None;
-        crate::http::Plan::read(settings, broker, std::mem::take(&mut self.site), self.is_run, version)
     }
 
     /// What a test changes of this program.
@@ -349,58 +326,45 @@ async fn leave(signals: &mut Signals) -> Result<()> {
     std::process::exit(signal.exit_code())
 }
 
-/// What is brought up.
-struct BringUp<'a> {
-    services: &'a [Registration],
-    process: &'a Arc<ProcessScope>,
-    codecs: &'a Arc<Codecs>,
-    settings: &'a ContainerSettings,
-    transport: &'a Arc<dyn Transport>,
+async fn bring_up(
+    app: &mut RunningApp,
+    services: &[Registration],
+    process: &Arc<ProcessScope>,
+    codecs: &Arc<Codecs>,
+    settings: &ContainerSettings,
+    transport: &Arc<dyn Transport>,
     all: bool,
-    #[cfg(feature = "http")]
-    plan: crate::http::Plan,
-}
-
-async fn bring_up(app: &mut RunningApp, with: BringUp<'_>) -> Result<()> {
-    let BringUp { services, process, codecs, settings, transport, all, .. } = with;
-    #[cfg(feature = "http")]
-    let mut plan = with.plan;
-    #[cfg(feature = "http")]
-    app.doors.open_ops(&plan, app.pulse.clone()).await?;
+) -> Result<()> {
     for service in services {
         let (name, registry) = (service.descriptor.name, Registry::default());
         let scope = Arc::new(ContainerScope { service: name, process: process.clone(), registry });
         // Kept before anything is in it: a setup that fails, or is called off in the middle, leaves nothing running either.
         app.scopes.push(scope.clone());
-        app.add(Container::set_up(service, scope, codecs.clone(), settings).await?);
+        let container = Container::set_up(service, scope, codecs.clone(), settings, &app.gateways).await?;
+        app.program.containers.push(Arc::new(container));
     }
     refuse_unknown(&process.settings, all)?;
-    #[cfg(feature = "http")]
-    if let Some(router) = plan.assemble(Vec::new())?
-        && !process.is_test()
-    {
-        app.doors.prepare(&plan.http, router).await?;
+    for gateway in &app.gateways {
+        gateway.prepare(app.program.clone()).await?;
     }
     process.registry.start(0).await?;
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.start_dependencies().await?;
     }
     if matches!(&*transport.state().borrow(), ConnectionState::Connecting(_)) {
         tracing::info!(broker = transport.address(), "the services start when the broker is there");
     }
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.start_taking(transport).await?;
         let (service, entrypoints) = (container.name(), container.entrypoints());
         tracing::info!(service, entrypoints, broker = transport.address(), "service started");
     }
-    #[cfg(feature = "http")]
-    app.doors.open_http()?;
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.begin();
     }
-    app.pulse.set(Phase::Running);
-    #[cfg(feature = "http")]
-    app.doors.announce(&plan.ops);
+    for gateway in &app.gateways {
+        gateway.open().await?;
+    }
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");
     }

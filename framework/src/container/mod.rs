@@ -5,7 +5,8 @@ mod app;
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
-mod pulse;
+mod gateway;
+mod program;
 mod readiness;
 mod registration;
 mod running;
@@ -18,8 +19,8 @@ pub use self::{
     registration::Registration,
     running::RunningApp,
 };
-#[cfg(feature = "http")]
 pub(crate) use self::{
-    pulse::{Phase, Pulse, ServicePulse},
+    gateway::{Extensions, Gateway, Launch, MakeGateway, ServiceParts},
+    program::{Program, ServiceState},
     readiness::broker_reason,
 };

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::pulse::{Phase, Pulse};
-use crate::transport::ConnectionState;
+use super::container::Container;
+use crate::transport::{ConnectionState, Transport};
 
 /// Whether a program takes requests at the moment, and why not.
 ///
@@ -13,21 +13,16 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn of(pulse: &Pulse) -> Self {
+    pub(super) fn of(containers: &[std::sync::Arc<Container>], transport: &dyn Transport) -> Self {
         let mut reasons = Vec::new();
-        match pulse.phase() {
-            Phase::Starting => reasons.push("the services are starting".to_owned()),
-            Phase::Running => {}
-            Phase::Stopping => reasons.push("the services are stopping".to_owned()),
-        }
-        reasons.extend(broker_reason(&pulse.broker(), &pulse.broker_state()));
+        reasons.extend(broker_reason(&transport.address(), &transport.state().borrow()));
         let mut interruptions = 0;
-        for service in pulse.services() {
-            for consumer in service.consumers {
+        for container in containers {
+            for consumer in container.consumer_statuses() {
                 interruptions += consumer.interruptions;
                 if !consumer.running {
-                    let (name, queue, reason) = (service.name, &consumer.queue, &consumer.reason);
-                    reasons.push(format!("service `{name}` does not consume `{queue}`: {reason}"));
+                    let (service, queue) = (container.name(), &consumer.queue);
+                    reasons.push(format!("service `{service}` does not consume `{queue}`: {}", consumer.reason));
                 }
             }
         }

@@ -182,17 +182,6 @@ pub(crate) struct ProcessScope {
     pub(crate) rig: Option<Arc<crate::testing::Rig>>,
 }
 
-#[cfg(feature = "http")]
-impl ProcessScope {
-    /// Whether `kinoko::testing` runs it: then it opens no socket.
-    pub(crate) fn is_test(&self) -> bool {
-        #[cfg(feature = "testing")]
-        return self.rig.is_some();
-        #[cfg(not(feature = "testing"))]
-        false
-    }
-}
-
 /// What one service's dependencies share.
 pub(crate) struct ContainerScope {
     pub(crate) service: &'static str,

@@ -5,6 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
 use axum::{Router, extract::Request, response::IntoResponse, routing::Route};
 use tower::{Layer, Service};
 
+use super::{HttpGateway, site::Site};
 use crate::container::{App, RunningApp};
 
 impl App {
@@ -32,7 +33,7 @@ impl App {
     /// # app.stop().await }
     /// ```
     pub fn mount(mut self, path: impl Into<String>, router: Router) -> Self {
-        self.site.router(path.into(), router);
+        self.extensions.get::<Site>().router(path.into(), router);
         self
     }
 
@@ -42,13 +43,13 @@ impl App {
     /// `.well-known`), are not found; symbolic links are followed. A relative folder begins at the working directory; the start fails
     /// where it is missing.
     pub fn static_files(mut self, path: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
-        self.site.files(path.into(), folder.into(), false);
+        self.extensions.get::<Site>().files(path.into(), folder.into(), false);
         self
     }
 
     /// The same for a page that finds its way by itself: what is no file gets the folder's `index.html`.
     pub fn single_page(mut self, path: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
-        self.site.files(path.into(), folder.into(), true);
+        self.extensions.get::<Site>().files(path.into(), folder.into(), true);
         self
     }
 
@@ -63,7 +64,7 @@ impl App {
         <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.site.layer(|router| router.layer(layer));
+        self.extensions.get::<Site>().layer(|router| router.layer(layer));
         self
     }
 }
@@ -71,11 +72,11 @@ impl App {
 impl RunningApp {
     /// Where the HTTP server listens: the setting `http.address`, with the port that port 0 became. `None` where there is nothing to serve.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        self.doors.http_address()
+        self.gateway::<HttpGateway>()?.http_address()
     }
 
     /// Where the operations endpoints are. `None` where there are none: under [`App::start`] unless the setting `ops.address` asks for them.
     pub fn ops_address(&self) -> Option<SocketAddr> {
-        self.doors.ops_address()
+        self.gateway::<HttpGateway>()?.ops_address()
     }
 }

@@ -1,6 +1,7 @@
 //! `#[http]`: from a request's head to its answer, by way of a worker.
 
 use std::{
+    any::Any,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -21,10 +22,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Request, context, problem, router::Route};
+use super::{answer::Answered, context, problem, request::Request, router::Route};
 use crate::{
     Result,
     codec::Format,
+    container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
     entrypoint::{Entrypoint, timeout},
     protocol::{Fault, Message, Properties, excerpt},
@@ -47,7 +49,11 @@ pub(crate) struct RouteDefaults {
 
 impl Default for RouteDefaults {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), body_timeout: Duration::from_secs(10), max_body_bytes: 2_097_152 }
+        Self {
+            timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            max_body_bytes: 2 * 1024 * 1024,
+        }
     }
 }
 
@@ -72,12 +78,8 @@ struct Served {
 }
 
 impl HttpEntrypoint {
-    pub(crate) fn new(
-        service: Arc<dyn DynService>,
-        limits: Arc<Limits>,
-        tasks: Tasks,
-        defaults: RouteDefaults,
-    ) -> Self {
+    pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults) -> Self {
+        let ServiceParts { service, limits, tasks } = of;
         let workers = Workers::new(&tasks);
         Self { shared: Arc::new(Shared { service, limits, tasks, workers, defaults }) }
     }
@@ -196,6 +198,8 @@ impl Served {
 
     /// The worker, from the wait for its slot to its end.
     async fn work(self: Arc<Self>, context: WorkerContext, request: Arc<Request>) -> Outcome {
+        // A stop waits for it, although its task is the connection's.
+        let _task = self.shared.tasks.token();
         let _running = self.shared.workers.enter(context.clone());
         if !self.slots.take_free() {
             match context.until_cancelled(Box::pin(self.slots.take())).await {
@@ -221,11 +225,14 @@ impl Served {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
             Outcome::Response(answered) => {
-                match &answered.fault {
+                match answered.fault() {
                     None => tracing::debug!(service, method, "request answered"),
                     Some(fault) => tracing::warn!(service, method, call_id, %fault, "request failed as expected"),
                 }
-                answered.into_response()
+                match (answered as Box<dyn Any>).downcast::<Answered>() {
+                    Ok(answered) => answered.response.into_inner(),
+                    Err(_) => problem::response(&no_request(), call_id),
+                }
             }
             Outcome::Fault { fault, expected } => {
                 if expected {
@@ -247,7 +254,7 @@ impl Served {
             }
             // Of methods that something else than a request fires.
             Outcome::Reply(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
-                problem::response(&Fault::internal("NoRequest", "the method answers no requests"), call_id)
+                problem::response(&no_request(), call_id)
             }
         };
         let id = head.request_id.clone().or_else(|| HeaderValue::from_str(call_id).ok());
@@ -260,6 +267,11 @@ impl Served {
         }
         response
     }
+}
+
+#[cold]
+fn no_request() -> Fault {
+    Fault::internal("NoRequest", "the method answers no requests")
 }
 
 #[cold]

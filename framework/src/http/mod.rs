@@ -7,24 +7,21 @@ mod answer;
 mod app;
 mod bind;
 mod context;
-mod doors;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
-pub(crate) mod ops;
+mod extract;
+mod gateway;
+mod media;
+mod ops;
 mod problem;
 mod request;
 mod router;
-pub(crate) mod server;
+mod server;
 mod site;
 
-pub(crate) use self::{
-    answer::Answered,
-    doors::{Doors, Plan},
-    entrypoint::{HttpEntrypoint, RouteDefaults},
-    request::Request,
-    router::{Route, router},
-    site::Site,
-};
+pub(crate) use self::gateway::HttpGateway;
+pub use self::media::Secured;
+pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

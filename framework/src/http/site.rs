@@ -55,7 +55,7 @@ impl Site {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for paths that are none or that are served twice, and for a folder that is missing.
-    pub(crate) fn assemble(self, services: Router, routes: &[&str], settings: &HttpSettings) -> Result<Router> {
+    pub(crate) fn assemble(self, services: Router, routes: &[String], settings: &HttpSettings) -> Result<Router> {
         let mut services = services;
         let mut mounted: Vec<(String, Router)> = Vec::new();
         let mut has_fallback = false;

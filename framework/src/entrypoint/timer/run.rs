@@ -117,9 +117,7 @@ impl Timer {
             tracing::error!(service, method, call_id, ?elapsed, fault = excerpt(fault), "timer failed");
         };
         match outcome {
-            #[cfg(feature = "http")]
-            Outcome::Response(_) => {}
-            Outcome::Done | Outcome::Reply(_) | Outcome::Batch(_) => {
+            Outcome::Done | Outcome::Response(_) | Outcome::Reply(_) | Outcome::Batch(_) => {
                 tracing::debug!(service, method, call_id, ?elapsed, "timer done");
             }
             Outcome::Failed(verdict) => failed(verdict.fault()),

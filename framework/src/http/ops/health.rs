@@ -7,8 +7,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::{Phase, Watched};
 use crate::{
-    container::{Phase, Pulse, broker_reason},
+    container::{Program, ServiceState, broker_reason},
     transport::ConnectionState,
 };
 
@@ -18,22 +19,28 @@ pub(super) fn live() -> Response {
 }
 
 /// 200 where every part works, else 503, with each part and what is wrong with it.
-pub(super) fn ready(pulse: &Pulse) -> Response {
-    let readiness = pulse.readiness();
-    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let services: Vec<_> = pulse.services().iter().map(service).collect();
+pub(super) fn ready(watched: &Watched) -> Response {
+    let (phase, readiness) = (watched.phase(), watched.program.readiness());
+    let is_ready = phase == Phase::Running && readiness.is_ready();
+    let mut reasons = readiness.reasons().to_vec();
+    match phase {
+        Phase::Starting => reasons.insert(0, "the services are starting".to_owned()),
+        Phase::Running => {}
+        Phase::Stopping => reasons.insert(0, "the services are stopping".to_owned()),
+    }
+    let services: Vec<_> = watched.program.services().iter().map(service).collect();
     let report = json!({
-        "status": if readiness.is_ready() { "ready" } else { "not ready" },
-        "phase": phase(pulse.phase()),
-        "reasons": readiness.reasons(),
-        "broker": broker(pulse),
+        "status": if is_ready { "ready" } else { "not ready" },
+        "phase": name(phase),
+        "reasons": reasons,
+        "broker": broker(&watched.program),
         "services": services,
         "interruptions": readiness.interruptions(),
     });
-    json_response(status, &report)
+    json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &report)
 }
 
-fn phase(phase: Phase) -> &'static str {
+fn name(phase: Phase) -> &'static str {
     match phase {
         Phase::Starting => "starting",
         Phase::Running => "running",
@@ -41,8 +48,8 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-fn broker(pulse: &Pulse) -> Value {
-    let (address, state) = (pulse.broker(), pulse.broker_state());
+fn broker(program: &Program) -> Value {
+    let (address, state) = program.broker();
     let name = match &state {
         ConnectionState::Connected => "connected",
         ConnectionState::Connecting(_) => "connecting",
@@ -54,7 +61,7 @@ fn broker(pulse: &Pulse) -> Value {
     json!({"ready": reason.is_none(), "address": address, "state": name, "reason": reason})
 }
 
-fn service(service: &crate::container::ServicePulse) -> Value {
+fn service(service: &ServiceState) -> Value {
     let consumers: Vec<_> = service
         .consumers
         .iter()

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::Mode;
 use crate::{
-    container::Pulse,
+    container::Program,
     service::{Schedule, ServiceDescriptor},
 };
 
 /// What does not change while the program runs.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(super) struct About {
     /// What people call it.
     name: String,
     version: Option<String>,
@@ -21,21 +21,21 @@ pub(crate) struct Program {
     started_at: Timestamp,
 }
 
-impl Program {
+impl About {
     pub(super) fn new(version: Option<String>, mode: Mode) -> Self {
         let path = std::env::args_os().next().unwrap_or_default();
         let name = Path::new(&path).file_stem().map_or_else(|| "program".into(), |name| name.to_string_lossy().into());
         Self { name, version, mode, started_at: Timestamp::now() }
     }
 
-    pub(super) fn describe(&self, pulse: &Pulse) -> Value {
-        let services: Vec<_> = pulse.descriptors().into_iter().map(service).collect();
+    pub(super) fn describe(&self, program: &Program) -> Value {
+        let services: Vec<_> = program.descriptors().into_iter().map(service).collect();
         json!({
             "program": {"name": self.name, "version": self.version},
             "kinoko": env!("CARGO_PKG_VERSION"),
             "mode": self.mode.name(),
             "started_at": self.started_at.to_string(),
-            "broker": pulse.broker(),
+            "broker": program.broker().0,
             "services": services,
         })
     }

@@ -6,9 +6,13 @@
 mod health;
 mod info;
 mod mode;
+#[allow(dead_code, reason = "the docs page asks it")]
 mod token;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
@@ -20,39 +24,34 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use self::{health::json_response, info::Program};
+use self::{health::json_response, info::About};
 pub(crate) use self::{mode::Mode, token::Token};
 use super::{
-    RouteDefaults, problem,
+    entrypoint::RouteDefaults,
+    problem,
     server::{self, Address, ConnectionLimits, Server},
 };
-use crate::{Result, config::Settings, container::Pulse};
+use crate::{Result, config::Settings, container::Program};
 
 const FIRST_PORT: u16 = 9000;
 const LAST_PORT: u16 = 9099;
 
-/// The settings `mode` and those below `ops.`.
+/// The settings below `ops.`.
 #[derive(Debug, Clone)]
-pub(crate) struct OpsSettings {
+pub(super) struct OpsSettings {
     address: Address,
     enabled: bool,
-    pub(crate) mode: Mode,
-    pub(crate) token: Token,
 }
 
 impl OpsSettings {
-    /// `broker` is the URL that the program uses.
-    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense.
-    pub(crate) fn read(settings: &Settings, broker: &str) -> Result<Self> {
-        let mode = Mode::read(settings, broker)?;
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense, of the mode and the token as well.
+    pub(super) fn read(settings: &Settings) -> Result<Self> {
+        Token::read(settings, Mode::read(settings, "")?)?;
         Ok(Self {
             address: Address::read(settings, "ops.address", SocketAddr::from(([127, 0, 0, 1], FIRST_PORT)))?,
             enabled: settings.get("ops.enabled")?.unwrap_or(true),
-            mode,
-            token: Token::read(settings, mode)?,
         })
     }
 
@@ -81,20 +80,38 @@ impl OpsSettings {
     }
 }
 
+/// How far the program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Starting,
+    Running,
+    Stopping,
+}
+
 /// Everything that the endpoints look at.
-struct Watched {
-    pulse: Arc<Pulse>,
+pub(super) struct Watched {
     program: Program,
+    about: About,
+    phase: Mutex<Phase>,
+}
+
+impl Watched {
+    pub(super) fn new(program: Program, mode: Mode, version: Option<String>) -> Self {
+        let about = About::new(version, mode);
+        Self { program, about, phase: Mutex::new(Phase::Starting) }
+    }
+
+    pub(super) fn set(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Begins to answer.
-pub(super) fn start(
-    listener: TcpListener,
-    settings: &OpsSettings,
-    pulse: Arc<Pulse>,
-    version: Option<String>,
-) -> Result<Server> {
-    let watched = Arc::new(Watched { pulse, program: Program::new(version, settings.mode) });
+pub(super) fn start(listener: TcpListener, watched: Arc<Watched>) -> Result<Server> {
     // Few look, and none of them sends a body.
     let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
     let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
@@ -104,11 +121,11 @@ pub(super) fn start(
 fn router(watched: Arc<Watched>) -> Router {
     Router::new()
         .route("/health/live", get(|| async { health::live() }))
-        .route("/health/ready", get(|State(watched): State<Arc<Watched>>| async move { health::ready(&watched.pulse) }))
+        .route("/health/ready", get(|State(watched): State<Arc<Watched>>| async move { health::ready(&watched) }))
         .route(
             "/info",
             get(|State(watched): State<Arc<Watched>>| async move {
-                json_response(StatusCode::OK, &watched.program.describe(&watched.pulse))
+                json_response(StatusCode::OK, &watched.about.describe(&watched.program))
             }),
         )
         .route("/metrics", get(metrics))

@@ -23,7 +23,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::{
-    http::{RouteDefaults, problem},
+    http::{entrypoint::RouteDefaults, problem},
     protocol::Fault,
 };
 

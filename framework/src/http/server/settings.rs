@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{super::RouteDefaults, cors::CorsSettings, listener::Address, tls::TlsFiles};
+use super::{super::entrypoint::RouteDefaults, cors::CorsSettings, listener::Address, tls::TlsFiles};
 use crate::{Result, config::Settings};
 
 /// The least that `http.max_header_bytes` may be: what is read at once.
