@@ -62,6 +62,7 @@ use crate::{
 /// | `http.timeout` | `30s` | how long the worker of an HTTP request may run, where its route does not say |
 /// | `http.body_timeout` | `10s` | how long the body of a request may take to arrive |
 /// | `http.max_body_bytes` | `2097152` | the largest body of a request, where its route does not say |
+/// | `http.…`, `ops.…`, `mode` | | the HTTP server and the operations endpoints, with the feature `http`: `docs/reference/settings.md` |
 ///
 /// # Examples
 ///

@@ -23,6 +23,9 @@ use crate::{
     entrypoint::Entrypoint,
 };
 
+/// How long the answers of workers that were dropped may take to leave.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
 /// The HTTP side of a program.
 pub(crate) struct HttpGateway {
     settings: HttpSettings,
@@ -172,7 +175,8 @@ impl Gateway for HttpGateway {
     async fn drain(&self, grace: Duration) {
         let http = self.doors().http.clone();
         if let Some(http) = http {
-            http.drained(grace).await;
+            // Workers that are dropped at its end still answer, with 503.
+            http.drained(grace + LAST_ANSWERS).await;
         }
     }
 

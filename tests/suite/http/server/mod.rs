@@ -7,6 +7,7 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod ops;
+mod routes;
 mod tls;
 
 use kinoko::{RunningApp, prelude::*};
