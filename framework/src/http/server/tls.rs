@@ -22,8 +22,11 @@ pub(in crate::http) struct TlsFiles {
 impl TlsFiles {
     /// `None` where no certificate is named: then the server speaks plain HTTP.
     pub(super) fn read(settings: &Settings) -> Result<Option<Self>> {
-        let read = |key| settings.get::<PathBuf>(key).map(|path| path.filter(|path| !path.as_os_str().is_empty()));
-        match (read(CERTIFICATE)?, read(KEY)?) {
+        let certificate = settings.get::<PathBuf>("http.tls.certificate")?;
+        let key = settings.get::<PathBuf>("http.tls.key")?;
+        // A variable that is empty names nothing.
+        let named = |path: &PathBuf| !path.as_os_str().is_empty();
+        match (certificate.filter(named), key.filter(named)) {
             (None, None) => Ok(None),
             (None, Some(_)) => {
                 Err(settings
