@@ -11,6 +11,7 @@ mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
 mod extract;
+mod file;
 mod gateway;
 mod media;
 mod ops;
@@ -21,7 +22,11 @@ mod server;
 mod site;
 
 pub(crate) use self::gateway::HttpGateway;
-pub use self::media::Secured;
+pub use self::{
+    file::File,
+    media::Secured,
+    problem::{FieldProblem, Problem},
+};
 pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;
