@@ -5,5 +5,6 @@ mod binding;
 mod context;
 mod extractors;
 mod routes;
+mod server;
 mod validation;
 mod workers;
