@@ -42,6 +42,12 @@ mod page_13_testing_events {}
 #[doc = include_str!("../../docs/guide/14-http.md")]
 mod page_14_http {}
 
+#[doc = include_str!("../../docs/guide/15-validation.md")]
+mod page_15_validation {}
+
+#[doc = include_str!("../../docs/guide/16-http-server.md")]
+mod page_16_http_server {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 
