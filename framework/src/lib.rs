@@ -89,6 +89,8 @@ mod container;
 mod context;
 pub mod dead_letter;
 pub mod dependency;
+#[cfg(feature = "schema")]
+mod documents;
 mod entrypoint;
 mod error;
 pub mod event;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::Param;
+use crate::{protocol::Param, service::MethodShapes};
 
 const fn param(name: &'static str, ty: &'static str, required: bool) -> Param {
     Param { name, ty, default: None, required, sensitive: false }
@@ -16,6 +16,7 @@ fn the_example_of_a_call_has_a_value_for_each_argument_that_must_be_there() {
         error: None,
         timeout: None,
         max_workers: None,
+        shapes: MethodShapes { params: &[], ok: crate::__shape!(()), errors: &[] },
     };
     let service = ServiceDescriptor {
         name: "orders",
@@ -26,6 +27,7 @@ fn the_example_of_a_call_has_a_value_for_each_argument_that_must_be_there() {
         events: &[],
         consumers: &[],
         timers: &[],
+        routes: &[],
     };
     let params = const {
         &[

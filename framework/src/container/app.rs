@@ -77,7 +77,7 @@ pub struct App {
     known_settings: Vec<String>,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "schema"))]
     pub(super) version: Option<String>,
 }
 

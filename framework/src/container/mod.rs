@@ -5,6 +5,8 @@ mod app;
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
+#[cfg(any(feature = "cli", feature = "schema"))]
+mod program;
 mod readiness;
 mod registration;
 mod running;

@@ -7,6 +7,8 @@ mod contract;
 mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
+#[cfg(any(feature = "cli", feature = "schema"))]
+mod handling_json;
 mod provided;
 mod queues;
 mod routes;
@@ -18,6 +20,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::contract::equal;
+#[cfg(any(feature = "cli", feature = "schema"))]
+pub(crate) use self::handling_json::millis;
+#[cfg(feature = "schema")]
+pub use self::shape::{Described, Undescribed};
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
@@ -27,13 +33,9 @@ pub use self::{
     },
     provided::{NotProvided, Provided, Provider, assert_provided},
     queues::assert_queues,
-    routes::{
-        AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme,
-    },
+    routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
     shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo},
 };
-#[cfg(feature = "schema")]
-pub use self::shape::{Described, Undescribed};
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},

@@ -73,6 +73,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::service::MethodShapes;
 
     #[test]
     fn sensitive_arguments_are_redacted_by_place_and_by_name() {
@@ -88,6 +89,7 @@ mod tests {
             error: None,
             timeout: None,
             max_workers: None,
+            shapes: MethodShapes { params: &[], ok: crate::__shape!(()), errors: &[] },
         };
         for (mut request, expected) in [
             (json!({"args": ["ada", "x"], "kwargs": {}}), json!({"args": ["ada", "***"], "kwargs": {}})),
