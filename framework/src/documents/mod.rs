@@ -53,6 +53,16 @@ impl Info {
         })
     }
 
+    #[cfg(feature = "http")]
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
     fn to_json(&self) -> Value {
         json!({ "title": self.title, "version": self.version })
     }

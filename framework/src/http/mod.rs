@@ -6,9 +6,11 @@
 mod answer;
 mod bind;
 mod context;
+mod docs;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
+mod ops;
 mod problem;
 mod request;
 mod router;
