@@ -21,7 +21,7 @@ const TIERS: &[&[&str]] = &[
 
 /// May use all and be used by all: they serve every tier, or show the whole to users and tests.
 const OUTSIDE_TIERS: &[&str] =
-    &["lib", "task", "config", "log", "observe", "macro_support", "testing", "cli", "bin", "docs"];
+    &["lib", "features", "task", "config", "log", "observe", "macro_support", "testing", "cli", "bin", "docs"];
 
 const TOP_FOLDERS: &[&str] = &[".cargo", ".ci", ".git", "docs", "examples", "framework", "framework-macros", "tests"];
 

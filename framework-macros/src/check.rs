@@ -10,7 +10,7 @@ use syn::{
 
 use crate::{
     diag::Diag,
-    model::{ConsumerModel, ErrorKind, ErrorModel, RpcModel, ungrouped},
+    model::{ConsumerModel, ErrorKind, ErrorModel, HttpModel, RpcModel, ungrouped},
 };
 
 /// What every method that callers reach has to look like.
@@ -73,8 +73,13 @@ pub(crate) fn methods(methods: &mut Vec<RpcModel>, diag: &mut Diag) {
         }
         !taken
     });
+    names(methods, diag);
+}
+
+/// Names that are taken twice.
+pub(crate) fn names(methods: &[RpcModel], diag: &mut Diag) {
     let mut names: HashMap<&str, &RpcModel> = HashMap::new();
-    for rpc in &*methods {
+    for rpc in methods {
         // With `cfg` on both, there may be one of them in each build.
         match names.insert(&rpc.by.wire_name, rpc) {
             Some(first) if first.method.cfgs.is_empty() || rpc.method.cfgs.is_empty() => {
@@ -97,6 +102,24 @@ pub(crate) fn queues(consumers: &[ConsumerModel], diag: &mut Diag) {
                 let text = "the service consumes this queue already, and each message would go to one of the methods, nobody \
                             knows which: leave one of them out";
                 diag.on(queue, text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Two methods that answer the same requests.
+pub(crate) fn routes(routes: &[HttpModel], diag: &mut Diag) {
+    let mut seen: HashMap<(&str, String), &HttpModel> = HashMap::new();
+    for route in routes {
+        let args = &route.by.args;
+        match seen.insert((&args.verb, args.path.shape()), route) {
+            Some(first) if first.method.cfgs.is_empty() || route.method.cfgs.is_empty() => {
+                let (verb, path, other) = (&args.verb, &first.by.args.path.text, &first.method.ident);
+                let text = format!(
+                    "`{other}` answers {verb} {path} already, and nobody could tell whom a request means: write another path or method"
+                );
+                diag.at(args.path.span, text);
             }
             _ => {}
         }

@@ -50,6 +50,18 @@ pub fn timer(_: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn http(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("http", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn websocket(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("websocket", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::event(args.into(), item.into()).into()
 }

@@ -98,6 +98,7 @@ mod documents;
 mod entrypoint;
 mod error;
 pub mod event;
+mod features;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
@@ -144,6 +145,10 @@ pub use kinoko_macros::event;
 #[doc = include_str!("docs/event_handler.md")]
 #[doc(inline)]
 pub use kinoko_macros::event_handler;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/http.md")]
+#[doc(inline)]
+pub use kinoko_macros::http;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use kinoko_macros::main;
@@ -156,6 +161,10 @@ pub use kinoko_macros::service;
 #[doc = include_str!("docs/timer.md")]
 #[doc(inline)]
 pub use kinoko_macros::timer;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/websocket.md")]
+#[doc(inline)]
+pub use kinoko_macros::websocket;
 pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
@@ -171,4 +180,6 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
+    #[cfg(feature = "http")]
+    pub use crate::{http, websocket};
 }

@@ -17,13 +17,17 @@ pub use crate::{
     event::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },
-    protocol::{Args, Fault, FaultMeta, Param, ServiceError},
+    protocol::{
+        Args, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError, ServiceErrorProbe,
+        Shape, VariantInfo,
+    },
     service::expansion::*,
     service::{
-        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, ConsumerInfo, Contract, ContractInfo, Covered, DescribesErrors, Dispatches,
-        DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method, MethodInfo, MethodShapes, Named,
-        NotProvided, NotResult, NotServiceError, Outcome, Parts, Probe, Provided, Provider, BodyFormat, ParamPlace, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServiceErrorProbe, Shape, VariantInfo, ServedBy, Service,
-        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
+        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo, Contract, ContractInfo,
+        Covered, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, Lists, Method,
+        MethodInfo, Named, NotProvided, NotResult, Outcome, ParamPlace, Parts, Probe, Provided, Provider, RetryPolicy,
+        RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServedBy, Service, ServiceDescriptor, Text,
+        TimerInfo, WorkerCall, assert_provided, assert_queues,
     },
     transport::ExchangeKind,
     worker::{
@@ -36,7 +40,7 @@ pub use crate::__shape as shape;
 #[cfg(feature = "http")]
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]
-pub use crate::service::{Described, Undescribed};
+pub use crate::protocol::{Described, Undescribed};
 
 use std::{io::Write, process::ExitCode};
 

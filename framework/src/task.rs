@@ -70,6 +70,12 @@ impl Tasks {
         self.runtime.spawn(future);
     }
 
+    /// Counts as a task for as long as it is held: for what runs in somebody else's.
+    #[cfg(feature = "http")]
+    pub(crate) fn token(&self) -> tokio_util::task::task_tracker::TaskTrackerToken {
+        self.tracker.token()
+    }
+
     /// Waits until every task is over.
     pub(crate) async fn join(&self) {
         self.tracker.close();

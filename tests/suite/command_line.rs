@@ -302,7 +302,7 @@ fn the_reference_lists_the_settings_and_defaults_that_there_are() {
     let documented: serde_json::Map<_, _> = rows
         .map(|row| {
             let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-            assert_eq!(cells[2], format!("KINOKO_{}", cells[1].to_uppercase()));
+            assert_eq!(cells[2], format!("KINOKO_{}", cells[1].to_uppercase().replace('.', "__")));
             (cells[1].to_owned(), serde_json::from_str(cells[3]).unwrap_or_else(|_| json!(cells[3])))
         })
         .collect();

@@ -16,6 +16,7 @@ mod entrypoints;
 mod errors;
 mod events;
 mod hooks;
+mod http;
 mod inject;
 mod limits;
 mod logs;

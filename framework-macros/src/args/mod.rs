@@ -8,8 +8,10 @@ mod event;
 mod event_handler;
 mod fault;
 mod handling;
+mod http;
 mod main;
 mod names;
+mod path;
 mod positional;
 mod rpc;
 mod service;
@@ -33,6 +35,7 @@ pub(crate) use self::{
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
     handling::{HandlingArgs, IdempotentArgs, RetryArgs},
+    http::HttpArgs,
     main::MainArgs,
     rpc::{Expected, RpcArgs},
     service::ServiceArgs,

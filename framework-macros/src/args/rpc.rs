@@ -24,7 +24,8 @@ pub(crate) struct Expected {
 const KEYS: [&str; 5] = ["name", "expected", "sensitive", "timeout", "max_workers"];
 
 impl RpcArgs {
-    pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Self {
+    /// `#[rpc(…)]`, and `#[websocket(…)]`, which has the same keys.
+    pub(crate) fn parse(attr: &Attribute, attribute: &str, diag: &mut Diag) -> Self {
         let mut args = Self::default();
         for entry in entries(inside(attr, "timeout = \"5s\"", diag), "name = \"…\"", diag) {
             match entry.key.to_string().as_str() {
@@ -36,17 +37,10 @@ impl RpcArgs {
                     let variants = entry.paths("OrderError::OutOfStock", diag);
                     args.expected = Some(Expected { key: entry.key, variants });
                 }
-                "sensitive" => {
-                    for path in entry.paths("password", diag) {
-                        match path.get_ident() {
-                            Some(name) => args.sensitive.push(name.clone()),
-                            None => diag.on(path, "`sensitive` takes names of parameters: `sensitive(password)`"),
-                        }
-                    }
-                }
+                "sensitive" => args.sensitive = entry.parameters(diag),
                 "timeout" => args.timeout = entry.duration(diag),
                 "max_workers" => args.max_workers = entry.count(diag).map(|count| (entry.key, count)),
-                _ => unknown_key(&entry, "rpc", &KEYS, diag),
+                _ => unknown_key(&entry, attribute, &KEYS, diag),
             }
         }
         args

@@ -12,10 +12,12 @@ pub(crate) struct ServiceArgs {
     pub(crate) client: bool,
     pub(crate) nameko_wire: bool,
     pub(crate) max_workers: Option<usize>,
+    /// What stands before the paths of its routes.
+    pub(crate) http: String,
     pub(crate) krate: Path,
 }
 
-const KEYS: [&str; 6] = ["name", "contract", "client", "wire", "max_workers", "crate"];
+const KEYS: [&str; 7] = ["name", "contract", "client", "wire", "max_workers", "http", "crate"];
 
 impl ServiceArgs {
     pub(crate) fn parse(tokens: TokenStream, diag: &mut Diag) -> Self {
@@ -26,6 +28,7 @@ impl ServiceArgs {
             client: true,
             nameko_wire: false,
             max_workers: None,
+            http: String::new(),
             krate: default_crate(),
         };
         let mut named = false;
@@ -59,6 +62,10 @@ impl ServiceArgs {
                     }
                 }
                 "max_workers" => args.max_workers = entry.count(diag),
+                "http" => {
+                    let text = entry.text("/api/v1", diag);
+                    args.http = text.and_then(|text| super::http::prefix(&text, diag)).unwrap_or_default();
+                }
                 "crate" => args.krate = entry.krate(diag).unwrap_or(args.krate),
                 _ => unknown_key(&entry, "service", &KEYS, diag),
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token, parse::Parser, punctuated::Punctuated};
 
 use super::{Entry, Value};
 use crate::diag::{Diag, known};
@@ -131,6 +131,18 @@ impl Entry {
                 Vec::new()
             }
         }
+    }
+
+    /// `key(a, b)`: names of parameters
+    pub(super) fn parameters(&self, diag: &mut Diag) -> Vec<Ident> {
+        let mut names = Vec::new();
+        for path in self.paths("password", diag) {
+            match path.get_ident() {
+                Some(name) => names.push(name.clone()),
+                None => diag.on(path, format!("`{0}` takes names of parameters: `{0}(password)`", self.key)),
+            }
+        }
+        names
     }
 
     /// `crate = ::some::path`

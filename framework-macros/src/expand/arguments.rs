@@ -6,13 +6,13 @@ use syn::{Ident, Index, spanned::Spanned};
 
 use super::{descriptor::params, output::slot};
 use crate::{
-    model::{ParamKind, ParamModel, Pass, RpcModel},
+    model::{MethodModel, ParamKind, ParamModel, Pass},
     syntax::{at, copied, moved},
 };
 
 /// The struct's name.
-pub(super) fn name(rpc: &RpcModel) -> Ident {
-    format_ident!("__Args{}", rpc.index)
+pub(super) fn name(method: &MethodModel) -> Ident {
+    format_ident!("__Args{}", method.first)
 }
 
 /// The slot's name.
@@ -23,14 +23,13 @@ pub(super) fn field(place: usize) -> Ident {
 pub(super) fn pass(param: &ParamModel) -> Option<&Pass> {
     match &param.kind {
         ParamKind::Argument { pass, .. } => Some(pass),
-        ParamKind::Inject => None,
+        ParamKind::Inject | ParamKind::Extract => None,
     }
 }
 
 /// The struct and its `Args`.
-pub(super) fn expand(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
-    let method = &rpc.method;
-    let (name, cfgs, params) = (name(rpc), &method.cfgs, params(method, k));
+pub(super) fn expand(method: &MethodModel, k: &TokenStream) -> TokenStream {
+    let (name, cfgs, params) = (name(method), &method.cfgs, params(method, k));
     let slots: Vec<_> = method
         .arguments()
         .enumerate()

@@ -203,7 +203,8 @@ fn dispatch(model: &ContractModel, ident: &Ident, client: &Ident, broken: bool, 
             call: &call,
         };
         let arms = dispatch::rpc_arms(&model.methods, &target, k);
-        dispatch::expand(&model.methods, arms, &target, k)
+        let structs = dispatch::structs(model.methods.iter().map(|rpc| &rpc.method), k);
+        dispatch::expand(structs, arms, &target, k)
     };
     let span = at(ident.span());
     quote_spanned! {span=>

@@ -23,7 +23,7 @@ pub(super) fn param_info(param: &ParamModel, k: &TokenStream) -> TokenStream {
     let (name, required) = (param.wire_name(), param.is_required());
     let (sensitive, default) = match &param.kind {
         ParamKind::Argument { sensitive, default, .. } => (*sensitive, default.as_deref().map(spelled)),
-        ParamKind::Inject => (false, None),
+        ParamKind::Inject | ParamKind::Extract => (false, None),
     };
     let (ty, default) = (spelled(&param.ty), option(default));
     quote! {

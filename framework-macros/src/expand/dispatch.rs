@@ -1,11 +1,13 @@
 //! One arm for each method: decode, inject, call, answer.
 
+use std::rc::Rc;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    arguments, fired,
+    arguments, fired, http,
     output::{Reply, split},
 };
 use crate::{
@@ -31,12 +33,11 @@ pub(super) struct Target<'a> {
 
 /// The structs of arguments, and the `match` over the call's index.
 pub(super) fn expand(
-    rpc: &[RpcModel],
+    structs: impl Iterator<Item = TokenStream>,
     arms: impl Iterator<Item = TokenStream>,
     target: &Target<'_>,
     k: &TokenStream,
 ) -> TokenStream {
-    let structs = rpc.iter().map(|rpc| arguments::expand(rpc, k));
     let call = target.call;
     quote! {
         #(#structs)*
@@ -47,11 +48,19 @@ pub(super) fn expand(
     }
 }
 
+/// The structs that these methods' arguments are decoded into.
+pub(super) fn structs<'a>(
+    methods: impl Iterator<Item = &'a Rc<MethodModel>>,
+    k: &TokenStream,
+) -> impl Iterator<Item = TokenStream> {
+    methods.map(|method| arguments::expand(method, k))
+}
+
 pub(super) fn rpc_arms(rpc: &[RpcModel], target: &Target<'_>, k: &TokenStream) -> impl Iterator<Item = TokenStream> {
     rpc.iter().map(|rpc| arm(rpc, target, k))
 }
 
-/// Those that a message or the clock fires.
+/// Those that something else than an RPC fires.
 pub(super) fn other_arms(
     entrypoints: &Entrypoints,
     target: &Target<'_>,
@@ -60,7 +69,9 @@ pub(super) fn other_arms(
     let events = entrypoints.events.iter().map(|handler| fired::event_handler(handler, target, k));
     let consumers = entrypoints.consumers.iter().map(|consumer| fired::consumer(consumer, target, k));
     let timers = entrypoints.timers.iter().map(|timer| fired::timer(timer, target, k));
-    events.chain(consumers).chain(timers)
+    let sockets = entrypoints.sockets.iter().map(|socket| arm(socket, target, k));
+    let routes = entrypoints.routes.iter().map(|route| http::arm(route, target, k));
+    events.chain(consumers).chain(timers).chain(sockets).chain(routes)
 }
 
 fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
@@ -68,13 +79,11 @@ fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let span = at(method.span());
     let k = &moved(k, span);
     let (index, cfgs) = (rpc.index, &method.cfgs);
-    let arguments_struct = arguments::name(rpc);
+    let arguments_struct = arguments::name(method);
     let Target { hooks, call, .. } = target;
     let args = Ident::new("args", hidden(method.span()));
-    let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
-    let decoded = method.arguments().enumerate().map(|(place, param)| decoded(param, place, &args, k));
-    let passed = method.params.iter().map(|param| passed(param, k));
-    let answer = answer(rpc, &self::call(method, target, passed), call, k);
+    let Parameters { injected, decoded, passed } = Parameters::of(method, target, &args, k);
+    let answer = answer(rpc, &self::call(method, target, passed.into_iter()), call, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -88,6 +97,24 @@ fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
                 #answer
             }))).await
         }),
+    }
+}
+
+/// What comes before a method's call, and what is passed to it.
+pub(super) struct Parameters {
+    pub(super) injected: Vec<TokenStream>,
+    pub(super) decoded: Vec<TokenStream>,
+    pub(super) passed: Vec<TokenStream>,
+}
+
+impl Parameters {
+    pub(super) fn of(method: &MethodModel, target: &Target<'_>, args: &Ident, k: &TokenStream) -> Self {
+        let injected = method.params.iter().filter(|param| param.is_injected());
+        Self {
+            injected: injected.map(|param| inject(param, target, k)).collect(),
+            decoded: method.arguments().enumerate().map(|(place, param)| decoded(param, place, args, k)).collect(),
+            passed: method.params.iter().map(|param| passed(param, k)).collect(),
+        }
     }
 }
 

@@ -125,7 +125,9 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
 
 /// `FaultMeta { … }` of a variant that travels.
 fn meta(variant: &VariantModel, k: &TokenStream) -> TokenStream {
-    let ErrorKind::Data { code, http, grpc, retry, path: python, .. } = &variant.kind else { return TokenStream::new() };
+    let ErrorKind::Data { code, http, grpc, retry, path: python, .. } = &variant.kind else {
+        return TokenStream::new();
+    };
     let name = &variant.name;
     let exc_args = python.iter().flat_map(|_| variant.fields.iter().map(ErrorField::key));
     let exc_args = quote!(&[#(#exc_args),*]);

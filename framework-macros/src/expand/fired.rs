@@ -65,7 +65,7 @@ fn arm(
             }
         }
     };
-    let injected = method.params.iter().filter(|param| !param.is_argument()).map(|param| inject(param, target, k));
+    let injected = method.params.iter().filter(|param| param.is_injected()).map(|param| inject(param, target, k));
     let passed = method.params.iter().map(|param| passed(param, payload));
     let value = call(method, target, passed);
     let settled = match payload {
@@ -94,7 +94,7 @@ fn decoded(param: &ParamModel) -> TokenStream {
             quote_spanned!(span=> ::std::vec::Vec<#item>)
         }
         ParamKind::Argument { pass: Pass::Reference(inner), .. } => copied(inner),
-        ParamKind::Argument { pass: Pass::Value, .. } | ParamKind::Inject => copied(&param.ty),
+        ParamKind::Argument { pass: Pass::Value, .. } | ParamKind::Inject | ParamKind::Extract => copied(&param.ty),
     }
 }
 
@@ -119,7 +119,9 @@ fn read(
 fn passed(param: &ParamModel, payload: &Payload<'_>) -> TokenStream {
     let (local, span) = (local(param), at(param.ty.span()));
     match (&param.kind, payload) {
-        (ParamKind::Inject | ParamKind::Argument { pass: Pass::Value, .. }, _) => quote_spanned!(span=> #local),
+        (ParamKind::Inject | ParamKind::Extract | ParamKind::Argument { pass: Pass::Value, .. }, _) => {
+            quote_spanned!(span=> #local)
+        }
         (ParamKind::Argument { pass: Pass::Text | Pass::Slice(_), .. }, _) => quote_spanned!(span=> &*#local),
         (ParamKind::Argument { pass: Pass::Reference(_), .. }, _) => quote_spanned!(span=> &#local),
     }

@@ -12,6 +12,7 @@ mod entrypoints;
 mod error;
 mod event;
 mod fired;
+mod http;
 mod main;
 mod output;
 mod service;

@@ -11,6 +11,7 @@ use super::{
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     entrypoints::{self, First},
+    http,
     output::Reply,
 };
 use crate::{
@@ -51,6 +52,9 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
 
         const _: () = #p::assert_provided::<#self_ty>();
     };
+    let first = first(model);
+    let routes = model.entrypoints.routes.iter().filter(|_| !broken);
+    let routes = routes.map(|route| http::route(route, First(first.as_ref()), &model.args.http, k));
     let queues = (!broken).then(|| queues(model, k));
     let registration = (!broken).then(|| {
         quote! {
@@ -69,6 +73,7 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
         #[allow(deprecated, private_interfaces, unreachable_code, clippy::all, clippy::pedantic)]
         const _: () = {
             #contract
+            #(#routes)*
             #service
             #queues
             #registration
@@ -136,6 +141,15 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
     let events = others.events.iter().map(|handler| entrypoints::event_handler(handler, first, k));
     let consumers = others.consumers.iter().map(|consumer| entrypoints::consumer(consumer, first, k));
     let timers = others.timers.iter().map(|timer| entrypoints::timer(timer, first, k));
+    let routes = others.routes.iter().map(|route| {
+        let (cfgs, constant) = (&route.method.cfgs, http::constant(route));
+        quote!(#(#cfgs)* #constant)
+    });
+    let sockets = others.sockets.iter().map(|socket| {
+        let (cfgs, info, index) = (&socket.method.cfgs, method_info(socket, k), first.index(socket.index));
+        quote!(#(#cfgs)* #k::MethodInfo { index: #index, ..#info })
+    });
+    let http_prefix = &model.args.http;
     quote! {
         #k::ServiceDescriptor {
             name: #name,
@@ -146,7 +160,9 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             events: &[#(#events),*],
             consumers: &[#(#consumers),*],
             timers: &[#(#timers),*],
-            routes: &[],
+            routes: &[#(#routes),*],
+            sockets: &[#(#sockets),*],
+            http_prefix: #http_prefix,
         }
     }
 }
@@ -185,6 +201,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
         call: &call,
     };
     let others = dispatch::other_arms(&model.entrypoints, &target, k);
+    let structs = dispatch::structs(model.entrypoints.by_name(), k);
     let body = match &model.args.contract {
         _ if broken => quote!(#k::no_such_method(#call)),
         Some(path) if model.serves_trait() => {
@@ -196,6 +213,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             }};
             if model.entrypoints.has_others_than_rpc() {
                 quote! {
+                    #(#structs)*
                     match ::core::primitive::usize::wrapping_sub(#call.index, __FIRST) {
                         #(#others)*
                         _ => #of_contract
@@ -207,7 +225,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
         }
         _ => {
             let rpc = &model.entrypoints.rpc;
-            dispatch::expand(rpc, dispatch::rpc_arms(rpc, &target, k).chain(others), &target, k)
+            dispatch::expand(structs, dispatch::rpc_arms(rpc, &target, k).chain(others), &target, k)
         }
     };
     quote! {

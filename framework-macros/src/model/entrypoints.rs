@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use syn::{Attribute, Path};
 
-use super::{Entrypoint, Giver, MethodModel, Role, Rpc, RpcModel, payload};
+use super::{Entrypoint, Giver, HttpModel, MethodModel, Role, Rpc, RpcModel, http::Http, payload};
 use crate::{
-    args::{ConsumeArgs, EventHandlerArgs, RpcArgs, TimerArgs},
+    args::{ConsumeArgs, EventHandlerArgs, HttpArgs, RpcArgs, TimerArgs},
     diag::Diag,
     syntax::{Method, take_ours},
 };
@@ -22,14 +22,33 @@ pub(crate) struct Entrypoints {
     pub(crate) events: Vec<EventHandlerModel>,
     pub(crate) consumers: Vec<ConsumerModel>,
     pub(crate) timers: Vec<TimerModel>,
+    pub(crate) routes: Vec<HttpModel>,
+    pub(crate) sockets: Vec<RpcModel>,
     /// How many there are, the wrong ones too.
     pub(crate) count: usize,
 }
 
 impl Entrypoints {
-    /// Whether a message or the clock fires one of them.
+    /// Whether something else than an RPC fires one of them.
     pub(crate) fn has_others_than_rpc(&self) -> bool {
-        !(self.events.is_empty() && self.consumers.is_empty() && self.timers.is_empty())
+        !(self.events.is_empty()
+            && self.consumers.is_empty()
+            && self.timers.is_empty()
+            && self.routes.is_empty()
+            && self.sockets.is_empty())
+    }
+
+    /// The methods whose arguments are decoded by their names, each once.
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = &Rc<MethodModel>> {
+        let methods = self.rpc.iter().map(|rpc| &rpc.method);
+        let methods = methods.chain(self.routes.iter().map(|route| &route.method));
+        let methods: Vec<_> = methods.chain(self.sockets.iter().map(|socket| &socket.method)).collect();
+        let firsts: Vec<usize> = methods.iter().map(|method| method.first).collect();
+        methods
+            .into_iter()
+            .enumerate()
+            .filter(move |(at, method)| !firsts[..*at].contains(&method.first))
+            .map(|(_, method)| method)
     }
 
     /// Reads a method's entrypoints, and takes our attributes off it. Gives whether it has any.
@@ -40,27 +59,53 @@ impl Entrypoints {
         };
         let rpc = found("rpc");
         let (events, consumers, timers) = (found("event_handler"), found("consume"), found("timer"));
-        if let Some(second) = rpc.get(1) {
-            diag.on(second, "`#[rpc]` is given twice: leave one of them out");
+        let (routes, sockets) = (found("http"), found("websocket"));
+        for (once, word) in [(&rpc, "rpc"), (&sockets, "websocket")] {
+            if let Some(second) = once.get(1) {
+                diag.on(second, format!("`#[{word}]` is given twice: leave one of them out"));
+            }
+        }
+        for (attrs, word) in [(&routes, "http"), (&sockets, "websocket")] {
+            if let Some(attr) = attrs.first().filter(|_| !cfg!(feature = "http")) {
+                let text = format!(
+                    "`#[{word}]` needs kinoko's feature `http`: write `kinoko = {{ …, features = [\"http\"] }}` in Cargo.toml"
+                );
+                diag.on(attr, text);
+            }
         }
         let by_rpc = role == Role::Contract || !rpc.is_empty();
         let first = self.count;
-        self.count += usize::from(by_rpc) + events.len() + consumers.len() + timers.len();
+        self.count +=
+            usize::from(by_rpc) + events.len() + consumers.len() + timers.len() + routes.len() + sockets.len();
         if self.count == first {
             return false;
         }
-        let giver = if by_rpc { Giver::Caller } else { Giver::Message };
+        let giver = Giver { caller: by_rpc || !sockets.is_empty(), request: !routes.is_empty() };
         // All of them are read, whatever is wrong with one.
         let rpc_args = by_rpc.then(|| diag.clean(|diag| read_rpc(rpc.first(), diag)));
         let mut read = Read { index: first + usize::from(by_rpc), diag };
         let events = read.each(&events, EventHandlerArgs::parse);
         let consumers = read.each(&consumers, ConsumeArgs::parse);
         let timers = read.each(&timers, TimerArgs::parse);
+        let routes = read.each(&routes, HttpArgs::parse);
+        let sockets = read.each(&sockets, |attr, diag| RpcArgs::parse(attr, "websocket", diag));
 
-        let Some(mut model) = MethodModel::read(method, giver, role, krate, diag) else { return true };
+        let Some(mut model) = MethodModel::read(method, first, giver, role, krate, diag) else { return true };
         let rpc = rpc_args.flatten().and_then(|args| diag.clean(|diag| Rpc::read(args, &mut model, role, diag)));
+        let mut routes_read = Vec::new();
+        for (index, args) in routes {
+            let read = args.and_then(|args| diag.clean(|diag| Http::read(args, &mut model, diag)));
+            routes_read.extend(read.map(|by| (index, by)));
+        }
+        let mut sockets_read = Vec::new();
+        for (index, args) in sockets {
+            let read = diag.clean(|diag| Rpc::read(args, &mut model, role, diag));
+            sockets_read.extend(read.map(|by| (index, by)));
+        }
         let method = Rc::new(model);
         self.rpc.extend(rpc.map(|by| Entrypoint { index: first, method: method.clone(), by }));
+        self.routes.extend(of(routes_read, &method));
+        self.sockets.extend(of(sockets_read, &method));
         self.events.extend(right(events, &method, diag, |args, diag| {
             payload::check(&method, args.handling.batch.as_ref(), diag);
         }));
@@ -73,7 +118,7 @@ impl Entrypoints {
 }
 
 fn read_rpc(attr: Option<&Attribute>, diag: &mut Diag) -> RpcArgs {
-    attr.map(|attr| RpcArgs::parse(attr, diag)).unwrap_or_default()
+    attr.map(|attr| RpcArgs::parse(attr, "rpc", diag)).unwrap_or_default()
 }
 
 /// Reads attributes, each with its index.
@@ -92,6 +137,11 @@ impl Read<'_> {
         });
         parsed.collect()
     }
+}
+
+/// Entrypoints of one method.
+fn of<A>(read: Vec<(usize, A)>, method: &Rc<MethodModel>) -> impl Iterator<Item = Entrypoint<A>> {
+    read.into_iter().map(|(index, by)| Entrypoint { index, method: method.clone(), by })
 }
 
 /// Those of a method's entrypoints that its signature fits.

@@ -81,7 +81,8 @@ impl ErrorModel {
                 for variant in &data.variants {
                     let attrs: Vec<_> =
                         variant.attrs.iter().filter(|attr| attr.path().is_ident("fault")).cloned().collect();
-                    let mut read = VariantModel::read(Some(&variant.ident), &variant.ident, &variant.fields, &attrs, diag);
+                    let mut read =
+                        VariantModel::read(Some(&variant.ident), &variant.ident, &variant.fields, &attrs, diag);
                     read.doc = doc_text(&variant.attrs);
                     model.variants.push(read);
                 }

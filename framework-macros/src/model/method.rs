@@ -19,16 +19,29 @@ pub(crate) enum Role {
     Contract,
 }
 
-/// Who gives a method's parameters that are not injected.
+/// Who gives a method's parameters that are not injected; a message, where neither.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Giver {
+pub(crate) struct Giver {
     /// A caller, by their names.
-    Caller,
-    /// A message.
-    Message,
+    pub(crate) caller: bool,
+    /// An HTTP request.
+    pub(crate) request: bool,
+}
+
+impl Giver {
+    /// Whether parameters are told apart by their names.
+    pub(crate) fn by_name(self) -> bool {
+        self.caller || self.request
+    }
+
+    pub(crate) fn is_request(self) -> bool {
+        self.request
+    }
 }
 
 pub(crate) struct MethodModel {
+    /// The index of its first entrypoint.
+    pub(crate) first: usize,
     pub(crate) ident: Ident,
     pub(crate) doc: String,
     pub(crate) docs: Vec<Attribute>,
@@ -58,12 +71,20 @@ impl MethodModel {
     }
 
     /// Reads a method, and takes our attributes off its parameters. `None` after an error.
-    pub(crate) fn read(method: &mut Method, giver: Giver, role: Role, krate: &Path, diag: &mut Diag) -> Option<Self> {
+    pub(crate) fn read(
+        method: &mut Method,
+        first: usize,
+        giver: Giver,
+        role: Role,
+        krate: &Path,
+        diag: &mut Diag,
+    ) -> Option<Self> {
         let clean = diag.count();
         check::signature(&method.sig, diag);
         let inputs = method.sig.inputs.iter_mut();
         let params: Vec<_> = inputs.filter_map(|arg| ParamModel::read(arg, giver, role, krate, diag)).collect();
         (diag.count() == clean).then(|| Self {
+            first,
             ident: method.sig.ident.clone(),
             doc: doc_text(&method.attrs),
             docs: docs(&method.attrs),

@@ -7,10 +7,12 @@ mod entrypoints;
 mod error;
 mod event;
 mod event_set;
+mod http;
 mod method;
 mod output;
 mod param;
 mod payload;
+mod place;
 mod rpc;
 mod service;
 
@@ -21,6 +23,7 @@ pub(crate) use self::{
     error::{ErrorField, ErrorKind, ErrorModel, FieldNames, VariantModel},
     event::EventModel,
     event_set::{EventSetModel, EventVariant},
+    http::{Format, HttpModel, Place, PlaceKind},
     method::{Entrypoint, Giver, MethodModel, Role},
     output::{Output, ungrouped},
     param::{ParamKind, ParamModel, Pass},

@@ -3,10 +3,14 @@
 use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Path, Type, TypePath, ext::IdentExt, spanned::Spanned};
 
-use super::{Giver, Role, output::ungrouped};
+use super::{
+    Giver, Role,
+    output::ungrouped,
+    place::{self, PlaceAttr},
+};
 use crate::{
     diag::Diag,
-    syntax::{find_borrow, find_word, take_ours},
+    syntax::{doc_text, find_borrow, find_word, take_ours},
 };
 
 pub(crate) struct ParamModel {
@@ -14,11 +18,17 @@ pub(crate) struct ParamModel {
     /// As written.
     pub(crate) ty: Type,
     pub(crate) kind: ParamKind,
+    /// Its doc comment, which documents show.
+    pub(crate) doc: String,
+    /// Where a request carries it, if that is written.
+    pub(crate) place: Option<PlaceAttr>,
 }
 
 pub(crate) enum ParamKind {
     /// From the worker.
     Inject,
+    /// From the HTTP request, by axum.
+    Extract,
     /// From the caller, or from the message.
     Argument {
         pass: Pass,
@@ -50,6 +60,14 @@ impl ParamModel {
         matches!(self.kind, ParamKind::Argument { .. })
     }
 
+    pub(crate) fn is_injected(&self) -> bool {
+        matches!(self.kind, ParamKind::Inject)
+    }
+
+    pub(crate) fn is_extracted(&self) -> bool {
+        matches!(self.kind, ParamKind::Extract)
+    }
+
     /// Whether a call without it is refused.
     pub(crate) fn is_required(&self) -> bool {
         matches!(self.kind, ParamKind::Argument { optional: false, default: None, .. })
@@ -60,31 +78,50 @@ impl ParamModel {
         let FnArg::Typed(param) = arg else { return None };
         let clean = diag.count();
         misspelt(param, diag);
+        let doc = doc_text(&param.attrs);
+        param.attrs.retain(|attr| !attr.path().is_ident("doc"));
         let inject = take_ours(&mut param.attrs, "inject", krate);
+        let extract = take_ours(&mut param.attrs, "extract", krate);
+        let place = place::take(param, giver, krate, diag);
         let defaults = take_ours(&mut param.attrs, "default", krate);
         if let Some(cfg) = param.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
-            let who = match giver {
-                Giver::Caller => "callers would not know; ",
-                Giver::Message => "",
-            };
+            let who = if giver.by_name() { "callers would not know; " } else { "" };
             diag.on(cfg, format!("a parameter cannot be there or not by `cfg`: {who}put it on the method"));
         }
-        // Only callers pass a parameter by its name.
-        let named = giver == Giver::Caller && inject.is_empty();
+        let extracted = inject.is_empty() && extracts(&extract, param, giver, diag);
+        // Only callers and requests tell parameters apart by their names.
+        let named = giver.by_name() && inject.is_empty() && !extracted;
         let ident = if named { name(&param.pat, diag) } else { Some(local_name(param)) };
-        if giver == Giver::Caller
+        if giver.caller
             && let Some(span) = find_word("Self", param.ty.to_token_stream())
         {
             diag.at(span, "`Self` would mean the client in the client; write the type's name");
         }
+        let supplied = |by: &str, diag: &mut Diag| {
+            if let Some(place) = &place {
+                let word = place.place.word();
+                diag.at(place.span, format!("{by}, so no place of it is read: leave `#[{word}]` out"));
+            }
+        };
         let kind = match inject.first() {
             Some(inject) => {
                 injected(inject, &defaults, role, diag);
+                supplied("an injected parameter comes from the worker", diag);
                 ParamKind::Inject
+            }
+            None if extracted => {
+                supplied("an extractor takes the request apart itself", diag);
+                if let Some(default) = defaults.first() {
+                    diag.on(
+                        default,
+                        "an extractor knows itself what it does without: write `Option<…>`, or leave `#[default]` out",
+                    );
+                }
+                ParamKind::Extract
             }
             None => argument(param, &defaults, giver, diag),
         };
-        (diag.count() == clean).then_some(Self { ident: ident?, ty: (*param.ty).clone(), kind })
+        (diag.count() == clean).then_some(Self { ident: ident?, ty: (*param.ty).clone(), kind, doc, place })
     }
 }
 
@@ -92,7 +129,7 @@ impl ParamModel {
 /// say more of the parameter's type.
 fn misspelt(param: &mut PatType, diag: &mut Diag) {
     const COMPILERS: [&str; 7] = ["cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid"];
-    const OURS: [&str; 2] = ["inject", "default"];
+    const OURS: [&str; 9] = ["inject", "default", "extract", "query", "header", "cookie", "body", "form", "multipart"];
     let name = param.pat.to_token_stream();
     let instead = |attr: &Attribute| {
         let word = attr.path().get_ident()?.to_string();
@@ -112,6 +149,25 @@ fn misspelt(param: &mut PatType, diag: &mut Diag) {
         }
         None => true,
     });
+}
+
+/// Whether axum reads the parameter: marked so, or a pattern on a method that nothing but requests fires.
+fn extracts(marked: &[Attribute], param: &PatType, giver: Giver, diag: &mut Diag) -> bool {
+    let Some(attr) = marked.first() else {
+        let is_name = matches!(&*param.pat, Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none());
+        return giver.request && !giver.caller && !is_name;
+    };
+    if !matches!(attr.meta, syn::Meta::Path(_)) {
+        diag.on(attr, "`#[extract]` takes no options: the parameter's type says what is read");
+    }
+    if !giver.request {
+        diag.on(attr, "`#[extract]` reads an HTTP request: mark the method `#[http(…)]`, or leave it out");
+    } else if giver.caller {
+        let text = "an extractor reads an HTTP request, and this method is called without one too: take what is needed as a parameter \
+                    of its own (`#[header]`, `#[query]` …), or give `#[http]` a method of its own";
+        diag.on(attr, text);
+    }
+    true
 }
 
 fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {
@@ -151,7 +207,7 @@ fn injected(inject: &Attribute, defaults: &[Attribute], role: Role, diag: &mut D
 }
 
 fn argument(param: &PatType, defaults: &[Attribute], giver: Giver, diag: &mut Diag) -> ParamKind {
-    if giver == Giver::Message
+    if !giver.by_name()
         && let Some(default) = defaults.first()
     {
         let text = "a default is for what callers leave out, and no caller fires this method: write `#[serde(default)]` \
@@ -182,10 +238,7 @@ fn argument(param: &PatType, defaults: &[Attribute], giver: Giver, diag: &mut Di
 
 fn pass(ty: &Type, giver: Giver, diag: &mut Diag) -> Pass {
     let ty = ungrouped(ty);
-    let (it, whose) = match giver {
-        Giver::Caller => ("an argument", "the caller's"),
-        Giver::Message => ("a payload", "the message's"),
-    };
+    let (it, whose) = if giver.by_name() { ("an argument", "the caller's") } else { ("a payload", "the message's") };
     let pass = match ty {
         Type::Reference(reference) if reference.mutability.is_some() => {
             diag.on(reference, format!("{it} is {whose} copy: take it by value, `mut` if need be"));
@@ -193,10 +246,7 @@ fn pass(ty: &Type, giver: Giver, diag: &mut Diag) -> Pass {
         }
         Type::Reference(reference) => {
             if let Some(lifetime) = &reference.lifetime {
-                let lives = match giver {
-                    Giver::Caller => "call",
-                    Giver::Message => "worker",
-                };
+                let lives = if giver.by_name() { "call" } else { "worker" };
                 diag.on(lifetime, format!("{it} lives as long as its {lives}: leave the lifetime out"));
                 return Pass::Value;
             }

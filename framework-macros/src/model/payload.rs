@@ -83,6 +83,10 @@ pub(super) fn none(method: &MethodModel, attribute: &Ident, diag: &mut Diag) {
 }
 
 fn output(method: &MethodModel, diag: &mut Diag) {
+    for param in method.params.iter().filter(|param| param.is_extracted()) {
+        let text = "an extractor reads an HTTP request, and this method is fired without one too: give `#[http]` a method of its own";
+        diag.on(&param.ty, text);
+    }
     if let Output::Unknown(written) = &method.output
         && matches!(written, Type::ImplTrait(_) | Type::TraitObject(_) | Type::Never(_) | Type::Infer(_))
     {

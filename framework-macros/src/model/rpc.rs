@@ -55,13 +55,16 @@ impl Rpc {
     }
 }
 
-fn mark_sensitive(params: &mut [ParamModel], names: &[Ident], diag: &mut Diag) {
+pub(super) fn mark_sensitive(params: &mut [ParamModel], names: &[Ident], diag: &mut Diag) {
     for name in names {
         let found = params.iter_mut().find(|param| param.ident == *name);
         match found.map(|param| &mut param.kind) {
             Some(ParamKind::Argument { sensitive, .. }) => *sensitive = true,
             Some(ParamKind::Inject) => {
                 diag.on(name, format!("`{name}` is injected, so no caller sends it and no log shows it: leave it out"));
+            }
+            Some(ParamKind::Extract) => {
+                diag.on(name, format!("`{name}` is an extractor, which no log shows: leave it out"));
             }
             None => {
                 let words: Vec<String> =

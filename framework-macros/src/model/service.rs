@@ -35,11 +35,13 @@ impl ServiceModel {
         }
         check::methods(&mut entrypoints.rpc, diag);
         check::queues(&entrypoints.consumers, diag);
+        check::routes(&entrypoints.routes, diag);
+        check::names(&entrypoints.sockets, diag);
         if args.contract.is_some() {
             check::contract_service(&entrypoints.rpc, diag);
         } else if entrypoints.count == 0 {
-            let text = "nothing fires a method of this service: mark one `#[rpc]`, `#[event_handler(…)]`, `#[consume(…)]` or \
-                        `#[timer(…)]`, or write `#[service(contract = …)]` to serve a contract's trait";
+            let text = "nothing fires a method of this service: mark one `#[rpc]`, `#[http(…)]`, `#[event_handler(…)]`, \
+                        `#[consume(…)]` or `#[timer(…)]`, or write `#[service(contract = …)]` to serve a contract's trait";
             diag.at(block.head.self_ty.span(), text);
         }
         let self_ty = ungrouped(&block.head.self_ty).clone();
@@ -63,12 +65,15 @@ impl ServiceModel {
     }
 }
 
-/// `#[inject]` and `#[default]` say nothing on a method that nothing fires.
+/// What is read of parameters.
+const PARAMETERS: [&str; 9] =
+    ["inject", "default", "extract", "query", "header", "cookie", "body", "form", "multipart"];
+
+/// `#[inject]` and the like say nothing on a method that nothing fires.
 fn stray_parameters(inputs: &mut syn::punctuated::Punctuated<FnArg, syn::Token![,]>, krate: &Path, diag: &mut Diag) {
     for arg in inputs {
         let FnArg::Typed(param) = arg else { continue };
-        for attr in param.attrs.extract_if(.., |attr| is_ours(attr, "inject", krate) || is_ours(attr, "default", krate))
-        {
+        for attr in param.attrs.extract_if(.., |attr| PARAMETERS.iter().any(|name| is_ours(attr, name, krate))) {
             diag.on(&attr, "this attribute works on methods that something fires: mark the method, `#[rpc]` for one, or leave it out");
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{protocol::Param, service::MethodShapes};
+use crate::protocol::{MethodShapes, Param};
 
 const fn param(name: &'static str, ty: &'static str, required: bool) -> Param {
     Param { name, ty, default: None, required, sensitive: false }
@@ -16,19 +16,9 @@ fn the_example_of_a_call_has_a_value_for_each_argument_that_must_be_there() {
         error: None,
         timeout: None,
         max_workers: None,
-        shapes: MethodShapes { params: &[], ok: crate::__shape!(()), errors: &[] },
+        shapes: MethodShapes::UNKNOWN,
     };
-    let service = ServiceDescriptor {
-        name: "orders",
-        doc: "",
-        nameko_wire: false,
-        max_workers: None,
-        methods: &[],
-        events: &[],
-        consumers: &[],
-        timers: &[],
-        routes: &[],
-    };
+    let service = ServiceDescriptor::named("orders");
     let params = const {
         &[
             param("customer", "String", true),

@@ -41,8 +41,7 @@ impl Local {
             short_path: true,
             ..WorkerOrigin::default()
         });
-        let call =
-            WorkerCall::new(info.index, format.clone(), context.clone());
+        let call = WorkerCall::new(info.index, format.clone(), context.clone());
         let mut worker = std::pin::pin!(context.clone().scope((self.dispatch)(call)));
         let outcome = tokio::select! {
             outcome = &mut worker => outcome,

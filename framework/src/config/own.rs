@@ -3,7 +3,7 @@
 use super::SettingInfo;
 
 /// Key and default of each, in the order in which they are shown.
-const OWN: [(&str, &str); 17] = [
+const OWN: &[(&str, &str)] = &[
     ("amqp_uri", "memory://"),
     ("amqp_tls", "false"),
     ("login_method", "plain"),
@@ -21,9 +21,17 @@ const OWN: [(&str, &str); 17] = [
     ("redeclare_interval", "30s"),
     ("log", "info"),
     ("log_format", "text"),
+    #[cfg(feature = "http")]
+    ("http.timeout", "30s"),
+    #[cfg(feature = "http")]
+    ("http.body_timeout", "10s"),
+    #[cfg(feature = "http")]
+    ("http.max_body_bytes", "2097152"),
+    #[cfg(feature = "http")]
+    ("http.docs", "true"),
 ];
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
-    OWN.into_iter().map(|(key, default)| SettingInfo::new(key).default_text(default))
+    OWN.iter().map(|(key, default)| SettingInfo::new(*key).default_text(*default))
 }

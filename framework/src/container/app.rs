@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration}
 use tokio::sync::Semaphore;
 
 use super::{
-    Registration, RunningApp,
+    Extensions, Registration, RunningApp,
     container::{Container, ContainerSettings},
     selection::select,
     signals::Signals,
@@ -75,6 +75,8 @@ pub struct App {
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
     known_settings: Vec<String>,
+    /// What it says to the features that it uses.
+    pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
     #[cfg(any(feature = "cli", feature = "schema"))]
@@ -168,6 +170,9 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
+        let make_gateways = crate::features::GATEWAYS.iter();
+        let gateways: Vec<_> =
+            make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;
 
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let named = self.name_broker(&settings);
@@ -186,7 +191,11 @@ impl App {
             #[cfg(feature = "testing")]
             rig: self.rig,
         });
-        let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), grace);
+        let mut app = RunningApp::new(transport.clone(), rpc, process.clone(), gateways, grace);
+        #[cfg(feature = "http")]
+        {
+            app.program.version = self.version;
+        }
         let brought_up = tokio::select! {
             result = bring_up(&mut app, &services, &process, &codecs, &container_settings, &transport, all) => result.map(|()| true),
             () = called_off => Ok(false),
@@ -330,23 +339,27 @@ async fn bring_up(
         let scope = Arc::new(ContainerScope { service: name, process: process.clone(), registry });
         // Kept before anything is in it: a setup that fails, or is called off in the middle, leaves nothing running either.
         app.scopes.push(scope.clone());
-        app.containers.push(Container::set_up(service, scope, codecs.clone(), settings).await?);
+        let container = Container::set_up(service, scope, codecs.clone(), settings, &app.gateways).await?;
+        app.program.containers.push(Arc::new(container));
     }
     refuse_unknown(&process.settings, all)?;
     process.registry.start(0).await?;
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.start_dependencies().await?;
     }
     if matches!(&*transport.state().borrow(), ConnectionState::Connecting(_)) {
         tracing::info!(broker = transport.address(), "the services start when the broker is there");
     }
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.start_taking(transport).await?;
         let (service, entrypoints) = (container.name(), container.entrypoints());
         tracing::info!(service, entrypoints, broker = transport.address(), "service started");
     }
-    for container in &app.containers {
+    for container in &app.program.containers {
         container.begin();
+    }
+    for gateway in &app.gateways {
+        gateway.open(app.program.clone()).await?;
     }
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");

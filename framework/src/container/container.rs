@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Registration;
+use super::{
+    Registration,
+    gateway::{Gateway, ServiceParts},
+};
 use crate::{
     Result,
     codec::Codecs,
@@ -41,6 +44,7 @@ impl Container {
         scope: Arc<ContainerScope>,
         codecs: Arc<Codecs>,
         settings: &ContainerSettings,
+        gateways: &[Arc<dyn Gateway>],
     ) -> Result<Self> {
         let descriptor = registration.descriptor;
         let service = (registration.setup)(SetupContext::new(scope.clone())).await?;
@@ -56,6 +60,13 @@ impl Container {
         let clock = scope.process.rig.as_ref().map_or(Clock::System, |rig| rig.clock);
         #[cfg(not(feature = "testing"))]
         let clock = Clock::System;
+        let further: Vec<_> = gateways
+            .iter()
+            .map(|gateway| {
+                let parts = ServiceParts { service: service.clone(), limits: limits.clone(), tasks: tasks.clone() };
+                gateway.entrypoint(parts)
+            })
+            .collect();
         let timers = Arc::new(TimerEntrypoint::new(&service, &limits, tasks.clone(), clock)?);
         let messages = Arc::new(MessageEntrypoint::new(
             service.clone(),
@@ -65,7 +76,8 @@ impl Container {
             &settings.messages,
         ));
         let rpc = Arc::new(RpcEntrypoint::new(service, codecs, limits.clone(), tasks.clone(), settings.rpc.clone()));
-        let entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), messages, timers];
+        let mut entrypoints: Vec<Arc<dyn Entrypoint>> = vec![rpc.clone(), messages, timers];
+        entrypoints.extend(further);
         Ok(Self { descriptor, scope, rpc, entrypoints, limits, tasks, max_workers })
     }
 

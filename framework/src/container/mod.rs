@@ -1,11 +1,13 @@
 //! The life of running services: workers and their limits, start and stop.
 
+#[cfg(any(feature = "cli", feature = "schema"))]
+mod about;
 mod app;
 #[cfg(feature = "cli")]
 mod command_line;
 #[allow(clippy::module_inception, reason = "the one thing that the folder is named after")]
 mod container;
-#[cfg(any(feature = "cli", feature = "schema"))]
+mod gateway;
 mod program;
 mod readiness;
 mod registration;
@@ -18,4 +20,8 @@ pub use self::{
     readiness::Readiness,
     registration::Registration,
     running::RunningApp,
+};
+pub(crate) use self::{
+    gateway::{Extensions, Gateway, MakeGateway, ServiceParts},
+    program::Program,
 };

@@ -1,34 +1,60 @@
-//! What can be told of a program that does not run: its services, its version.
+use std::sync::Arc;
 
-use super::{App, selection::select};
-use crate::{Result, service::ServiceDescriptor};
+use super::{container::Container, readiness::Readiness};
+use crate::{
+    client::{RpcClient, ServiceProxy},
+    dependency::ProcessScope,
+    event::{EventDispatcher, Publisher},
+    service::ServiceDescriptor,
+    transport::Transport,
+};
 
-impl App {
-    /// What `--version` and documents say: `env!("CARGO_PKG_VERSION")`.
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
+/// The services of a program as they run, for whoever looks at them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Program {
+    pub(super) containers: Vec<Arc<Container>>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) rpc: Arc<RpcClient>,
+    pub(super) process: Arc<ProcessScope>,
+    /// The program's own version, if it says one.
+    #[cfg(feature = "http")]
+    pub(crate) version: Option<String>,
+}
+
+impl Program {
+    /// Its services.
+    pub(crate) fn descriptors(&self) -> Vec<&'static ServiceDescriptor> {
+        self.containers.iter().map(|container| container.descriptor()).collect()
     }
 
-    /// The settings that the program was given in its code.
-    #[cfg(feature = "schema")]
-    pub(crate) fn own_settings(&self) -> Option<&crate::Settings> {
-        self.settings.as_ref()
+    /// What it was started with.
+    #[cfg(feature = "http")]
+    pub(crate) fn settings(&self) -> &crate::Settings {
+        &self.process.settings
     }
 
-    pub(crate) fn program_version(&self) -> Option<&str> {
-        self.version.as_deref()
+    /// Whether they take requests.
+    pub(crate) fn readiness(&self) -> Readiness {
+        Readiness::of(&self.containers, &*self.transport)
     }
 
-    /// All its services.
-    #[cfg(feature = "cli")]
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &'static ServiceDescriptor> {
-        self.services.iter().map(|service| service.descriptor)
+    /// A client that calls any service by name.
+    pub(crate) fn proxy(&self) -> ServiceProxy {
+        ServiceProxy::new(self.rpc.clone(), None)
     }
 
-    /// Those of its services that have these names; where there are none, those that it runs.
-    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&'static ServiceDescriptor>> {
-        let only = if names.is_empty() { self.only.as_deref() } else { Some(names) };
-        Ok(select(&self.services, only, self.linked)?.into_iter().map(|service| service.descriptor).collect())
+    /// What sends events in the name of the program.
+    pub(crate) fn events(&self) -> EventDispatcher {
+        EventDispatcher::new(self.process.sender.clone())
+    }
+
+    /// What publishes to exchanges and queues in the name of the program.
+    pub(crate) fn publisher(&self) -> Publisher {
+        Publisher::new(self.process.sender.clone())
+    }
+
+    /// Whether its broker is in this process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.transport.address().starts_with("memory://")
     }
 }

@@ -13,7 +13,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn of(containers: &[Container], transport: &dyn Transport) -> Self {
+    pub(super) fn of(containers: &[std::sync::Arc<Container>], transport: &dyn Transport) -> Self {
         let mut reasons = Vec::new();
         let address = transport.address();
         match &*transport.state().borrow() {

@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -6,7 +7,7 @@ use std::{
 
 use futures_util::{FutureExt, future::join_all};
 
-use super::{container::Container, readiness::Readiness};
+use super::{gateway::Gateway, program::Program, readiness::Readiness};
 use crate::{
     Error, ErrorKind, Result,
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
@@ -19,11 +20,9 @@ use crate::{
 /// Services that run. Dropped without [`stop`](Self::stop), they end without order, as in a crash.
 #[must_use = "the services end when this is dropped"]
 pub struct RunningApp {
-    pub(super) containers: Vec<Container>,
+    pub(super) program: Program,
     pub(super) scopes: Vec<Arc<ContainerScope>>,
-    transport: Arc<dyn Transport>,
-    rpc: Arc<RpcClient>,
-    process: Arc<ProcessScope>,
+    pub(super) gateways: Vec<Arc<dyn Gateway>>,
     grace: Duration,
     dead_letters: OnceLock<DeadLetters>,
 }
@@ -33,44 +32,45 @@ impl RunningApp {
         transport: Arc<dyn Transport>,
         rpc: Arc<RpcClient>,
         process: Arc<ProcessScope>,
+        gateways: Vec<Arc<dyn Gateway>>,
         grace: Duration,
     ) -> Self {
-        Self {
+        let program = Program {
             containers: Vec::new(),
-            scopes: Vec::new(),
             transport,
             rpc,
             process,
-            grace,
-            dead_letters: OnceLock::new(),
-        }
+            #[cfg(feature = "http")]
+            version: None,
+        };
+        Self { program, scopes: Vec::new(), gateways, grace, dead_letters: OnceLock::new() }
     }
 
     /// The typed client of a service, running here or elsewhere.
     pub fn client<C: TypedClient>(&self) -> C {
-        C::from_client(ServiceClient::remote(self.rpc.clone(), C::SERVICE.into(), ClientOptions::default()))
+        C::from_client(ServiceClient::remote(self.program.rpc.clone(), C::SERVICE.into(), ClientOptions::default()))
     }
 
     /// A client that calls any service by name.
     pub fn proxy(&self) -> ServiceProxy {
-        ServiceProxy::new(self.rpc.clone(), None)
+        self.program.proxy()
     }
 
     /// What sends events in the name of this program.
     pub fn events(&self) -> EventDispatcher {
-        EventDispatcher::new(self.process.sender.clone())
+        self.program.events()
     }
 
     /// What publishes to exchanges and queues in the name of this program.
     pub fn publisher(&self) -> Publisher {
-        Publisher::new(self.process.sender.clone())
+        self.program.publisher()
     }
 
     /// The dead letters of the broker, with the queues of these services.
     pub fn dead_letters(&self) -> DeadLetters {
         let known = || {
-            let services = self.containers.iter().map(Container::descriptor).collect();
-            DeadLetters::new(self.transport.clone(), self.process.sender.clone(), services)
+            let Program { transport, process, .. } = &self.program;
+            DeadLetters::new(transport.clone(), process.sender.clone(), self.program.descriptors())
         };
         self.dead_letters.get_or_init(known).clone()
     }
@@ -78,17 +78,23 @@ impl RunningApp {
     /// Where each service takes requests that come by no broker.
     #[cfg(feature = "testing")]
     pub(crate) fn direct(&self) -> impl Iterator<Item = (&'static str, Arc<dyn crate::transport::DeliverySink>)> {
-        self.containers.iter().filter_map(|container| Some((container.name(), container.direct()?)))
+        self.program.containers.iter().filter_map(|container| Some((container.name(), container.direct()?)))
+    }
+
+    /// The gateway of this type.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks for its own"))]
+    pub(crate) fn gateway<G: Gateway>(&self) -> Option<&G> {
+        self.gateways.iter().find_map(|gateway| (&**gateway as &dyn Any).downcast_ref())
     }
 
     #[cfg(feature = "testing")]
     pub(crate) fn client_settings(&self) -> &crate::client::ClientSettings {
-        &self.rpc.settings
+        &self.program.rpc.settings
     }
 
     /// The state of the connection to the broker.
     pub fn broker_state(&self) -> ConnectionState {
-        self.transport.state().borrow().clone()
+        self.program.transport.state().borrow().clone()
     }
 
     /// Whether the services take requests at the moment, and why not.
@@ -104,17 +110,17 @@ impl RunningApp {
     /// # app.stop().await }
     /// ```
     pub fn readiness(&self) -> Readiness {
-        Readiness::of(&self.containers, &*self.transport)
+        self.program.readiness()
     }
 
     /// How many workers run at the moment.
     pub fn running_workers(&self) -> usize {
-        self.containers.iter().map(Container::running).sum()
+        self.program.containers.iter().map(|container| container.running()).sum()
     }
 
     /// How many calls of this program wait for a reply.
     pub fn pending_calls(&self) -> usize {
-        self.rpc.pending()
+        self.program.rpc.pending()
     }
 
     /// Stops: takes no more requests, hands back what has not started, finishes what runs (up to the setting `grace_period`),
@@ -128,14 +134,20 @@ impl RunningApp {
     ///
     /// Dropped early, what is left ends without order, as in a crash.
     pub async fn stop(self) -> Result<()> {
+        for gateway in &self.gateways {
+            gateway.stop_taking().await;
+        }
+        let Program { containers, transport, process, .. } = &self.program;
         // All at once: services that call each other finish each other's work.
-        let late: usize =
-            join_all(self.containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
+        let late: usize = join_all(containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
+        for gateway in &self.gateways {
+            gateway.close().await;
+        }
         for scope in self.scopes.iter().rev() {
             scope.registry.stop().await;
         }
-        self.process.registry.stop().await;
-        self.transport.close().await;
+        process.registry.stop().await;
+        transport.close().await;
         if late > 0 {
             let text = format!(
                 "{late} workers were dropped: they had not finished within the grace period of {:?}",
@@ -151,19 +163,19 @@ impl Drop for RunningApp {
     fn drop(&mut self) {
         // A service with a client holds the transport, which holds the service: it would go on without anybody. After a stop all this
         // is done already; the first look at a close begins it, and what the broker has to say to it nobody waits for.
-        for container in &self.containers {
+        for container in &self.program.containers {
             container.abandon();
         }
-        let _ = self.transport.close().now_or_never();
+        let _ = self.program.transport.close().now_or_never();
     }
 }
 
 impl fmt::Debug for RunningApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let services: Vec<_> = self.containers.iter().map(Container::name).collect();
+        let services: Vec<_> = self.program.containers.iter().map(|container| container.name()).collect();
         f.debug_struct("RunningApp")
             .field("services", &services)
-            .field("transport", &self.transport)
+            .field("transport", &self.program.transport)
             .finish_non_exhaustive()
     }
 }

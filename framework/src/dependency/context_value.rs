@@ -56,6 +56,9 @@ pub trait ContextValue: Sized + Send {
     /// The key, without Nameko's prefix.
     const KEY: &'static str;
 
+    /// The status of an HTTP request without it, where it must be there.
+    const MISSING_STATUS: u16 = 400;
+
     /// Reads it; `None` where the value is of another type.
     fn from_value(value: &Value) -> Option<Self>;
 }
@@ -74,9 +77,13 @@ impl<S: Sync, T: ContextValue> FromWorker<S> for Context<T> {
 }
 
 fn required<T: ContextValue>(cx: &WorkerContext) -> Result<T, Fault> {
-    cx.get(T::KEY)
-        .and_then(T::from_value)
-        .ok_or_else(|| Fault::nameko("BadRequest", format!("the call's context has no usable `{}`", T::KEY)))
+    cx.get(T::KEY).and_then(T::from_value).ok_or_else(|| missing(T::KEY, T::MISSING_STATUS))
+}
+
+#[cold]
+fn missing(key: &str, status: u16) -> Fault {
+    let text = format!("the call's context has no usable `{key}`");
+    Fault { http: Some(status), ..Fault::nameko("BadRequest", text) }
 }
 
 impl<S: Sync, T: ContextValue> FromWorker<S> for Option<T> {
@@ -132,6 +139,8 @@ pub struct AuthToken(pub String);
 
 impl ContextValue for AuthToken {
     const KEY: &'static str = "auth_token";
+    const MISSING_STATUS: u16 = 401;
+
     fn from_value(value: &Value) -> Option<Self> {
         value.as_str().map(|token| Self(token.to_owned()))
     }

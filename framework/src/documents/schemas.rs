@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, json};
 
-use crate::{
-    protocol::{Param, Value},
-    service::Shape,
-};
+use crate::protocol::{Param, Shape, Value};
 
 /// Where documents keep schemas.
 const PLACE: &str = "/components/schemas";

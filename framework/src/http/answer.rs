@@ -18,19 +18,15 @@ use crate::{
 };
 
 /// A response, and why it is one of failure.
-pub(crate) struct Answered {
-    response: SyncWrapper<Response>,
-    /// What the hooks of the worker are told, where the method ended with an error that answers for itself.
-    pub(crate) fault: Option<Fault>,
+pub(super) struct Answered {
+    pub(super) response: SyncWrapper<Response>,
+    /// Where the method ended with an error that answers for itself.
+    fault: Option<Fault>,
 }
 
-impl Answered {
-    pub(crate) fn new(response: Response, fault: Option<Fault>) -> Self {
-        Self { response: SyncWrapper::new(response), fault }
-    }
-
-    pub(crate) fn into_response(self) -> Response {
-        self.response.into_inner()
+impl crate::service::Response for Answered {
+    fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 }
 
@@ -125,12 +121,15 @@ impl<E: IntoResponse> AnswersError<false> for E {
     }
 }
 
-fn answered(response: Response, fault: Option<Fault>) -> Outcome {
-    Outcome::Response(Box::new(Answered::new(response, fault)))
+pub(super) fn answered(response: Response, fault: Option<Fault>) -> Outcome {
+    Outcome::Response(Box::new(Answered { response: SyncWrapper::new(response), fault }))
 }
 
 /// What a method's value becomes. Plain, so that its types are asked in one call.
-pub fn answer<const R: bool, const S: bool, T: Answers<R>, E: AnswersError<S>>(value: Result<T, E>, status: u16) -> Outcome {
+pub fn answer<const R: bool, const S: bool, T: Answers<R>, E: AnswersError<S>>(
+    value: Result<T, E>,
+    status: u16,
+) -> Outcome {
     match value {
         Ok(value) => value.answer(status),
         Err(error) => error.answer(),

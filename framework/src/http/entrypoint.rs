@@ -1,6 +1,7 @@
 //! `#[http]`: from a request's head to its answer, by way of a worker.
 
 use std::{
+    any::Any,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -21,10 +22,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Request, context, problem, router::Route};
+use super::{answer::Answered, context, problem, request::Request, router::Route};
 use crate::{
-    Result,
+    Result, Settings,
     codec::Format,
+    container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
     entrypoint::{Entrypoint, timeout},
     protocol::{Fault, Message, Properties, excerpt},
@@ -43,6 +45,16 @@ pub(crate) struct RouteDefaults {
     pub(crate) body_timeout: Duration,
     /// The most bytes of a body.
     pub(crate) max_body_bytes: usize,
+}
+
+impl RouteDefaults {
+    pub(crate) fn read(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            timeout: settings.duration("http.timeout", Duration::from_secs(30))?,
+            body_timeout: settings.duration("http.body_timeout", Duration::from_secs(10))?,
+            max_body_bytes: settings.get("http.max_body_bytes")?.unwrap_or(2 * 1024 * 1024),
+        })
+    }
 }
 
 /// The HTTP side of one container. The listener belongs to the program: this has the routes.
@@ -66,12 +78,8 @@ struct Served {
 }
 
 impl HttpEntrypoint {
-    pub(crate) fn new(
-        service: Arc<dyn DynService>,
-        limits: Arc<Limits>,
-        tasks: Tasks,
-        defaults: RouteDefaults,
-    ) -> Self {
+    pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults) -> Self {
+        let ServiceParts { service, limits, tasks } = of;
         let workers = Workers::new(&tasks);
         Self { shared: Arc::new(Shared { service, limits, tasks, workers, defaults }) }
     }
@@ -114,11 +122,13 @@ impl Served {
     async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
         let head = context::Head::read(&parts.headers);
-        let message = |body| Arc::new(Message {
-            properties: Properties { headers: head.headers.clone(), ..Properties::default() },
-            body,
-            ..Message::default()
-        });
+        let message = |body| {
+            Arc::new(Message {
+                properties: Properties { headers: head.headers.clone(), ..Properties::default() },
+                body,
+                ..Message::default()
+            })
+        };
         let path = self.path(&mut parts).await;
         let read = match self.info.extracts {
             true => Ok((Bytes::new(), Some(body))),
@@ -188,6 +198,8 @@ impl Served {
 
     /// The worker, from the wait for its slot to its end.
     async fn work(self: Arc<Self>, context: WorkerContext, request: Arc<Request>) -> Outcome {
+        // A stop waits for it, although its task is the connection's.
+        let _task = self.shared.tasks.token();
         let _running = self.shared.workers.enter(context.clone());
         if !self.slots.take_free() {
             match context.until_cancelled(Box::pin(self.slots.take())).await {
@@ -200,10 +212,8 @@ impl Served {
         if let Some(slot) = context.slot() {
             slot.taken();
         }
-        let call = WorkerCall {
-            request: Some(request),
-            ..WorkerCall::new(self.info.index, Format::Json, context.clone())
-        };
+        let call =
+            WorkerCall { request: Some(request), ..WorkerCall::new(self.info.index, Format::Json, context.clone()) };
         let worker = context.clone().scope(self.shared.service.clone().dispatch(call));
         match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -215,11 +225,14 @@ impl Served {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
             Outcome::Response(answered) => {
-                match &answered.fault {
+                match answered.fault() {
                     None => tracing::debug!(service, method, "request answered"),
                     Some(fault) => tracing::warn!(service, method, call_id, %fault, "request failed as expected"),
                 }
-                answered.into_response()
+                match (answered as Box<dyn Any>).downcast::<Answered>() {
+                    Ok(answered) => answered.response.into_inner(),
+                    Err(_) => problem::response(&no_request(), call_id),
+                }
             }
             Outcome::Fault { fault, expected } => {
                 if expected {
@@ -236,25 +249,29 @@ impl Served {
                         let limit = self.info.timeout.unwrap_or(self.shared.defaults.timeout);
                         problem::response(&timeout(service, method, Some(limit)), call_id)
                     }
-                    Cancelled::Stopping | Cancelled::ConnectionLost => {
-                        problem::response(&problem::stopping(), call_id)
-                    }
+                    Cancelled::Stopping | Cancelled::ConnectionLost => problem::response(&problem::stopping(), call_id),
                 }
             }
             // Of methods that something else than a request fires.
             Outcome::Reply(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
-                problem::response(&Fault::internal("NoRequest", "the method answers no requests"), call_id)
+                problem::response(&no_request(), call_id)
             }
         };
         let id = head.request_id.clone().or_else(|| HeaderValue::from_str(call_id).ok());
         if let Some(id) = id {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER) {
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER)
+        {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
+}
+
+#[cold]
+fn no_request() -> Fault {
+    Fault::internal("NoRequest", "the method answers no requests")
 }
 
 #[cold]

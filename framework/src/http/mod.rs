@@ -11,15 +11,15 @@ mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
 mod ops;
+mod extract;
+mod gateway;
+mod media;
 mod problem;
 mod request;
 mod router;
 
-pub(crate) use self::{
-    answer::Answered,
-    entrypoint::{HttpEntrypoint, RouteDefaults},
-    request::Request,
-    router::{Route, router},
-};
+pub(crate) use self::gateway::HttpGateway;
+pub use self::media::Secured;
+pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

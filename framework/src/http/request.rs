@@ -7,6 +7,8 @@ use std::{
 
 use axum::{body::Body, http::request::Parts};
 
+use crate::service::WorkerCall;
+
 /// What came, beside the body that was read: that is the worker's message.
 pub(crate) struct Request {
     pub(crate) parts: Parts,
@@ -25,6 +27,11 @@ impl Request {
     pub(crate) fn take_body(&self) -> Body {
         self.body.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
+}
+
+/// The request that fired a worker.
+pub(super) fn request(call: &WorkerCall) -> Option<&Request> {
+    call.request.as_deref()?.downcast_ref()
 }
 
 impl fmt::Debug for Request {

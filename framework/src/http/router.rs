@@ -63,7 +63,8 @@ pub(crate) fn router(routes: Vec<Route>) -> Result<Router> {
     }
     let mut router = Router::new();
     for (path, routes) in by_path {
-        let verbs = routes.into_iter().fold(MethodRouter::<(), Infallible>::new(), |verbs, route| verbs.merge(route.handler));
+        let verbs =
+            routes.into_iter().fold(MethodRouter::<(), Infallible>::new(), |verbs, route| verbs.merge(route.handler));
         router = router.route(&path, verbs);
     }
     Ok(router
@@ -103,7 +104,11 @@ mod tests {
 
     #[test]
     fn routes_that_collide_are_refused_with_both_names() {
-        let ok = vec![route("GET", "/a/{id}", "x.get"), route("DELETE", "/a/{other}", "x.delete"), route("GET", "/a/me", "x.me")];
+        let ok = vec![
+            route("GET", "/a/{id}", "x.get"),
+            route("DELETE", "/a/{other}", "x.delete"),
+            route("GET", "/a/me", "x.me"),
+        ];
         assert!(router(ok).is_ok());
         let twice = router(vec![route("GET", "/a/{id}", "x.get"), route("GET", "/a/{name}", "y.get")]).unwrap_err();
         assert_eq!(twice.kind(), ErrorKind::Usage);

@@ -5,8 +5,8 @@ use std::{borrow::Cow, convert::Infallible, fmt};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Map;
 
-use super::{Value, exception};
-use crate::{Error, service::VariantInfo};
+use super::{Value, VariantInfo, exception};
+use crate::Error;
 
 /// An error as it travels: Nameko's error map, with the further keys that Nameko ignores.
 ///

@@ -13,6 +13,7 @@ mod field;
 mod message;
 mod name;
 pub(crate) mod names;
+mod shape;
 
 pub use args::{ArgError, Args, Param, decode_args};
 pub use envelope::{decode_reply, encode_reply, encode_request};
@@ -21,6 +22,11 @@ pub use fault::{Fault, FaultMeta, ServiceError};
 pub(crate) use field::value_at;
 pub use message::{Headers, Message, Properties};
 pub use name::Name;
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+pub use shape::{Described, Undescribed};
+#[doc(hidden)]
+pub use shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo};
 
 /// A dynamic value, as JSON has it: header values, context data, untyped arguments and results.
 pub use serde_json::Value;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::Shape;
 use crate::{
     event::EventName,
-    protocol::{Name, names},
+    protocol::{Name, Shape, names},
 };
 
 /// One method that events fire.

@@ -8,14 +8,14 @@ use serde::{
 };
 use serde_json::Map;
 
-use super::{Argument, Contract, ContractInfo, Outcome, Text, VariantInfo, WorkerCall};
+use super::{Argument, Contract, ContractInfo, Outcome, Text, WorkerCall};
 use crate::{
     Result,
     client::CallError,
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, SetupContext},
     event::Verdict,
-    protocol::{Fault, FaultMeta, ServiceError, Value, exception},
+    protocol::{Fault, FaultMeta, ServiceError, Value, VariantInfo, exception},
 };
 
 /// A value that can be read from a caller's arguments.

@@ -12,9 +12,8 @@ mod handling_json;
 mod provided;
 mod queues;
 mod routes;
-mod shape;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -22,8 +21,6 @@ use futures_util::future::BoxFuture;
 pub(crate) use self::contract::equal;
 #[cfg(any(feature = "cli", feature = "schema"))]
 pub(crate) use self::handling_json::millis;
-#[cfg(feature = "schema")]
-pub use self::shape::{Described, Undescribed};
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
@@ -34,13 +31,12 @@ pub use self::{
     provided::{NotProvided, Provided, Provider, assert_provided},
     queues::assert_queues,
     routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
-    shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo},
 };
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext},
     event::{RawDelivery, Verdict},
-    protocol::{Fault, Param},
+    protocol::{Fault, MethodShapes, Param},
 };
 
 /// What a container, a command line or a document needs to know of a service.
@@ -64,9 +60,31 @@ pub struct ServiceDescriptor {
     pub timers: &'static [TimerInfo],
     /// The methods that an HTTP request fires.
     pub routes: &'static [RouteInfo],
+    /// The methods that a message of a websocket fires.
+    pub sockets: &'static [MethodInfo],
+    /// What stands before the paths of its routes: `/api/v1`, or nothing.
+    pub http_prefix: &'static str,
 }
 
 impl ServiceDescriptor {
+    /// A service that nothing fires.
+    #[cfg(test)]
+    pub(crate) const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            doc: "",
+            nameko_wire: false,
+            max_workers: None,
+            methods: &[],
+            events: &[],
+            consumers: &[],
+            timers: &[],
+            routes: &[],
+            sockets: &[],
+            http_prefix: "",
+        }
+    }
+
     /// The name of each entrypoint, with what [`DynService::dispatch`] knows it by. A method with several attributes is there several times.
     pub fn entrypoints(&self) -> impl Iterator<Item = (usize, &'static str)> {
         let methods = self.methods.iter().map(|method| (method.index, method.name));
@@ -74,7 +92,8 @@ impl ServiceDescriptor {
         let consumers = self.consumers.iter().map(|consumer| (consumer.index, consumer.method));
         let timers = self.timers.iter().map(|timer| (timer.index, timer.method));
         let routes = self.routes.iter().map(|route| (route.index, route.method));
-        methods.chain(events).chain(consumers).chain(timers).chain(routes)
+        let sockets = self.sockets.iter().map(|method| (method.index, method.name));
+        methods.chain(events).chain(consumers).chain(timers).chain(routes).chain(sockets)
     }
 }
 
@@ -114,22 +133,14 @@ pub struct WorkerCall {
     pub context: WorkerContext,
     /// Of a batch handler, its deliveries; empty for every other.
     pub batch: Vec<RawDelivery>,
-    /// The request that fired it, if one did.
-    #[cfg(feature = "http")]
-    pub(crate) request: Option<Arc<crate::http::Request>>,
+    /// What fired it, where that is more than a message: of HTTP the request.
+    pub(crate) request: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl WorkerCall {
     /// Of one message, or of none.
     pub(crate) fn new(index: usize, format: Format, context: WorkerContext) -> Self {
-        Self {
-            index,
-            format,
-            context,
-            batch: Vec::new(),
-            #[cfg(feature = "http")]
-            request: None,
-        }
+        Self { index, format, context, batch: Vec::new(), request: None }
     }
 
     /// The message that fired it, as handlers may take it.
@@ -160,11 +171,16 @@ pub enum Outcome {
     Failed(Verdict),
     /// What becomes of each delivery of a batch; `None`: it is done with.
     Batch(Vec<Option<Verdict>>),
-    /// An HTTP request is answered.
-    #[cfg(feature = "http")]
-    Response(Box<crate::http::Answered>),
+    /// An answer that only its entrypoint can send: HTTP's.
+    Response(Box<dyn Response>),
     /// The method was dropped; nobody waits for a reply.
     Cancelled(Cancelled),
+}
+
+/// An answer in the form that one kind of entrypoint sends.
+pub trait Response: Any + fmt::Debug + Send + Sync {
+    /// Why it is one of failure, if it is: what the hooks of its worker are told.
+    fn fault(&self) -> Option<&Fault>;
 }
 
 impl fmt::Debug for Outcome {
@@ -177,8 +193,7 @@ impl fmt::Debug for Outcome {
             Self::Done => f.write_str("Done"),
             Self::Failed(verdict) => f.debug_tuple("Failed").field(verdict).finish(),
             Self::Batch(verdicts) => f.debug_tuple("Batch").field(verdicts).finish(),
-            #[cfg(feature = "http")]
-            Self::Response(answered) => f.debug_tuple("Response").field(answered).finish(),
+            Self::Response(response) => response.fmt(f),
             Self::Cancelled(reason) => f.debug_tuple("Cancelled").field(reason).finish(),
         }
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::MethodShapes;
-use crate::protocol::Param;
+use crate::protocol::{MethodShapes, Param};
 
 /// One route of one method.
 #[derive(Debug, Clone, Copy)]

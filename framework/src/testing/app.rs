@@ -212,6 +212,13 @@ impl RunningTestApp {
         Hook::new(self.sinks.clone(), services, self.client_settings.clone())
     }
 
+    /// Sends HTTP requests to these services, with no socket.
+    #[cfg(feature = "http")]
+    pub fn http(&self) -> super::HttpClient {
+        let gateway = self.app.gateway::<crate::http::HttpGateway>();
+        super::HttpClient::new(gateway.map(crate::http::HttpGateway::router).unwrap_or_default())
+    }
+
     /// Waits until an entrypoint of these services has fired: made before what fires it, awaited afterwards.
     ///
     /// ```

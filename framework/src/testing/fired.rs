@@ -36,8 +36,7 @@ impl Fired {
         let end = match outcome {
             Outcome::Reply(body) => End::Returned(body.clone()),
             Outcome::Done => End::Done,
-            #[cfg(feature = "http")]
-            Outcome::Response(answered) => match &answered.fault {
+            Outcome::Response(response) => match response.fault() {
                 Some(fault) => End::Failed(fault.clone()),
                 None => End::Done,
             },

@@ -56,11 +56,15 @@ mod app;
 mod direct;
 mod fired;
 mod hook;
+#[cfg(feature = "http")]
+mod http;
 mod replaced;
 mod rig;
 mod waiter;
 mod watch;
 
+#[cfg(feature = "http")]
+pub use self::http::{HttpAnswer, HttpCall, HttpClient};
 pub(crate) use self::rig::Rig;
 pub use self::{
     app::{RunningTestApp, TestApp},

@@ -57,6 +57,7 @@ impl Rig {
             events: kept(whole.events, only, |handler| handler.method),
             consumers: kept(whole.consumers, only, |consumer| consumer.method),
             timers: kept(whole.timers, only, |timer| timer.method),
+            sockets: kept(whole.sockets, only, |method| method.name),
             routes: kept(whole.routes, only, |route| route.method),
             ..*whole
         };

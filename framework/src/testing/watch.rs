@@ -23,7 +23,8 @@ impl Watch {
         if listeners.is_empty() {
             return;
         }
-        let method = descriptor.methods.iter().find(|method| method.index == call.index);
+        let mut methods = descriptor.methods.iter().chain(descriptor.sockets);
+        let method = methods.find(|method| method.index == call.index);
         let fired = Fired::new(call, method.map_or(&[], |method| method.params), outcome);
         listeners.retain(|listener| listener.send(fired.clone()).is_ok());
     }

@@ -110,8 +110,7 @@ pub fn unexpected(fault: Fault) -> Outcome {
 fn fail(outcome: Outcome, fault: Fault) -> Outcome {
     match outcome {
         Outcome::Reply(_) | Outcome::Done | Outcome::Batch(_) => unexpected(fault),
-        #[cfg(feature = "http")]
-        Outcome::Response(answered) if answered.fault.is_none() => unexpected(fault),
+        Outcome::Response(response) if response.fault().is_none() => unexpected(fault),
         other => {
             tracing::error!(%fault, "a worker hook failed after its method did");
             other
@@ -124,8 +123,7 @@ fn fail(outcome: Outcome, fault: Fault) -> Outcome {
 async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outcome) -> Option<Box<Fault>> {
     let mut outcome = match outcome {
         Outcome::Reply(_) | Outcome::Done => WorkerOutcome::Ok,
-        #[cfg(feature = "http")]
-        Outcome::Response(answered) => match &answered.fault {
+        Outcome::Response(response) => match response.fault() {
             Some(fault) => WorkerOutcome::Failed(fault),
             None => WorkerOutcome::Ok,
         },

@@ -5,8 +5,8 @@ use serde_json::{Map, json};
 use super::{About, Document, receives};
 use crate::{
     event::EventName,
-    protocol::{Value, names},
-    service::{ConsumerInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor, Shape},
+    protocol::{Shape, Value, names},
+    service::{ConsumerInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor, },
 };
 
 pub(super) fn add(document: &mut Document, service: &ServiceDescriptor) {

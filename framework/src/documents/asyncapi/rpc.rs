@@ -8,8 +8,8 @@ use serde_json::{Map, json};
 use super::{About, Document, pointer, receives};
 use crate::{
     documents::schemas::Schemas,
-    protocol::{FaultMeta, Value, names},
-    service::{MethodInfo, ServiceDescriptor, Shape, VariantInfo, millis},
+    protocol::{Shape, VariantInfo, FaultMeta, Value, names},
+    service::{MethodInfo, ServiceDescriptor, millis},
 };
 
 pub(super) fn add(document: &mut Document, service: &ServiceDescriptor, exchange: &str) {

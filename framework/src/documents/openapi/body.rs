@@ -5,8 +5,8 @@ use serde_json::{Map, json};
 use super::parameters::without_null;
 use crate::{
     documents::schemas::Schemas,
-    protocol::Value,
-    service::{BodyFormat, ParamPlace, RouteInfo, RouteParam, Shape},
+    protocol::{Shape, Value},
+    service::{BodyFormat, ParamPlace, RouteInfo, RouteParam, },
 };
 
 pub(super) fn body(route: &RouteInfo, schemas: &mut Schemas) -> Option<Value> {

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::paths::PathNames;
 use crate::{
     documents::schemas::Schemas,
-    protocol::Value,
-    service::{ParamPlace, RouteInfo, RouteParam, Shape},
+    protocol::{Shape, Value},
+    service::{ParamPlace, RouteInfo, RouteParam, },
 };
 
 pub(super) fn parameters(route: &RouteInfo, names: &PathNames, schemas: &mut Schemas) -> Vec<Value> {

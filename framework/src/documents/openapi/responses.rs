@@ -7,8 +7,8 @@ use serde_json::{Map, json};
 use super::problem::Problem;
 use crate::{
     documents::schemas::Schemas,
-    protocol::{FaultMeta, Value},
-    service::{ParamPlace, RouteInfo, Shape, VariantInfo},
+    protocol::{Shape, VariantInfo, FaultMeta, Value},
+    service::{ParamPlace, RouteInfo, },
 };
 
 const MEDIA: &str = "application/problem+json";

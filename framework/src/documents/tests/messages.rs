@@ -11,11 +11,10 @@ use super::{
 use crate::{
     __shape,
     event::EventName,
-    protocol::{FaultMeta, Param, Value},
+    protocol::{VariantInfo, MethodShapes, FaultMeta, Param, Value},
     service::{
-        BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, MethodShapes, Schedule,
-        ServiceDescriptor, TimerInfo, VariantInfo,
-    },
+        BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, Schedule,
+        ServiceDescriptor, TimerInfo, },
     transport::ExchangeKind,
 };
 

@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     __shape,
-    protocol::{FaultMeta, Param},
+    protocol::{Described, FaultMeta, MethodShapes, Param, VariantInfo},
     service::{
-        AnswerShape, BodyFormat, Described, MethodShapes, ParamPlace, RouteAbout, RouteInfo, RouteParam,
-        ServiceDescriptor, VariantInfo,
-    },
+        AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam,
+        ServiceDescriptor, },
 };
 
 #[derive(JsonSchema, Serialize, Deserialize)]
@@ -143,5 +142,7 @@ pub(super) const SHOP: ServiceDescriptor = ServiceDescriptor {
     events: &[],
     consumers: &[],
     timers: &[],
+    http_prefix: "",
     routes: &[GET, REPLACE, LIST, BUY, HIDDEN],
+    sockets: &[],
 };

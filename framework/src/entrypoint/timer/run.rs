@@ -100,8 +100,7 @@ impl Timer {
             slot.taken();
         }
         let _running = self.workers.enter(context.clone());
-        let call =
-            WorkerCall::new(self.info.index, Format::Json, context.clone());
+        let call = WorkerCall::new(self.info.index, Format::Json, context.clone());
         let worker = context.clone().scope(self.service.clone().dispatch(call));
         let outcome = match log::span(&context) {
             Some(span) => worker.instrument(span).await,
@@ -118,9 +117,7 @@ impl Timer {
             tracing::error!(service, method, call_id, ?elapsed, fault = excerpt(fault), "timer failed");
         };
         match outcome {
-            #[cfg(feature = "http")]
-            Outcome::Response(_) => {}
-            Outcome::Done | Outcome::Reply(_) | Outcome::Batch(_) => {
+            Outcome::Done | Outcome::Response(_) | Outcome::Reply(_) | Outcome::Batch(_) => {
                 tracing::debug!(service, method, call_id, ?elapsed, "timer done");
             }
             Outcome::Failed(verdict) => failed(verdict.fault()),

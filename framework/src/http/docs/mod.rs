@@ -16,10 +16,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use self::{file::File, page::Page};
-pub(crate) use self::send::Sending;
-use super::Route;
+use self::{file::File, page::Page, send::Sending};
+use super::{
+    ops::{Mode, Token},
+    router::Route,
+};
 use crate::{
+    Result,
+    container::Program,
     documents::{Info, asyncapi, openapi},
     service::ServiceDescriptor,
 };
@@ -46,10 +50,27 @@ enum Content {
     Gzip(&'static [u8]),
 }
 
+/// What a program serves of itself, unless `http.docs` says that it does not. In development mode the page can send.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings of the wrong type.
+pub(super) fn of(program: &Program, mode: Mode, token: &Token) -> Result<Vec<Route>> {
+    let settings = program.settings();
+    if !settings.get("http.docs")?.unwrap_or(true) {
+        return Ok(Vec::new());
+    }
+    let services = program.descriptors();
+    let info = Info::new(&services, program.version.as_deref(), settings)?;
+    let sending = (mode == Mode::Development)
+        .then(|| Sending { proxy: program.proxy(), events: program.events(), token: token.clone() });
+    Ok(routes(&info, &services, sending))
+}
+
 /// The routes of the documents and of the page.
 ///
 /// `sending` is what the page sends with, in development mode; without it there is nothing to send to.
-pub(crate) fn routes(info: &Info, services: &[&'static ServiceDescriptor], sending: Option<Sending>) -> Vec<Route> {
+fn routes(info: &Info, services: &[&'static ServiceDescriptor], sending: Option<Sending>) -> Vec<Route> {
     let document = |document: crate::protocol::Value| File::plain("application/json", document.to_string().as_bytes());
     let files = FILES.iter().map(|(name, media, content)| {
         let file = match content {

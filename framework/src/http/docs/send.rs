@@ -10,10 +10,10 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, json};
 
-use super::{Route, origin, route};
+use super::{origin, route};
 use crate::{
     CallError, EventDispatcher, ServiceProxy,
-    http::{ops::Token, problem},
+    http::{ops::Token, problem, router::Route},
     protocol::{Fault, Value},
 };
 
@@ -22,11 +22,11 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// What the page sends with.
 #[derive(Clone)]
-pub(crate) struct Sending {
-    pub(crate) proxy: ServiceProxy,
-    pub(crate) events: EventDispatcher,
+pub(super) struct Sending {
+    pub(super) proxy: ServiceProxy,
+    pub(super) events: EventDispatcher,
     /// What a request must bring.
-    pub(crate) token: Token,
+    pub(super) token: Token,
 }
 
 #[derive(Deserialize)]

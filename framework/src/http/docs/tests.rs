@@ -7,7 +7,7 @@ use crate::{
     App, RunningApp, Settings,
     http::{
         ops::{Mode, Token},
-        router,
+        router::router,
     },
     prelude::*,
     protocol::Value,

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use crate::protocol::{FaultMeta, ServiceError};
+use super::{FaultMeta, ServiceError};
 
 /// What one type looks like; written by `shape!`.
 #[derive(Clone, Copy)]
@@ -13,6 +13,9 @@ pub struct Shape {
 
 #[cfg(feature = "schema")]
 impl Shape {
+    /// Anything.
+    pub const ANYTHING: Self = Self::of(|_| true.into());
+
     /// As this function says.
     pub const fn of(make: fn(&mut schemars::SchemaGenerator) -> schemars::Schema) -> Self {
         Self { make }
@@ -26,8 +29,8 @@ impl Shape {
 
 #[cfg(not(feature = "schema"))]
 impl Shape {
-    /// Nothing is kept of it.
-    pub const NONE: Self = Self {};
+    /// Anything: nothing is kept of it.
+    pub const ANYTHING: Self = Self {};
 }
 
 impl fmt::Debug for Shape {
@@ -45,6 +48,12 @@ pub struct MethodShapes {
     pub ok: Shape,
     /// The variants of its error; none where it has no error, or one that says nothing of itself.
     pub errors: &'static [VariantInfo],
+}
+
+impl MethodShapes {
+    /// Nothing is known of its types.
+    #[cfg(test)]
+    pub(crate) const UNKNOWN: Self = Self { params: &[], ok: Shape::ANYTHING, errors: &[] };
 }
 
 /// What documents say of one variant of an error.
@@ -141,6 +150,6 @@ macro_rules! __shape {
 #[macro_export]
 macro_rules! __shape {
     ($ty:ty) => {
-        $crate::__private::Shape::NONE
+        $crate::__private::Shape::ANYTHING
     };
 }

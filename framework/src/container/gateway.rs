@@ -1,0 +1,55 @@
+//! Further ways into the services of a program, which features add above this tier: HTTP.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+
+use super::Program;
+use crate::{Result, Settings, entrypoint::Entrypoint, service::DynService, task::Tasks, worker::Limits};
+
+/// One way in, for all services of a program.
+#[async_trait]
+pub(crate) trait Gateway: Any + Send + Sync {
+    /// What fires the methods of one service this way.
+    fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint>;
+
+    /// Opens: all services take what comes by the broker.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it shut, such as an address that is taken.
+    async fn open(&self, program: Program) -> Result<()>;
+
+    /// Takes nothing new; what runs goes on.
+    async fn stop_taking(&self);
+
+    /// Closes: nothing runs any more. Without it, dropping closes as well, with no order.
+    async fn close(&self);
+}
+
+/// What an entrypoint needs of a service's container.
+pub(crate) struct ServiceParts {
+    pub(crate) service: Arc<dyn DynService>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) tasks: Tasks,
+}
+
+/// Makes a gateway from the program's settings, and from what the program said of it.
+pub(crate) type MakeGateway = fn(&Settings, &mut Extensions) -> Result<Arc<dyn Gateway>>;
+
+/// What a program says to the features that it uses, one value of each type.
+#[derive(Default)]
+pub(crate) struct Extensions(HashMap<TypeId, Box<dyn Any + Send>>);
+
+impl Extensions {
+    /// The value of a type; its default where nothing was said yet.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds has anything to say"))]
+    pub(crate) fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let value = self.0.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        value.downcast_mut().expect("it is kept under its type")
+    }
+}

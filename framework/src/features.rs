@@ -1,0 +1,9 @@
+//! What the features of this build add to every program: the one place where the container meets what stands above it.
+
+use crate::container::MakeGateway;
+
+/// The ways into services beside the broker.
+pub(crate) const GATEWAYS: &[MakeGateway] = &[
+    #[cfg(feature = "http")]
+    crate::http::HttpGateway::make,
+];

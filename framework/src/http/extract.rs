@@ -1,0 +1,95 @@
+//! Parameters that axum reads: any extractor, on methods that nothing but a request fires.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts},
+    http::{header, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    problem,
+    request::{Request, request},
+};
+use crate::{
+    protocol::Fault,
+    service::{Outcome, WorkerCall},
+    worker::unexpected,
+};
+
+/// The head of the request that fired a worker, for extractors.
+pub fn head(call: &WorkerCall) -> Parts {
+    match request(call) {
+        Some(request) => request.parts.clone(),
+        None => axum::http::Request::new(()).into_parts().0,
+    }
+}
+
+/// Reads a parameter from the head of a request.
+///
+/// # Errors
+///
+/// The outcome to return: what the extractor refused with, as a problem.
+pub async fn extract<T: FromRequestParts<()>>(head: &mut Parts) -> Result<T, Outcome> {
+    match T::from_request_parts(head, &()).await {
+        Ok(value) => Ok(value),
+        Err(rejection) => Err(refused(rejection.into_response()).await),
+    }
+}
+
+/// Reads a parameter beside others that come from the body.
+///
+/// # Errors
+///
+/// As [`extract`].
+pub async fn extract_beside_body<T: BesideBody>(head: &mut Parts) -> Result<T, Outcome> {
+    extract(head).await
+}
+
+/// An extractor that leaves the body alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` reads no request beside a parameter that comes from the body",
+    label = "takes the body, or is no extractor",
+    note = "the body is taken by the method's other parameters: leave them out, or mark them `#[query]`"
+)]
+pub trait BesideBody: FromRequestParts<()> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromRequestParts<()>> BesideBody for T {}
+
+/// Reads the last extracted parameter, which may take the body.
+///
+/// # Errors
+///
+/// As [`extract`].
+pub async fn extract_last<M, T: FromRequest<(), M>>(head: Parts, call: &WorkerCall) -> Result<T, Outcome> {
+    let body = request(call).map(Request::take_body).unwrap_or_default();
+    match T::from_request(axum::http::Request::from_parts(head, body), &()).await {
+        Ok(value) => Ok(value),
+        Err(rejection) => Err(refused(rejection.into_response()).await),
+    }
+}
+
+/// The longest text of a rejection that is told.
+const MAX_TEXT: usize = 1024;
+
+/// What an extractor refused with, in the shape that all errors have.
+#[cold]
+async fn refused(response: Response) -> Outcome {
+    let (status, is_text) = (response.status(), response.headers().get(header::CONTENT_TYPE).is_none_or(is_text));
+    if status.is_server_error() {
+        return unexpected(Fault::internal("Extractor", format!("an extractor answered with {status}")));
+    }
+    if !is_text {
+        // Its own shape.
+        let fault = Fault::internal("Extractor", format!("refused with {status}"));
+        return super::answer::answered(response, Some(fault));
+    }
+    let text = to_bytes(response.into_body(), MAX_TEXT).await.unwrap_or_default();
+    let fault = problem::plain(status, String::from_utf8_lossy(&text));
+    Outcome::Fault { fault: Box::new(fault), expected: true }
+}
+
+fn is_text(content_type: &axum::http::HeaderValue) -> bool {
+    content_type.as_bytes().starts_with(b"text/plain")
+}

@@ -1,0 +1,4 @@
+//! Temporary.
+mod mode;
+mod token;
+pub(crate) use self::{mode::Mode, token::Token};

@@ -1,0 +1,82 @@
+//! What a request's headers become, and what passes on along nested calls.
+
+use kinoko::{prelude::*, testing::TestApp};
+use serde_json::{Value, json};
+
+#[derive(Dependencies)]
+struct Inner;
+
+#[service(name = "inner")]
+impl Inner {
+    #[rpc]
+    fn seen(&self, #[inject] cx: WorkerContext) -> Value {
+        let data: serde_json::Map<_, _> = cx.data().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        json!({
+            "data": data,
+            "traceparent": cx.header("traceparent"),
+            "tracestate": cx.header("tracestate"),
+            "parents": cx.parent_call_ids(),
+            "has_deadline": cx.deadline().is_some(),
+        })
+    }
+}
+
+#[derive(Dependencies)]
+struct Outer {
+    inner: InnerClient,
+}
+
+#[service(name = "outer")]
+impl Outer {
+    #[http(GET, "/seen")]
+    async fn seen(&self) -> kinoko::Result<Value> {
+        Ok(self.inner.seen().await?)
+    }
+
+    #[http(GET, "/language")]
+    fn language(&self, #[inject] language: Option<Language>) -> Option<String> {
+        language.map(|language| language.0)
+    }
+
+    #[http(GET, "/token")]
+    fn token(&self, #[inject] token: kinoko::AuthToken) -> Value {
+        json!(token.0)
+    }
+}
+
+#[tokio::test]
+async fn the_context_passes_on_along_nested_calls() {
+    let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let call = app.http().get("/seen").header("traceparent", trace).header("tracestate", "a=1");
+    let call = call.header("x-request-id", "req-42").header("accept-language", "fr;q=0.5, de-CH");
+    let answer = call.header("authorization", "Bearer abc").send().await.unwrap();
+    assert_eq!(answer.header("x-request-id"), "req-42");
+    let seen: Value = answer.json().unwrap();
+    assert_eq!(seen["data"], json!({"language": "de-CH", "request_id": "req-42", "auth_token": "abc"}));
+    assert_eq!((&seen["traceparent"], &seen["tracestate"]), (&json!(trace), &json!("a=1")));
+    assert!(seen["parents"][0].as_str().unwrap().starts_with("outer.seen."), "{seen}");
+    assert_eq!(seen["has_deadline"], json!(true));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_without_an_id_gets_the_calls() {
+    let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
+    let answer = app.http().get("/language").send().await.unwrap();
+    assert!(answer.header("x-request-id").starts_with("outer.language."), "{answer:?}");
+    // What could break a log line is not taken over.
+    let odd = app.http().get("/language").header("x-request-id", "a b").send().await.unwrap();
+    assert!(odd.header("x-request-id").starts_with("outer.language."), "{odd:?}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stranger_is_asked_who_it_is() {
+    let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
+    let refused = app.http().get("/token").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let taken = app.http().get("/token").header("authorization", "bearer xyz").send().await.unwrap();
+    assert_eq!(taken.json::<String>().unwrap(), "xyz");
+    app.stop().await.unwrap();
+}

@@ -1,0 +1,7 @@
+//! Services that answer HTTP requests, through the client that has no socket.
+
+mod answers;
+mod context;
+mod extractors;
+mod routes;
+mod workers;
