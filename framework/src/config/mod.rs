@@ -59,6 +59,9 @@ use crate::{
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
+/// | `http.timeout` | `30s` | how long the worker of an HTTP request may run, where its route does not say |
+/// | `http.body_timeout` | `10s` | how long the body of a request may take to arrive |
+/// | `http.max_body_bytes` | `2097152` | the largest body of a request, where its route does not say |
 ///
 /// # Examples
 ///
