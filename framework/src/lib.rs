@@ -66,6 +66,7 @@
 //! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
 //! | `tls` | no | TLS to RabbitMQ, by `amqps://` URLs; brings `amqp` |
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
+//! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -108,6 +109,8 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+#[cfg(feature = "validate")]
+mod validate;
 mod worker;
 
 /// For implementations of [`WorkerHook`] and other traits that are used as `dyn`.
@@ -169,6 +172,8 @@ pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
+#[cfg(feature = "validate")]
+pub use validate::{Invalid, Valid, Validated, Violation};
 /// The crate that log lines are written with.
 pub use tracing;
 

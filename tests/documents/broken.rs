@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// A number, as it says; and a text, as it is.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
-pub struct Price(#[allow(dead_code, reason = "only its type is told of")] u32);
+pub(crate) struct Price(#[allow(dead_code, reason = "only its type is told of")] u32);
 
 impl Serialize for Price {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -16,7 +16,7 @@ impl Serialize for Price {
 }
 
 #[derive(Dependencies)]
-pub struct Broken;
+pub(crate) struct Broken;
 
 #[service(name = "broken")]
 impl Broken {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Book {
+pub(crate) struct Book {
     /// The library's.
     id: u32,
     title: String,
@@ -23,7 +23,7 @@ pub struct Book {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub(crate) enum Kind {
     Novel,
     Poetry,
     Science,
@@ -33,7 +33,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schemars(example = serde_json::json!({"title": "The Dispossessed", "kind": "novel", "pages": 341}))]
-pub struct NewBook {
+pub(crate) struct NewBook {
     #[garde(length(min = 1, max = 80))]
     title: String,
     #[garde(skip)]
@@ -44,7 +44,7 @@ pub struct NewBook {
 
 /// Which part of a list.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
-pub struct Page {
+pub(crate) struct Page {
     /// How many to leave out.
     #[serde(default)]
     #[garde(skip)]
@@ -60,32 +60,32 @@ fn ten() -> u32 {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Loan {
+pub(crate) struct Loan {
     book: u32,
     reader: String,
     days: u8,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Cover {
+pub(crate) struct Cover {
     bytes: usize,
     caption: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Greeting {
+pub(crate) struct Greeting {
     reader: Option<String>,
     session: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Card {
+pub(crate) struct Card {
     reader: String,
     newsletter: bool,
 }
 
 #[derive(Debug, thiserror::Error, ServiceError)]
-pub enum LibraryError {
+pub(crate) enum LibraryError {
     /// There never was such a book, or it is gone.
     #[error("no book {id}")]
     #[fault(code = "NO_BOOK", http = 404)]
@@ -98,7 +98,7 @@ pub enum LibraryError {
 
 #[event(source = "readers", name = "returned")]
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Returned {
+pub(crate) struct Returned {
     book: u32,
 }
 
@@ -124,7 +124,7 @@ impl Dependency for Shelves {
 }
 
 #[derive(Dependencies)]
-pub struct Library {
+pub(crate) struct Library {
     shelves: Shelves,
 }
 

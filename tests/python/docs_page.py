@@ -27,8 +27,13 @@ class Page:
         self.outside = []
         self.complaints = []
         page.context.route("**/*", self.guard)
-        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.on("console", self.note)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def note(self, message):
+        # The picture of a doc comment has an event handler. That it is refused is what `is_safe` is about.
+        if message.type == "error" and "inline event handler" not in message.text:
+            self.complaints.append(message.text)
 
     def guard(self, route):
         if route.request.url.startswith((self.address + "/", "data:")):
@@ -45,13 +50,13 @@ class Page:
     def reads(self):
         """What each section says, by its heading."""
         for section, texts in {
-            "rpc": ["library", "lend", "(id: integer, reader: string) → Loan", "Lends a book.", "LENT_OUT"],
+            "rpc": ["library", "lend", "(id: integer, reader: string, days?: integer) → Loan", "Lends a book.", "LENT_OUT"],
             "events": ["on_returned", "readers: returned", "evt-readers-returned--library.on_returned"],
             "queues": ["on_gift", "gifts"],
             "timers": ["remind", "0 6 * * * Europe/Berlin", "in one instance of all"],
         }.items():
             place = self.page.locator(f"section#{section}")
-            for entry in place.locator("details.entry:not([open]) > summary").all():
+            for entry in place.locator("details.entry > summary").all():
                 entry.click()
             for text in texts:
                 expect(place).to_contain_text(text)
@@ -91,6 +96,7 @@ class Page:
         """Nothing of a doc comment has become HTML, and each field has a label."""
         assert self.page.evaluate("window.hacked") is None, "a script of a doc comment ran"
         assert self.page.locator("main .entry img").count() == 0, "a doc comment became HTML"
+        assert self.page.locator("[onerror]").count() == 0, "Swagger UI lets an event handler through"
         for field in self.page.locator("form.send input, form.send textarea").all():
             assert field.evaluate("field => field.labels.length") == 1, "a field without a label"
 

@@ -22,6 +22,8 @@ use self::{
     known::Known,
     tree::{Kind, Map, Node, Origin},
 };
+#[cfg(feature = "http")]
+pub(crate) use self::secret::is_secret_name;
 pub(crate) use self::{own::own, secret::without_passwords};
 use crate::{
     Error, ErrorKind, Result,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, json};
 
 use crate::protocol::{Param, Shape, Value};
@@ -20,6 +20,7 @@ pub(super) struct Schemas {
 
 impl Schemas {
     pub(super) fn new(settings: SchemaSettings) -> Self {
+        let settings = settings.with_transform(RecursiveTransform(bound));
         let at = |place: &'static str| settings.clone().with(|settings| settings.definitions_path = place.into());
         Self { taken: at(PLACE).for_deserialize().into_generator(), given: at(GIVEN).for_serialize().into_generator() }
     }
@@ -54,9 +55,13 @@ impl Schemas {
 
     /// What a schema of something that comes in refers to, if it is nothing but a reference.
     #[cfg(feature = "http")]
-    pub(super) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+    pub(super) fn resolved(&mut self, schema: Value) -> Value {
         let name = schema.get("$ref").and_then(Value::as_str).and_then(|reference| named(reference, PLACE));
-        name.and_then(|name| self.taken.definitions().get(&name)).unwrap_or(schema)
+        let definition = name.and_then(|name| self.taken.definitions().get(&name).cloned());
+        match definition.map(Schema::try_from) {
+            Some(Ok(definition)) => transformed(definition, &mut self.taken),
+            _ => schema,
+        }
     }
 
     /// Puts all that the document refers to into it.
@@ -76,6 +81,23 @@ impl Schemas {
         let reached = reached(document);
         if let Some(schemas) = document.pointer_mut(PLACE).and_then(Value::as_object_mut) {
             schemas.retain(|name, _| reached.contains(name));
+        }
+    }
+}
+
+/// Says how large an integer may be: a format is a word that not everybody knows, and schemars says no more of the larger ones.
+fn bound(schema: &mut Schema) {
+    let (least, most) = match schema.get("format").and_then(Value::as_str) {
+        Some("int32") => (json!(i32::MIN), json!(i32::MAX)),
+        Some("uint32") => (json!(u32::MIN), json!(u32::MAX)),
+        Some("int64" | "int") => (json!(i64::MIN), json!(i64::MAX)),
+        Some("uint64" | "uint") => (json!(u64::MIN), json!(u64::MAX)),
+        _ => return,
+    };
+    let Some(schema) = schema.as_object_mut() else { return };
+    for (key, exclusive, bound) in [("minimum", "exclusiveMinimum", least), ("maximum", "exclusiveMaximum", most)] {
+        if !schema.contains_key(exclusive) {
+            schema.entry(key).or_insert(bound);
         }
     }
 }

@@ -14,12 +14,17 @@ mod ops;
 mod extract;
 mod gateway;
 mod media;
+mod file;
 mod problem;
 mod request;
 mod router;
 
-pub(crate) use self::gateway::HttpGateway;
+pub(crate) use self::{gateway::HttpGateway, request::Request};
 pub use self::media::Secured;
 pub use crate::service::SecurityScheme;
+pub use self::{
+    file::File,
+    problem::{FieldProblem, Problem},
+};
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

@@ -51,6 +51,10 @@ fn object(fields: &[(BodyFormat, &RouteParam, &Shape)], schemas: &mut Schemas) -
     if !required.is_empty() {
         object["required"] = json!(required);
     }
+    if fields.iter().any(|(format, ..)| *format == BodyFormat::Multipart) {
+        // Other fields are let pass, but their names are part of a head, which has no place for these.
+        object["propertyNames"] = json!({ "pattern": "^[^\\x00-\\x1f\\x7f]*$" });
+    }
     object
 }
 

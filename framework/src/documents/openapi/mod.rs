@@ -4,7 +4,6 @@ mod body;
 mod operation;
 mod parameters;
 mod paths;
-mod problem;
 mod responses;
 
 use std::collections::BTreeMap;

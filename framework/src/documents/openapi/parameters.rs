@@ -50,7 +50,7 @@ fn fields(param: &RouteParam, shape: &Shape, schemas: &mut Schemas) -> Option<Ve
         return None;
     }
     let schema = without_null(schemas.taken(shape));
-    let schema = schemas.resolved(&schema);
+    let schema = schemas.resolved(schema);
     let properties = schema.get("properties")?.as_object()?;
     let needed = |name: &str| {
         let required = schema.get("required").and_then(Value::as_array);

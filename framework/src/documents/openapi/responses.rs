@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
-use super::problem::Problem;
 use crate::{
+    http::Problem,
     documents::schemas::Schemas,
     protocol::{Shape, VariantInfo, FaultMeta, Value},
     service::{ParamPlace, RouteInfo, },

@@ -62,7 +62,7 @@ fn a_struct_in_the_query_is_one_parameter_for_each_field() {
             "name": "offset",
             "in": "query",
             "description": "How many to leave out.",
-            "schema": { "type": "integer", "format": "uint32", "minimum": 0, "default": 0 },
+            "schema": { "type": "integer", "format": "uint32", "minimum": 0, "maximum": u32::MAX, "default": 0 },
         },
         { "name": "order", "in": "query", "required": true, "schema": { "$ref": "#/components/schemas/Order" } },
         { "name": "word", "in": "query", "schema": { "type": "string", "default": "any" } },
