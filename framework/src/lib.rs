@@ -172,10 +172,10 @@ pub use kinoko_stack::enlarge_io_stack;
 pub use kinoko_text::parse_duration;
 pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
-#[cfg(feature = "validate")]
-pub use validate::{Invalid, Valid, Validated, Violation};
 /// The crate that log lines are written with.
 pub use tracing;
+#[cfg(feature = "validate")]
+pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {

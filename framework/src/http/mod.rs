@@ -10,21 +10,21 @@ mod docs;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
-mod ops;
 mod extract;
+mod file;
 mod gateway;
 mod media;
-mod file;
+mod ops;
 mod problem;
 mod request;
 mod router;
 
-pub(crate) use self::{gateway::HttpGateway, request::Request};
-pub use self::media::Secured;
-pub use crate::service::SecurityScheme;
+pub(crate) use self::gateway::HttpGateway;
 pub use self::{
     file::File,
+    media::Secured,
     problem::{FieldProblem, Problem},
 };
+pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

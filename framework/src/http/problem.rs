@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn of_an_internal_error_nothing_is_told() {
-        let remote = Fault::of_variant(&META, &"the key is k3y", Some(Map::from_iter([("key".to_owned(), json!("k3y"))])));
+        let remote =
+            Fault::of_variant(&META, &"the key is k3y", Some(Map::from_iter([("key".to_owned(), json!("k3y"))])));
         let unknown = CallError::<crate::Error>::Remote(Box::new(remote)).to_fault();
         let by_question_mark = crate::Error::from(std::io::Error::other("the key is k3y")).to_fault();
         for (fault, status) in [(unknown, 502), (by_question_mark, 500), (Fault::panic(&"the key is k3y"), 500)] {

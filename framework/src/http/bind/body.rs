@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     codec::check_json,
-    http::Request,
+    http::request::Request,
     protocol::{Args, excerpt},
     service::{BodyFormat, ParamPlace, RouteInfo, WorkerCall},
 };
@@ -28,7 +28,12 @@ pub(super) enum Body<'de> {
     None,
     Json(&'de [u8]),
     Form(Pairs<'de>),
-    Unreadable { status: StatusCode, code: &'static str, rule: &'static str, text: String },
+    Unreadable {
+        status: StatusCode,
+        code: &'static str,
+        rule: &'static str,
+        text: String,
+    },
 }
 
 const MALFORMED: &str = "MALFORMED_BODY";
@@ -42,7 +47,8 @@ impl<'de> Body<'de> {
         });
         let Some(format) = format else { return Self::None };
         let body = call.context.body();
-        let content_type = request.parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+        let content_type =
+            request.parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         if body.is_empty() && (format != BodyFormat::Multipart || content_type.is_none()) {
             return match format {
                 BodyFormat::Json => Self::Json(body),
@@ -56,7 +62,8 @@ impl<'de> Body<'de> {
             BodyFormat::Multipart => (form::is(given, MULTIPART), MULTIPART),
         };
         if !fits {
-            let given = content_type.map_or_else(|| "without a content type".to_owned(), |given| format!("not {}", excerpt(given)));
+            let given = content_type
+                .map_or_else(|| "without a content type".to_owned(), |given| format!("not {}", excerpt(given)));
             return Self::Unreadable {
                 status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 code: "UNSUPPORTED_MEDIA_TYPE",

@@ -118,12 +118,8 @@ pub(super) fn explain_texts<'de, A: Args<'de>>(
     let (_, report) = reported(|| A::default().set(index, values));
     let took_whole = values.whole.filter(|whole| whole.asked.borrow().whole);
     let secret = is_secret(&route.params[index]);
-    let subject = Subject {
-        schemas: &schemas,
-        schema,
-        value: took_whole.map(|whole| tree(&schemas, schema, whole)),
-        secret,
-    };
+    let subject =
+        Subject { schemas: &schemas, schema, value: took_whole.map(|whole| tree(&schemas, schema, whole)), secret };
     let said = Said {
         pointer: refusal.field.map_or_else(String::new, |field| format!("/{}", escape(&field))),
         rule: refusal.rule,
@@ -155,8 +151,7 @@ fn tree(schemas: &Schemas, schema: &Value, whole: Whole<'_>) -> Value {
     let fields = groups.map(|group| {
         let name = group[0].name.clone().into_owned();
         let kind = Kind::of(schemas, schemas.property(schema, &name).unwrap_or(&Value::Bool(true)));
-        let mut values: Vec<_> =
-            group.iter().map(|pair| guess(&text(pair).unwrap_or_default(), kind.scalar)).collect();
+        let mut values: Vec<_> = group.iter().map(|pair| guess(&text(pair).unwrap_or_default(), kind.scalar)).collect();
         let value = match values.len() {
             1 if !kind.list => values.remove(0),
             _ => values.into(),
@@ -237,7 +232,9 @@ fn known_as(schemas: &Schemas, schema: &Value, value: Option<&Value>, name: &str
     }
     let names = schemas.property_names(schema);
     // `first_name` is `firstName` in most bodies.
-    let plain = |name: &str| name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let plain = |name: &str| {
+        name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
     let found = names.iter().find(|known| **known == name).or_else(|| {
         let name = plain(name);
         names.iter().find(|known| plain(known) == name)

@@ -16,7 +16,9 @@ use crate::{
 pub(super) fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let Some((kind, subtype)) = essence.split_once('/') else { return false };
-    let ends = |suffix: &str| subtype.len() > suffix.len() && subtype[subtype.len() - suffix.len()..].eq_ignore_ascii_case(suffix);
+    let ends = |suffix: &str| {
+        subtype.len() > suffix.len() && subtype[subtype.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+    };
     kind.eq_ignore_ascii_case("application")
         && subtype.is_ascii()
         && (subtype.eq_ignore_ascii_case("json") || ends("+json"))
@@ -130,7 +132,15 @@ mod tests {
         for yes in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.shop.v1+json"] {
             assert!(is_json(yes), "{yes}");
         }
-        for no in ["", "json", "text/json", "application/jsonp", "application/+json", "application/x-www-form-urlencoded", "application/ü+json"] {
+        for no in [
+            "",
+            "json",
+            "text/json",
+            "application/jsonp",
+            "application/+json",
+            "application/x-www-form-urlencoded",
+            "application/ü+json",
+        ] {
             assert!(!is_json(no), "{no}");
         }
     }

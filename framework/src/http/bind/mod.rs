@@ -10,11 +10,11 @@ mod json;
 mod problems;
 mod refusal;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod text;
 mod values;
 mod walk;
-#[cfg(test)]
-mod tests;
 
 use std::{
     cell::RefCell,
@@ -30,7 +30,7 @@ use self::{
     values::Pairs,
     walk::Found,
 };
-use super::Request;
+use super::request::{self, Request};
 use crate::{
     protocol::{Args, Fault},
     service::{Outcome, ParamPlace, RouteInfo, WorkerCall},
@@ -44,7 +44,7 @@ use crate::{
 /// The outcome to return: a 4xx with one entry for each parameter, and each field of the body, that does not fit; or a fault where a
 /// `Deserialize` panics.
 pub async fn bind<'de, A: Args<'de>>(call: &'de WorkerCall, route: &'static RouteInfo) -> Result<A, Outcome> {
-    let Some(request) = super::request::request(call) else {
+    let Some(request) = request::request(call) else {
         return Err(unexpected(Fault::internal("NoRequest", "bound without a request")));
     };
     let body = body::Body::read(call, request, route).await;
@@ -175,7 +175,11 @@ fn set<'de, A: Args<'de>>(args: &mut A, problems: &mut Problems, values: Values<
     let ParamSchema { route, index } = values.schema;
     let param = &route.params[index];
     let in_body = matches!(param.place, ParamPlace::Field(_) | ParamPlace::Body(_));
-    let base = if matches!(param.place, ParamPlace::Field(_)) { format!("/{}", walk::escape(param.name)) } else { String::new() };
+    let base = if matches!(param.place, ParamPlace::Field(_)) {
+        format!("/{}", walk::escape(param.name))
+    } else {
+        String::new()
+    };
     match args.set(index, values) {
         Ok(()) => {}
         Err(refusal) if refusal.absent && !param.param.required => {}

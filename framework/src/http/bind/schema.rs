@@ -41,8 +41,7 @@ impl Schemas {
 
     fn make(route: &RouteInfo) -> Self {
         let mut generator = SchemaSettings::draft2020_12().into_generator();
-        let params: Vec<_> =
-            route.shapes.params.iter().map(|shape| shape.schema(&mut generator).to_value()).collect();
+        let params: Vec<_> = route.shapes.params.iter().map(|shape| shape.schema(&mut generator).to_value()).collect();
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for (param, schema) in route.params.iter().zip(&params) {
             if matches!(param.place, ParamPlace::Field(_)) {
@@ -122,7 +121,10 @@ impl Schemas {
         let of_part = |part: &'a Value| {
             let first = |index: usize| part.get("prefixItems")?.get(index);
             let item = index.and_then(|index| first(index).or_else(|| part.get("items")));
-            part.get("properties").and_then(|known| known.get(name)).or(item).or_else(|| part.get("additionalProperties"))
+            part.get("properties")
+                .and_then(|known| known.get(name))
+                .or(item)
+                .or_else(|| part.get("additionalProperties"))
         };
         self.parts(schema).into_iter().find_map(of_part).unwrap_or(&Value::Bool(true))
     }
@@ -172,7 +174,8 @@ impl Schemas {
 }
 
 fn marks_secret(schema: &Value) -> bool {
-    schema.get("writeOnly") == Some(&Value::Bool(true)) || schema.get("format").is_some_and(|format| format == "password")
+    schema.get("writeOnly") == Some(&Value::Bool(true))
+        || schema.get("format").is_some_and(|format| format == "password")
 }
 
 /// The schema of one parameter, for when it is asked.

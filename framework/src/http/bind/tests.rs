@@ -8,11 +8,9 @@ use super::bind;
 use crate::{
     codec::Format,
     context::{WorkerContext, WorkerOrigin},
-    http::{File, Request},
-    protocol::{MethodShapes, Args, Fault, Message, Param},
-    service::{
-        AnswerShape, BodyFormat, Outcome, ParamPlace, RouteAbout, RouteInfo, RouteParam, WorkerCall,
-    },
+    http::{File, request::Request},
+    protocol::{Args, Fault, Message, MethodShapes, Param},
+    service::{AnswerShape, BodyFormat, Outcome, ParamPlace, RouteAbout, RouteInfo, RouteParam, WorkerCall},
     validate::Valid,
 };
 
@@ -114,12 +112,7 @@ fn query(query: &str) -> Sent {
 }
 
 fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Sent {
-    Sent {
-        uri: "/".into(),
-        headers: vec![("content-type", content_type.into())],
-        body: body.into(),
-        ..Sent::default()
-    }
+    Sent { uri: "/".into(), headers: vec![("content-type", content_type.into())], body: body.into(), ..Sent::default() }
 }
 
 fn json_body(text: &str) -> Sent {
@@ -138,7 +131,11 @@ impl Sent {
     }
 
     /// Binds it; `look` sees the parameters.
-    fn bound<A: for<'de> Args<'de>, T>(self, route: &'static RouteInfo, look: impl FnOnce(A) -> T) -> Result<T, Box<Fault>> {
+    fn bound<A: for<'de> Args<'de>, T>(
+        self,
+        route: &'static RouteInfo,
+        look: impl FnOnce(A) -> T,
+    ) -> Result<T, Box<Fault>> {
         let mut request = http::Request::builder().uri(if self.uri.is_empty() { "/" } else { &self.uri });
         for (name, value) in &self.headers {
             request = request.header(*name, http::HeaderValue::from_bytes(value).unwrap());

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, cell::RefCell, fmt::Display, slice, str::FromStr};
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::StrDeserializer,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::StrDeserializer,
 };
 use serde_json::Value;
 
@@ -266,7 +267,11 @@ impl<'de> Deserializer<'de> for Values<'_> {
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         let number = self.float()? as f32;
-        if number.is_finite() { visitor.visit_f32(number) } else { Err(Refusal::of_type("must be a number of 32 bits")) }
+        if number.is_finite() {
+            visitor.visit_f32(number)
+        } else {
+            Err(Refusal::of_type("must be a number of 32 bits"))
+        }
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {

@@ -47,7 +47,9 @@ impl Raw<'_> {
     /// As bytes.
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>, Refusal> {
         Ok(match self {
-            Self::Encoded(text) if text.contains('+') => Cow::Owned(percent_decode_str(&text.replace('+', " ")).collect()),
+            Self::Encoded(text) if text.contains('+') => {
+                Cow::Owned(percent_decode_str(&text.replace('+', " ")).collect())
+            }
             Self::Encoded(text) => percent_decode_str(text).into(),
             Self::Plain(bytes) => Cow::Borrowed(bytes),
             Self::Part(part) => Cow::Borrowed(&part.bytes),

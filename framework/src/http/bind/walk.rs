@@ -85,10 +85,7 @@ impl<'a> Walk<'a> {
     fn at(&mut self, schema: &'a Value, value: &Value, place: &Place, found: &mut Vec<Found>) {
         let Some(steps) = self.steps.checked_sub(1) else { return };
         self.steps = steps;
-        let place = &Place {
-            pointer: place.pointer.clone(),
-            secret: place.secret || self.schemas.is_secret(schema),
-        };
+        let place = &Place { pointer: place.pointer.clone(), secret: place.secret || self.schemas.is_secret(schema) };
         let Value::Object(keywords) = schema else {
             if *schema == Value::Bool(false) {
                 found.push(place.tell("not", "must not be there", value));
@@ -129,7 +126,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn items(&mut self, keywords: &'a Map<String, Value>, items: &[Value], value: &Value, place: &Place, found: &mut Vec<Found>) {
+    fn items(
+        &mut self,
+        keywords: &'a Map<String, Value>,
+        items: &[Value],
+        value: &Value,
+        place: &Place,
+        found: &mut Vec<Found>,
+    ) {
         let count = items.len() as u64;
         if let Some(least) = number(keywords, "minItems").filter(|least| count < *least) {
             found.push(place.tell("minItems", format!("must have {least} items at least, not {count}"), value));
@@ -181,7 +185,14 @@ impl<'a> Walk<'a> {
     }
 
     /// One of several schemas must fit. Where none does, what is told is about the one that was probably meant.
-    fn choice(&mut self, rule: &'static str, choices: &'a [Value], value: &Value, place: &Place, found: &mut Vec<Found>) {
+    fn choice(
+        &mut self,
+        rule: &'static str,
+        choices: &'a [Value],
+        value: &Value,
+        place: &Place,
+        found: &mut Vec<Found>,
+    ) {
         if choices.is_empty() {
             return;
         }
@@ -205,12 +216,17 @@ impl<'a> Walk<'a> {
             return found.push(place.tell("enum", one_of(&constants), value));
         }
         // A form whose tag is another, or that differs at this very place, was not meant.
-        let meant = |wrong: &Vec<Found>| wrong.iter().all(|wrong| wrong.rule != "const" && wrong.pointer != place.pointer);
+        let meant =
+            |wrong: &Vec<Found>| wrong.iter().all(|wrong| wrong.rule != "const" && wrong.pointer != place.pointer);
         let wrong_tag = |wrong: &Found| wrong.rule == "additionalProperties" || wrong.rule == "required";
         let tagged = |wrong: &Vec<Found>| wrong.iter().all(|wrong| wrong.rule != "const" && !wrong_tag(wrong));
         let nearest = |attempts: &[Vec<Found>]| {
-            attempts.iter().filter(|wrong| meant(wrong) && tagged(wrong)).chain(attempts.iter().filter(|wrong| meant(wrong)))
-                .next().cloned()
+            attempts
+                .iter()
+                .filter(|wrong| meant(wrong) && tagged(wrong))
+                .chain(attempts.iter().filter(|wrong| meant(wrong)))
+                .next()
+                .cloned()
         };
         if let Some(mut nearest) = nearest(&attempts) {
             return found.append(&mut nearest);
@@ -277,7 +293,13 @@ fn name_types(types: &Value) -> String {
 
 type Compare = fn(f64, f64) -> bool;
 
-fn numbers(keywords: &Map<String, Value>, number: &serde_json::Number, value: &Value, place: &Place, found: &mut Vec<Found>) {
+fn numbers(
+    keywords: &Map<String, Value>,
+    number: &serde_json::Number,
+    value: &Value,
+    place: &Place,
+    found: &mut Vec<Found>,
+) {
     let rules: [(&str, &str, Compare); 4] = [
         ("minimum", "at least", |number, limit| number < limit),
         ("maximum", "at most", |number, limit| number > limit),

@@ -27,7 +27,7 @@ struct Line {
 }
 
 fn even(number: &u32, _: &()) -> garde::Result {
-    if number % 2 == 0 { Ok(()) } else { Err(garde::Error::new("must be even")) }
+    if number.is_multiple_of(2) { Ok(()) } else { Err(garde::Error::new("must be even")) }
 }
 
 route!(Whole { order: Valid<NewOrder> = ParamPlace::Body(JSON), true; });
@@ -165,7 +165,10 @@ fn of_several_forms_the_one_that_was_meant_is_told_about() {
         (r#"{"payment": {"kind": "card", "number": "1", "months": "x"}}"#, r#"body /payment/months type "x""#),
         (r#"{"payment": {"kind": "cash"}}"#, "body /payment/amount required"),
         (r#"{"payment": {"kind": "gold"}}"#, r#"body /payment/kind enum "gold""#),
-        (r#"{"payment": {"kind": "cash", "amount": 1}, "shape": {"Circle": {"radius": -1}}}"#, "body /shape/Circle/radius minimum -1"),
+        (
+            r#"{"payment": {"kind": "cash", "amount": 1}, "shape": {"Circle": {"radius": -1}}}"#,
+            "body /shape/Circle/radius minimum -1",
+        ),
         (r#"{"payment": {"kind": "cash", "amount": 1}, "shape": 5}"#, "body /shape oneOf 5"),
     ] {
         assert_eq!(json_body(text).wrong::<Choice>(Choice::route()), [expected], "{text}");

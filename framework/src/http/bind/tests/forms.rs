@@ -36,7 +36,10 @@ fn a_form_is_a_struct_or_several_parameters() {
     let wrong = body(FORM_TYPE, "user=A&password=123&remember=x").wrong::<Whole>(Whole::route());
     let all = ["body /password minLength", r#"body /remember type "x""#, r#"body /user minLength "A""#];
     assert_eq!(wrong, all);
-    assert_eq!(body(FORM_TYPE, "age=x").wrong::<Fields>(Fields::route()), ["body /name required", r#"body /age type "x""#]);
+    assert_eq!(
+        body(FORM_TYPE, "age=x").wrong::<Fields>(Fields::route()),
+        ["body /name required", r#"body /age type "x""#]
+    );
     assert_eq!(Sent::default().wrong::<Fields>(Fields::route()), ["body /name required", "body /age required"]);
     assert_eq!(json_body("{}").status::<Whole>(Whole::route()), 415);
 }
@@ -90,7 +93,8 @@ fn files_and_texts_come_as_parts() {
 
 #[test]
 fn parts_that_do_not_fit_are_told() {
-    let sent = multipart(&[(r#"name="count"; filename="x""#, "3"), (r#"name="file""#, "text is a file without a name")]);
+    let sent =
+        multipart(&[(r#"name="count"; filename="x""#, "3"), (r#"name="file""#, "text is a file without a name")]);
     assert_eq!(sent.wrong::<Parts>(Parts::route()), ["body /count type"]);
     let wrong = multipart(&[(r#"name="title""#, "Tea")]).wrong::<Uploads>(Uploads::route());
     assert_eq!(wrong, ["body /picture required"]);

@@ -53,12 +53,39 @@ fn noise(random: &mut fastrand::Rng, words: &[&str]) -> Vec<u8> {
 fn nothing_makes_it_panic() {
     let mut random = fastrand::Rng::with_seed(7);
     let words = ["name", "left", "count", "=", "&", "%C3", "%", "+", "1", "-", "300", "\u{fc}", "a", "x=1", "tree"];
-    let json = ["{", "}", "[", "]", ":", ",", "\"name\"", "\"count\"", "\"left\"", "1", "-1", "null", "true", "1e999", "\"\\u00"];
-    let parts = ["--edge", "\r\n", "\r\n\r\n", "content-disposition: form-data; ", "name=\"count\"", "filename=\"\"", "1", "--"];
+    let json = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"name\"",
+        "\"count\"",
+        "\"left\"",
+        "1",
+        "-1",
+        "null",
+        "true",
+        "1e999",
+        "\"\\u00",
+    ];
+    let parts = [
+        "--edge",
+        "\r\n",
+        "\r\n\r\n",
+        "content-disposition: form-data; ",
+        "name=\"count\"",
+        "filename=\"\"",
+        "1",
+        "--",
+    ];
     for round in 0..3_000 {
         let text = String::from_utf8_lossy(&noise(&mut random, &words)).into_owned();
-        let uri: String = text.chars().filter(|letter| letter.is_ascii_graphic() && !"\"<>#\\^`{}|".contains(*letter)).collect();
-        let plain = |bytes: Vec<u8>| bytes.into_iter().filter(|byte| *byte >= 0x20 && *byte != 0x7f).collect::<Vec<_>>();
+        let uri: String =
+            text.chars().filter(|letter| letter.is_ascii_graphic() && !"\"<>#\\^`{}|".contains(*letter)).collect();
+        let plain =
+            |bytes: Vec<u8>| bytes.into_iter().filter(|byte| *byte >= 0x20 && *byte != 0x7f).collect::<Vec<_>>();
         let mut sent = query(&uri).header("content-type", "application/json");
         sent = sent.header("tag", plain(noise(&mut random, &["1", ",", " ", "x"])));
         sent = sent.header("cookie", plain(noise(&mut random, &["session", "=", ";", "7"])));
@@ -81,7 +108,8 @@ fn an_answer_is_not_larger_than_it_must_be() {
     let long = format!(r#"[{{"count": "{}"}}]"#, "x".repeat(60_000));
     for text in [many, long] {
         let fault = query("count=1").header("content-type", "application/json");
-        let fault = Sent { body: text.into_bytes(), ..fault }.bound::<Everything, _>(Everything::route(), drop).unwrap_err();
+        let fault =
+            Sent { body: text.into_bytes(), ..fault }.bound::<Everything, _>(Everything::route(), drop).unwrap_err();
         let answer = serde_json::to_vec(&fault).unwrap().len();
         assert!(answer < 12_000, "{answer} bytes");
     }
