@@ -1,4 +1,0 @@
-//! Temporary.
-mod mode;
-mod token;
-pub(crate) use self::{mode::Mode, token::Token};
