@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use super::{answer::Answered, context, problem, request::Request, router::Route};
 use crate::{
-    Result, Settings,
+    Result,
     codec::Format,
     container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
@@ -47,13 +47,13 @@ pub(crate) struct RouteDefaults {
     pub(crate) max_body_bytes: usize,
 }
 
-impl RouteDefaults {
-    pub(crate) fn read(settings: &Settings) -> Result<Self> {
-        Ok(Self {
-            timeout: settings.duration("http.timeout", Duration::from_secs(30))?,
-            body_timeout: settings.duration("http.body_timeout", Duration::from_secs(10))?,
-            max_body_bytes: settings.get("http.max_body_bytes")?.unwrap_or(2 * 1024 * 1024),
-        })
+impl Default for RouteDefaults {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            max_body_bytes: 2 * 1024 * 1024,
+        }
     }
 }
 

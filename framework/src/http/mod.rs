@@ -4,6 +4,7 @@
 //! and takes a worker's slot → the service's dispatch, which binds the parameters ([`bind`](self)) → the method → its answer.
 
 mod answer;
+mod app;
 mod bind;
 mod context;
 mod docs;
@@ -18,6 +19,8 @@ mod ops;
 mod problem;
 mod request;
 mod router;
+mod server;
+mod site;
 
 pub(crate) use self::gateway::HttpGateway;
 pub use self::{

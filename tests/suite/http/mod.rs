@@ -4,4 +4,5 @@ mod answers;
 mod context;
 mod extractors;
 mod routes;
+mod server;
 mod workers;

@@ -50,18 +50,14 @@ enum Content {
     Gzip(&'static [u8]),
 }
 
-/// What a program serves of itself, unless `http.docs` says that it does not. In development mode the page can send.
+/// What a program serves of itself. In development mode the page can send.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings of the wrong type.
-pub(super) fn of(program: &Program, mode: Mode, token: &Token) -> Result<Vec<Route>> {
-    let settings = program.settings();
-    if !settings.get("http.docs")?.unwrap_or(true) {
-        return Ok(Vec::new());
-    }
+pub(super) fn of(program: &Program, version: Option<&str>, mode: Mode, token: &Token) -> Result<Vec<Route>> {
     let services = program.descriptors();
-    let info = Info::new(&services, program.version.as_deref(), settings)?;
+    let info = Info::new(&services, version, program.settings())?;
     let sending = (mode == Mode::Development)
         .then(|| Sending { proxy: program.proxy(), events: program.events(), token: token.clone() });
     Ok(routes(&info, &services, sending))
