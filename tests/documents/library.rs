@@ -135,7 +135,8 @@ impl Library {
     #[http(GET, "/books", deny_unknown_query)]
     fn list(&self, #[query] page: Valid<Page>, word: Option<String>, kind: Option<Kind>) -> Vec<Book> {
         let fits = |book: &&Book| {
-            word.as_ref().is_none_or(|word| book.title.contains(word.as_str())) && kind.is_none_or(|kind| book.kind == kind)
+            word.as_ref().is_none_or(|word| book.title.contains(word.as_str()))
+                && kind.is_none_or(|kind| book.kind == kind)
         };
         let books = self.shelves.books();
         books.values().filter(fits).skip(page.offset as usize).take(page.limit as usize).cloned().collect()
@@ -152,7 +153,7 @@ impl Library {
 
     /// Looks a book up.
     ///
-    /// <img src=x onerror="window.hacked = true"> is no picture.
+    /// <img src="data:," onerror="window.hacked = true"> is no picture.
     #[rpc]
     #[http(GET, "/books/{id}")]
     fn get(&self, id: u32) -> Result<Book, LibraryError> {
@@ -167,7 +168,7 @@ impl Library {
 
     /// Lends a book.
     ///
-    /// <img src=x onerror="window.hacked = true"> is no picture.
+    /// <img src="data:," onerror="window.hacked = true"> is no picture.
     #[rpc]
     #[http(POST, "/books/{id}/loans", status = 201, tag = "loans")]
     fn lend(&self, id: u32, reader: String, #[default(14)] days: u8) -> Result<Loan, LibraryError> {
@@ -184,14 +185,25 @@ impl Library {
 
     /// Shows a cover.
     #[http(PUT, "/books/{id}/cover")]
-    fn cover(&self, id: u32, #[multipart] picture: File, #[multipart] caption: Option<String>) -> Result<Cover, LibraryError> {
+    fn cover(
+        &self,
+        id: u32,
+        #[multipart] picture: File,
+        #[multipart] caption: Option<String>,
+    ) -> Result<Cover, LibraryError> {
         self.get(id)?;
         Ok(Cover { bytes: picture.bytes().len(), caption })
     }
 
     /// Makes a reader's card.
     #[http(POST, "/cards", status = 201, tag = "readers")]
-    fn card(&self, #[form] reader: String, #[form] #[default(false)] newsletter: bool) -> Card {
+    fn card(
+        &self,
+        #[form] reader: String,
+        #[form]
+        #[default(false)]
+        newsletter: bool,
+    ) -> Card {
         Card { reader, newsletter }
     }
 

@@ -12,7 +12,16 @@ async fn tested<S: Service>() -> Output {
     let (app, address) = served::<S>("production").await;
     let mut command = python();
     command.args(["-m", "schemathesis.cli", "run", &format!("{address}/openapi.json")]);
-    command.args(["--checks", "all", "--max-examples", &examples, "--seed", "1", "--continue-on-failure", "--no-color"]);
+    command.args([
+        "--checks",
+        "all",
+        "--max-examples",
+        &examples,
+        "--seed",
+        "1",
+        "--continue-on-failure",
+        "--no-color",
+    ]);
     // It keeps what it has learnt where it runs.
     let folder = std::env::temp_dir().join(format!("kinoko-schemathesis-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder).unwrap();

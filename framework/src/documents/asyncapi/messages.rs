@@ -6,7 +6,7 @@ use super::{About, Document, receives};
 use crate::{
     event::EventName,
     protocol::{Shape, Value, names},
-    service::{ConsumerInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor, },
+    service::{ConsumerInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor},
 };
 
 pub(super) fn add(document: &mut Document, service: &ServiceDescriptor) {

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use super::{About, Document, pointer, receives};
 use crate::{
     documents::schemas::Schemas,
-    protocol::{Shape, VariantInfo, FaultMeta, Value, names},
+    protocol::{FaultMeta, Shape, Value, VariantInfo, names},
     service::{MethodInfo, ServiceDescriptor, millis},
 };
 

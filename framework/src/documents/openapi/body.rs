@@ -6,7 +6,7 @@ use super::parameters::without_null;
 use crate::{
     documents::schemas::Schemas,
     protocol::{Shape, Value},
-    service::{BodyFormat, ParamPlace, RouteInfo, RouteParam, },
+    service::{BodyFormat, ParamPlace, RouteInfo, RouteParam},
 };
 
 pub(super) fn body(route: &RouteInfo, schemas: &mut Schemas) -> Option<Value> {

@@ -6,7 +6,7 @@ use super::paths::PathNames;
 use crate::{
     documents::schemas::Schemas,
     protocol::{Shape, Value},
-    service::{ParamPlace, RouteInfo, RouteParam, },
+    service::{ParamPlace, RouteInfo, RouteParam},
 };
 
 pub(super) fn parameters(route: &RouteInfo, names: &PathNames, schemas: &mut Schemas) -> Vec<Value> {

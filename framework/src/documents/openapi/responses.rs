@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, json};
 
 use crate::{
-    http::Problem,
     documents::schemas::Schemas,
-    protocol::{Shape, VariantInfo, FaultMeta, Value},
-    service::{ParamPlace, RouteInfo, },
+    http::Problem,
+    protocol::{FaultMeta, Shape, Value, VariantInfo},
+    service::{ParamPlace, RouteInfo},
 };
 
 const MEDIA: &str = "application/problem+json";

@@ -11,10 +11,11 @@ use super::{
 use crate::{
     __shape,
     event::EventName,
-    protocol::{VariantInfo, MethodShapes, FaultMeta, Param, Value},
+    protocol::{FaultMeta, MethodShapes, Param, Value, VariantInfo},
     service::{
-        BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, Schedule,
-        ServiceDescriptor, TimerInfo, },
+        BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, Schedule, ServiceDescriptor,
+        TimerInfo,
+    },
     transport::ExchangeKind,
 };
 

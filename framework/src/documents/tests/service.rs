@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     __shape,
     protocol::{Described, FaultMeta, MethodShapes, Param, VariantInfo},
-    service::{
-        AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam,
-        ServiceDescriptor, },
+    service::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, ServiceDescriptor},
 };
 
 #[derive(JsonSchema, Serialize, Deserialize)]

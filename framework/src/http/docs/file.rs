@@ -63,14 +63,17 @@ impl File {
 
     fn unpacked(&self) -> Vec<u8> {
         let mut content = Vec::new();
-        GzDecoder::new(&*self.packed).read_to_end(&mut content).expect("it was packed by this program, or before it was built");
+        GzDecoder::new(&*self.packed)
+            .read_to_end(&mut content)
+            .expect("it was packed by this program, or before it was built");
         content
     }
 }
 
 /// What every answer of the docs page says to the browser.
 pub(super) fn secure(headers: &mut HeaderMap) {
-    const ALL: [(HeaderName, &str); 2] = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
+    const ALL: [(HeaderName, &str); 2] =
+        [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
     for (name, value) in ALL {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -58,8 +58,11 @@ enum Content {
 pub(super) fn of(program: &Program, version: Option<&str>, mode: Mode, token: &Token) -> Result<Vec<Route>> {
     let services = program.descriptors();
     let info = Info::new(&services, version, program.settings())?;
-    let sending = (mode == Mode::Development)
-        .then(|| Sending { proxy: program.proxy(), events: program.events(), token: token.clone() });
+    let sending = (mode == Mode::Development).then(|| Sending {
+        proxy: program.proxy(),
+        events: program.events(),
+        token: token.clone(),
+    });
     Ok(routes(&info, &services, sending))
 }
 
@@ -86,7 +89,9 @@ fn routes(info: &Info, services: &[&'static ServiceDescriptor], sending: Option<
         let page = page.clone();
         async move { page.response(&request) }
     }));
-    routes.push(route("GET", "/docs/", |_| async { (StatusCode::PERMANENT_REDIRECT, [("location", "../docs")]).into_response() }));
+    routes.push(route("GET", "/docs/", |_| async {
+        (StatusCode::PERMANENT_REDIRECT, [("location", "../docs")]).into_response()
+    }));
     if let Some(sending) = sending {
         routes.extend(sending.routes());
     }

@@ -53,7 +53,8 @@ mod tests {
     use super::*;
 
     fn is_refused(headers: &[(&str, &str)]) -> bool {
-        let request = headers.iter().fold(Request::get("/docs"), |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(Request::get("/docs"), |request, (name, value)| request.header(*name, *value));
         refusal(&request.body(Body::empty()).unwrap()).is_some()
     }
 

@@ -63,7 +63,8 @@ impl Sending {
 
     async fn call(self, request: Request) -> Result<Value, Fault> {
         let Call { service, method, kwargs } = self.read(request).await?;
-        let call = kwargs.into_iter().fold(self.proxy.call(service, method), |call, (name, value)| call.kwarg(name, value));
+        let call =
+            kwargs.into_iter().fold(self.proxy.call(service, method), |call, (name, value)| call.kwarg(name, value));
         Ok(match call.await {
             Ok(result) => json!({ "result": result }),
             Err(error) => json!({ "error": told(&error) }),
@@ -92,7 +93,8 @@ impl Sending {
         }
         let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
         let body = body.map_err(|_| problem::too_large(MAX_BODY_BYTES))?;
-        serde_json::from_slice(&body).map_err(|error| problem::plain(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+        serde_json::from_slice(&body)
+            .map_err(|error| problem::plain(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
     }
 }
 

@@ -123,7 +123,11 @@ async fn a_token_that_the_program_made_is_in_the_page_for_who_opens_it_here() {
         async move { String::from_utf8(get(&router, "/docs", headers).await.2).unwrap() }
     };
     assert!(page(&[HOST]).await.contains(&token));
-    for elsewhere in [&[("host", "evil.example")][..], &[HOST, ("sec-fetch-site", "cross-site")], &[HOST, ("origin", "http://evil.example")]] {
+    for elsewhere in [
+        &[("host", "evil.example")][..],
+        &[HOST, ("sec-fetch-site", "cross-site")],
+        &[HOST, ("origin", "http://evil.example")],
+    ] {
         assert!(!page(elsewhere).await.contains(&token), "{elsewhere:?}");
     }
     // One that it was given is for those who know it.
