@@ -1,8 +1,10 @@
 //! Services that answer HTTP requests, through the client that has no socket.
 
 mod answers;
+mod binding;
 mod context;
 mod extractors;
 mod routes;
 mod server;
+mod validation;
 mod workers;
