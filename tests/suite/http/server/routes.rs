@@ -175,8 +175,5 @@ async fn routes_and_mounts_stand_beside_each_other_or_not_at_all() {
 
     let error = self::app("{}").mount("/held", router()).start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert_eq!(
-        error.to_string(),
-        "`/held` is mounted, and a service has the route `/held/wait` there: move one of them"
-    );
+    assert_eq!(error.to_string(), "`/held` is mounted, and the route `/held/wait` is there already: move one of them");
 }
