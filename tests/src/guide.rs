@@ -45,6 +45,9 @@ mod page_15_validation {}
 #[doc = include_str!("../../docs/guide/16-http-server.md")]
 mod page_16_http_server {}
 
+#[doc = include_str!("../../docs/guide/17-documents.md")]
+mod page_17_documents {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 
