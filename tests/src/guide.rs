@@ -39,6 +39,9 @@ mod page_12_queues {}
 #[doc = include_str!("../../docs/guide/13-testing-events.md")]
 mod page_13_testing_events {}
 
+#[doc = include_str!("../../docs/guide/14-http.md")]
+mod page_14_http {}
+
 #[doc = include_str!("../../docs/guide/15-validation.md")]
 mod page_15_validation {}
 

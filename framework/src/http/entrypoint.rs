@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{answer::Answered, context, problem, request::Request, router::Route};
+use super::{answer::Answered, context, problem, request::Request, router::Route, server::watched};
 use crate::{
     Result,
     codec::Format,
@@ -130,8 +130,15 @@ impl Served {
             })
         };
         let path = self.path(&mut parts).await;
+        let mut watch = None;
         let read = match self.info.extracts {
-            true => Ok((Bytes::new(), Some(body))),
+            true => {
+                let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.shared.defaults };
+                watched(&mut parts, body, limits).map(|(body, body_watch)| {
+                    watch = Some(body_watch);
+                    (Bytes::new(), Some(body))
+                })
+            }
             false => self.read_body(&parts.headers, body).await.map(|body| (body, None)),
         };
         let (message, unread, path) = match (read, path) {
@@ -150,7 +157,16 @@ impl Served {
             context: context.clone(),
             work: Some(self.clone().work(context.clone(), request).boxed()),
         };
-        self.answer(work.await, &context, &head)
+        let outcome = work.await;
+        let outcome = match watch.and_then(|watch| watch.fault()) {
+            None => outcome,
+            Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
+        };
+        self.answer(outcome, &context, &head)
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        self.info.max_body_bytes.unwrap_or(self.shared.defaults.max_body_bytes)
     }
 
     fn context(&self, message: Arc<Message>, deadline: Option<Instant>) -> WorkerContext {
@@ -182,7 +198,7 @@ impl Served {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let limit = self.info.max_body_bytes.unwrap_or(self.shared.defaults.max_body_bytes);
+        let limit = self.max_body_bytes();
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(problem::too_large(limit));

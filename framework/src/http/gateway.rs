@@ -108,9 +108,10 @@ impl HttpGateway {
         let Some(Access { mode, token }) = self.access.get() else { return };
         let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
         let http = doors.http.as_ref().map(|server| format!("{scheme}://{}", server.address()));
+        let docs = http.as_ref().filter(|_| self.settings.docs).map(|http| format!("{http}/docs"));
         let operations = doors.ops.as_ref().map(|server| format!("http://{}", server.address()));
         if http.is_some() || operations.is_some() {
-            tracing::info!(http, operations, mode = mode.name(), "listening");
+            tracing::info!(http, docs, operations, mode = mode.name(), "listening");
         }
         if let (Some(_), Some(token)) = (http, token.to_print()) {
             tracing::info!("the token of this run, for what changes something: {token}");
