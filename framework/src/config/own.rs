@@ -27,6 +27,18 @@ const OWN: &[(&str, &str)] = &[
     ("http.body_timeout", "10s"),
     #[cfg(feature = "http")]
     ("http.max_body_bytes", "2097152"),
+    #[cfg(feature = "http")]
+    ("http.websocket.origins", "[]"),
+    #[cfg(feature = "http")]
+    ("http.websocket.max_message_bytes", "1048576"),
+    #[cfg(feature = "http")]
+    ("http.websocket.max_in_flight", "32"),
+    #[cfg(feature = "http")]
+    ("http.websocket.max_pending_bytes", "1048576"),
+    #[cfg(feature = "http")]
+    ("http.websocket.ping_interval", "20s"),
+    #[cfg(feature = "http")]
+    ("http.websocket.ping_timeout", "20s"),
 ];
 
 /// What is known in every program.

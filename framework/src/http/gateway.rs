@@ -8,6 +8,7 @@ use axum::Router;
 use super::{
     entrypoint::{HttpEntrypoint, RouteDefaults},
     router::router,
+    websocket::SocketSettings,
 };
 use crate::{
     Result, Settings,
@@ -18,6 +19,7 @@ use crate::{
 /// The HTTP side of a program.
 pub(crate) struct HttpGateway {
     defaults: RouteDefaults,
+    sockets: SocketSettings,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
     router: OnceLock<Router>,
 }
@@ -25,7 +27,8 @@ pub(crate) struct HttpGateway {
 impl HttpGateway {
     pub(crate) fn make(settings: &Settings, _: &mut Extensions) -> Result<Arc<dyn Gateway>> {
         let defaults = RouteDefaults::read(settings)?;
-        Ok(Arc::new(Self { defaults, services: Mutex::default(), router: OnceLock::new() }))
+        let sockets = SocketSettings::read(settings)?;
+        Ok(Arc::new(Self { defaults, sockets, services: Mutex::default(), router: OnceLock::new() }))
     }
 
     /// What answers requests, once it is open.
@@ -38,7 +41,7 @@ impl HttpGateway {
 #[async_trait]
 impl Gateway for HttpGateway {
     fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint> {
-        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.defaults));
+        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.defaults, &self.sockets));
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(entrypoint.clone());
         entrypoint
     }

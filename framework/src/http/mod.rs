@@ -15,9 +15,14 @@ mod media;
 mod problem;
 mod request;
 mod router;
+mod runner;
+mod websocket;
 
 pub(crate) use self::gateway::HttpGateway;
-pub use self::media::Secured;
+pub use self::{
+    media::Secured,
+    websocket::{Socket, WebSocketHub},
+};
 pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.
 pub use axum;

@@ -4,4 +4,6 @@ mod answers;
 mod context;
 mod extractors;
 mod routes;
+mod streams;
+mod websockets;
 mod workers;
