@@ -12,7 +12,7 @@ use std::{
 
 /// Folders (or single files) of `framework/src`, lowest first. Code may use its own row and the rows above it, never a row below.
 const TIERS: &[&[&str]] = &[
-    &["error", "protocol", "codec", "context"],
+    &["error", "protocol", "codec", "context", "validate"],
     &["transport", "layer"],
     &["client", "event", "dead_letter", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
     &["container"],

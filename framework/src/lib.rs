@@ -66,6 +66,7 @@
 //! | `amqp` | yes | RabbitMQ, by `amqp://` URLs; without it only `memory://` works |
 //! | `tls` | no | TLS to RabbitMQ, by `amqps://` URLs; brings `amqp` |
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
+//! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -102,6 +103,8 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+#[cfg(feature = "validate")]
+mod validate;
 mod worker;
 
 /// For implementations of [`WorkerHook`] and other traits that are used as `dyn`.
@@ -165,6 +168,8 @@ pub use protocol::{Fault, ServiceError, Value};
 pub use task::spawn;
 /// The crate that log lines are written with.
 pub use tracing;
+#[cfg(feature = "validate")]
+pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {

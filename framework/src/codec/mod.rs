@@ -16,6 +16,8 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeSeed};
 
+#[cfg(feature = "http")]
+pub(crate) use self::nesting::check_json;
 pub(crate) use self::source::Source;
 pub use self::{
     custom::{Codec, Decode},

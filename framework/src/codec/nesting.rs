@@ -21,7 +21,7 @@ fn malformed(text: &str) -> DecodeError {
 }
 
 /// Refuses JSON that nests too deep. What else is wrong with it, its decoder finds.
-pub(super) fn check_json(body: &[u8]) -> Result<(), DecodeError> {
+pub(crate) fn check_json(body: &[u8]) -> Result<(), DecodeError> {
     // Nearly every body has fewer lists and maps altogether, which is told many bytes at a time. `[` and `{` differ in one bit.
     let opened = body.iter().filter(|byte| **byte | 0x20 == b'{').count();
     if opened <= MAX_DEPTH {

@@ -18,6 +18,8 @@ use kinoko_text::parse_duration;
 use serde::de::DeserializeOwned;
 
 pub use self::known::SettingInfo;
+#[cfg(feature = "http")]
+pub(crate) use self::secret::is_secret_name;
 use self::{
     known::Known,
     tree::{Kind, Map, Node, Origin},

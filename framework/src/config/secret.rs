@@ -11,7 +11,7 @@ const WORDS: [&str; 11] =
 const HIDDEN: &str = "***";
 
 /// Whether a key's last word says that its value is a secret: `db.password`, `apiKey`, `STRIPE_TOKENS`, `api_key_2`.
-pub(super) fn is_secret_name(key: &str) -> bool {
+pub(crate) fn is_secret_name(key: &str) -> bool {
     let key = key.trim_end_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '_' | '-'));
     let last = key.rsplit(['.', '_', '-', ' ']).next().unwrap_or(key);
     // `apiKey` and `clientSecret` end with a word of their own.

@@ -10,6 +10,7 @@ mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
 mod extract;
+mod file;
 mod gateway;
 mod media;
 mod problem;
@@ -20,7 +21,9 @@ mod websocket;
 
 pub(crate) use self::gateway::HttpGateway;
 pub use self::{
+    file::File,
     media::Secured,
+    problem::{FieldProblem, Problem},
     websocket::{Socket, WebSocketHub},
 };
 pub use crate::service::SecurityScheme;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, future::Future};
 
 use axum::{
     Router,
-    http::{Method, StatusCode},
+    http::Method,
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -68,10 +68,8 @@ pub(crate) fn router(routes: Vec<Route>) -> Result<Router> {
         router = router.route(&path, verbs);
     }
     Ok(router
-        .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, "no such path"), "") })
-        .method_not_allowed_fallback(|| async {
-            problem::response(&problem::plain(StatusCode::METHOD_NOT_ALLOWED, "not by this method"), "")
-        }))
+        .fallback(|| async { problem::response(&problem::not_found(), "") })
+        .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") }))
 }
 
 /// The path with its parameters named by their place, so that two routes may name them otherwise.

@@ -1,21 +1,202 @@
 //! From a request to the parameters of a method: path, query, headers, cookies, body.
+//!
+//! What fits goes straight into the parameters, with no tree of values between. What does not fit is looked at once more, at
+//! leisure, so that one answer tells everything that is wrong: see [`explain`].
 
+mod body;
+mod explain;
+mod form;
+mod json;
+mod problems;
+mod refusal;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod text;
+mod values;
+mod walk;
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use self::{
+    explain::explain_texts,
+    problems::{Problems, missing, texts},
+    refusal::unknown,
+    schema::ParamSchema,
+    text::{Asked, List, Names, Values, Whole},
+    values::Pairs,
+    walk::Found,
+};
+use super::request::{self, Request};
 use crate::{
-    protocol::Args,
-    service::{Outcome, RouteInfo, WorkerCall},
-    worker::refuse,
+    protocol::{Args, Fault},
+    service::{Outcome, ParamPlace, RouteInfo, WorkerCall},
+    worker::unexpected,
 };
 
 /// Binds the parameters of a route, or says what is wrong with each.
 ///
 /// # Errors
 ///
-/// The outcome to return: a 4xx with one entry for each parameter that does not fit.
-pub async fn bind<'de, A: Args<'de>>(call: &'de WorkerCall, route: &RouteInfo) -> Result<A, Outcome> {
-    let _ = (call, route);
-    let args = A::default();
-    match A::PARAMS.iter().find(|param| param.required) {
-        None => Ok(args),
-        Some(param) => Err(refuse(&crate::protocol::ArgError::Signature(format!("missing argument `{}`", param.name)))),
+/// The outcome to return: a 4xx with one entry for each parameter, and each field of the body, that does not fit; or a fault where a
+/// `Deserialize` panics.
+pub async fn bind<'de, A: Args<'de>>(call: &'de WorkerCall, route: &'static RouteInfo) -> Result<A, Outcome> {
+    let Some(request) = request::request(call) else {
+        return Err(unexpected(Fault::internal("NoRequest", "bound without a request")));
+    };
+    let body = body::Body::read(call, request, route).await;
+    let bound = catch_unwind(AssertUnwindSafe(|| {
+        let mut binding = Binding::<A> {
+            route,
+            request,
+            args: A::default(),
+            problems: Problems::default(),
+            query: Pairs::default(),
+            cookies: Pairs::default(),
+        };
+        binding.head();
+        binding.body(body);
+        match binding.problems.outcome() {
+            None => Ok(binding.args),
+            Some(outcome) => Err(outcome),
+        }
+    }));
+    bound.unwrap_or_else(|panic| Err(unexpected(Fault::panic(&*panic))))
+}
+
+/// One request on its way into the parameters.
+struct Binding<'de, A> {
+    route: &'static RouteInfo,
+    request: &'de Request,
+    args: A,
+    problems: Problems,
+    query: Pairs<'de>,
+    cookies: Pairs<'de>,
+}
+
+/// The names of a route's query parameters but one, which may take its fields from the query.
+#[derive(Debug)]
+struct OtherParams {
+    route: &'static RouteInfo,
+    index: usize,
+}
+
+impl Names for OtherParams {
+    fn has(&self, name: &str) -> bool {
+        let mut params = self.route.params.iter().enumerate();
+        params.any(|(index, param)| index != self.index && param.place == ParamPlace::Query && param.name == name)
+    }
+}
+
+impl<'de, A: Args<'de>> Binding<'de, A> {
+    /// Everything that stands in the request's head.
+    fn head(&mut self) {
+        let has = |place| self.route.params.iter().any(|param| param.place == place);
+        let (parts, wants_query) = (&self.request.parts, self.route.deny_unknown_query || has(ParamPlace::Query));
+        if wants_query && let Some(query) = parts.uri.query() {
+            self.query = Pairs::encoded(query);
+        }
+        if has(ParamPlace::Cookie) {
+            self.cookies = Pairs::cookies(&parts.headers);
+        }
+        // The names that the query may have.
+        let mut known = Asked::default();
+        for (index, param) in self.route.params.iter().enumerate() {
+            match param.place {
+                ParamPlace::Path => {
+                    let value = self.request.path.iter().find(|(name, _)| name == param.name);
+                    let value = value.map_or_else(Pairs::default, |(_, value)| Pairs::one(value));
+                    let values = self.values(index, value.all(), List::Repeated);
+                    set(&mut self.args, &mut self.problems, values);
+                }
+                ParamPlace::Query => {
+                    let (asked, taken) = (RefCell::default(), OtherParams { route: self.route, index });
+                    let whole = Whole { pairs: &self.query, taken: &taken, asked: &asked };
+                    let values = self.values(index, self.query.named(param.name), List::Repeated);
+                    set(&mut self.args, &mut self.problems, Values { whole: Some(whole), ..values });
+                    let mut asked = asked.into_inner();
+                    match asked.whole {
+                        true => {
+                            known.fields.append(&mut asked.fields);
+                            known.open.append(&mut asked.open);
+                        }
+                        false => known.fields.push(param.name),
+                    }
+                }
+                ParamPlace::Header => {
+                    let lines = Pairs::header(&self.request.parts.headers, param.name);
+                    let values = self.values(index, lines.all(), List::Commas);
+                    set(&mut self.args, &mut self.problems, values);
+                }
+                ParamPlace::Cookie => {
+                    let values = self.values(index, self.cookies.named(param.name), List::FirstWins);
+                    set(&mut self.args, &mut self.problems, values);
+                }
+                ParamPlace::Body(_) | ParamPlace::Field(_) => {}
+            }
+        }
+        if self.route.deny_unknown_query {
+            self.deny_unknown(&known);
+        }
+    }
+
+    fn values<'a>(&self, index: usize, pairs: &'a [values::Pair<'a>], list: List) -> Values<'a> {
+        Values {
+            pairs,
+            whole: None,
+            optional: !self.route.params[index].param.required,
+            list,
+            schema: ParamSchema { route: self.route, index },
+            field: None,
+        }
+    }
+
+    fn deny_unknown(&mut self, known: &Asked) {
+        let is_known = |name: &str| {
+            known.fields.contains(&name)
+                || known.open.iter().any(|index| ParamSchema { route: self.route, index: *index }.has(name))
+        };
+        for group in self.query.groups().filter(|group| !is_known(&group[0].name)) {
+            let name = &group[0].name;
+            let value = texts(group.iter().filter_map(|pair| Some(pair.raw.text().ok()?.into_owned())));
+            let value = value.filter(|_| !crate::config::is_secret_name(name));
+            let message = unknown(name, known.fields.iter().copied());
+            let found = Found { pointer: String::new(), rule: "additionalProperties", message, value };
+            self.problems.named(ParamPlace::Query, name, found);
+        }
+    }
+}
+
+/// Sets one parameter from texts; tells what is wrong with it.
+fn set<'de, A: Args<'de>>(args: &mut A, problems: &mut Problems, values: Values<'_>) {
+    let ParamSchema { route, index } = values.schema;
+    let param = &route.params[index];
+    let in_body = matches!(param.place, ParamPlace::Field(_) | ParamPlace::Body(_));
+    let base = if matches!(param.place, ParamPlace::Field(_)) {
+        format!("/{}", walk::escape(param.name))
+    } else {
+        String::new()
+    };
+    match args.set(index, values) {
+        Ok(()) => {}
+        Err(refusal) if refusal.absent && !param.param.required => {}
+        Err(refusal) if refusal.absent => match in_body {
+            true => problems.body(missing(base)),
+            false => problems.named(param.place, param.name, missing(String::new())),
+        },
+        Err(refusal) => {
+            for found in explain_texts::<A>(route, index, values, refusal) {
+                if in_body {
+                    problems.body(Found { pointer: format!("{base}{}", found.pointer), ..found });
+                    continue;
+                }
+                // Of a parameter that takes its fields from the query, the field.
+                let name = found.pointer.strip_prefix('/').map(|name| name.replace("~1", "/").replace("~0", "~"));
+                problems.named(param.place, name.as_deref().unwrap_or(param.name), found);
+            }
+        }
     }
 }

@@ -1,0 +1,38 @@
+//! Forms: `application/x-www-form-urlencoded` and `multipart/form-data`, as texts and files by name.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use futures_util::stream;
+use multer::Multipart;
+
+use super::values::{Pair, Pairs, Part, Raw};
+
+/// Whether a content type is this one, whatever its parameters.
+pub(super) fn is(content_type: &str, wanted: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// The parts of a multipart body that is in memory.
+///
+/// # Errors
+///
+/// A text for people, where it is no such body.
+pub(super) async fn parts(content_type: &str, body: Bytes) -> Result<Pairs<'static>, String> {
+    let boundary = multer::parse_boundary(content_type).map_err(|error| error.to_string())?;
+    let mut multipart = Multipart::new(stream::iter([Ok::<_, std::io::Error>(body)]), boundary);
+    let mut pairs = Vec::new();
+    while let Some(part) = multipart.next_field().await.map_err(|error| error.to_string())? {
+        // What has no name is no field of a form.
+        let Some(name) = part.name().map(str::to_owned) else { continue };
+        let file_name = part.file_name().map(str::to_owned);
+        let content_type = part.content_type().map(ToString::to_string);
+        let bytes = part.bytes().await.map_err(|error| error.to_string())?;
+        // So browsers send the field of a file that nobody chose.
+        if file_name.as_deref() == Some("") && bytes.is_empty() {
+            continue;
+        }
+        pairs.push(Pair { name: Cow::Owned(name), raw: Raw::Part(Part { file_name, content_type, bytes }) });
+    }
+    Ok(Pairs::new(pairs))
+}
