@@ -5,6 +5,7 @@ mod nameko;
 mod outage;
 mod paths;
 mod quickstart;
+mod ready;
 mod settings;
 mod testing;
 mod verdicts;

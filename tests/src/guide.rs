@@ -39,6 +39,12 @@ mod page_12_queues {}
 #[doc = include_str!("../../docs/guide/13-testing-events.md")]
 mod page_13_testing_events {}
 
+#[doc = include_str!("../../docs/guide/15-validation.md")]
+mod page_15_validation {}
+
+#[doc = include_str!("../../docs/guide/16-http-server.md")]
+mod page_16_http_server {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

@@ -232,7 +232,8 @@ fn settings_read(file: &File) -> Vec<String> {
     let code: String = file.code().into_iter().map(|(_, line)| line).collect();
     let code: String = code.split_whitespace().collect();
     let mut keys = Vec::new();
-    for call in ["settings.get", "settings.duration", "format_setting(settings,"] {
+    let calls = ["settings.get", "settings.duration", "format_setting(settings,", "Address::read(settings,"];
+    for call in calls.into_iter().chain(["lasting(settings,", "number(settings,", "texts(settings,"]) {
         for (at, _) in code.match_indices(call) {
             let rest = &code[at + call.len()..];
             // `.get::<String>("key")`, `.get("key")`, `.duration("key", …)`, `format_setting(settings, "key", …)`
@@ -248,14 +249,15 @@ fn settings_read(file: &File) -> Vec<String> {
     keys
 }
 
-/// The keys in the first column of the table that begins with `| key |`.
+/// The keys in the first column of the tables that begin with `| key |`.
 fn settings_listed(text: &str) -> BTreeSet<String> {
-    text.lines()
-        .map(|line| line.trim_start_matches("///").trim())
-        .skip_while(|line| !line.starts_with("| key |"))
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .filter_map(|line| line.split('`').nth(1))
-        .map(str::to_owned)
-        .collect()
+    let mut keys = BTreeSet::new();
+    let mut is_listed = false;
+    for line in text.lines().map(|line| line.trim_start_matches("///").trim()) {
+        is_listed = line.starts_with("| key |") || (is_listed && line.starts_with('|'));
+        if is_listed {
+            keys.extend(line.split('`').nth(1).map(str::to_owned));
+        }
+    }
+    keys
 }

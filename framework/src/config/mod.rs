@@ -61,9 +61,31 @@ use crate::{
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
+///
+/// With the feature `http`, for the program's HTTP server and its operations endpoints; `docs/reference/settings.md` says more.
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `http.address` | `127.0.0.1:8000` | where the HTTP server listens |
 /// | `http.timeout` | `30s` | how long the worker of an HTTP request may run, where its route does not say |
 /// | `http.body_timeout` | `10s` | how long the body of a request may take to arrive |
-/// | `http.max_body_bytes` | `2097152` | the largest body of a request, where its route does not say |
+/// | `http.header_timeout` | `5s` | how long a TLS handshake may take, and the head of a request |
+/// | `http.idle_timeout` | `60s` | how long a connection may rest |
+/// | `http.max_body_bytes` | 2097152 | the largest body of a request, where its route does not say |
+/// | `http.max_header_bytes` | 16384 | the largest head of a request |
+/// | `http.max_connections` | 10000 | the most connections at once |
+/// | `http.compression` | `true` | whether text is compressed for callers that take it |
+/// | `http.tls.certificate` | none | file of the server's certificate: it speaks TLS |
+/// | `http.tls.key` | in the certificate's file | file of its key |
+/// | `http.cors.origins` | none | the origins whose pages may call; `*`: all |
+/// | `http.cors.methods` | the usual six | by which methods they may |
+/// | `http.cors.headers` | all | with which headers |
+/// | `http.cors.credentials` | `false` | whether with cookies |
+/// | `http.cors.max_age` | `10m` | how long browsers keep that |
+/// | `ops.enabled` | `true` | whether there are operations endpoints |
+/// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
+/// | `ops.token` | none | what a request must bring that changes something |
+/// | `mode` | by the broker | `development` or `production` |
 ///
 /// # Examples
 ///

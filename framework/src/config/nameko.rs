@@ -60,8 +60,8 @@ impl Settings {
             let seconds = node.text.take().unwrap_or_default();
             node = Node { kind: Kind::Text(format!("{seconds}s")), text: None, origin: node.origin };
         }
-        if ours == "http.address" {
-            note.push_str("; this version serves no HTTP, so nothing listens there");
+        if ours == "http.address" && !cfg!(feature = "http") {
+            note.push_str("; this program is built without HTTP (kinoko's feature `http`), so nothing listens there");
             self.declare([SettingInfo::new(ours)]);
         }
         self.notes.push(note);

@@ -21,27 +21,50 @@ const OWN: &[(&str, &str)] = &[
     ("redeclare_interval", "30s"),
     ("log", "info"),
     ("log_format", "text"),
-    #[cfg(feature = "http")]
-    ("http.timeout", "30s"),
-    #[cfg(feature = "http")]
-    ("http.body_timeout", "10s"),
-    #[cfg(feature = "http")]
-    ("http.max_body_bytes", "2097152"),
-    #[cfg(feature = "http")]
-    ("http.websocket.origins", "[]"),
-    #[cfg(feature = "http")]
-    ("http.websocket.max_message_bytes", "1048576"),
-    #[cfg(feature = "http")]
-    ("http.websocket.max_in_flight", "32"),
-    #[cfg(feature = "http")]
-    ("http.websocket.max_pending_bytes", "1048576"),
-    #[cfg(feature = "http")]
-    ("http.websocket.ping_interval", "20s"),
-    #[cfg(feature = "http")]
-    ("http.websocket.ping_timeout", "20s"),
 ];
+
+/// Those of the HTTP server and the operations endpoints.
+#[cfg(feature = "http")]
+const HTTP: &[(&str, &str)] = &[
+    ("http.address", "127.0.0.1:8000"),
+    ("http.timeout", "30s"),
+    ("http.body_timeout", "10s"),
+    ("http.header_timeout", "5s"),
+    ("http.idle_timeout", "60s"),
+    ("http.max_body_bytes", "2097152"),
+    ("http.max_header_bytes", "16384"),
+    ("http.max_connections", "10000"),
+    ("http.compression", "true"),
+    ("http.cors.credentials", "false"),
+    ("http.cors.max_age", "10m"),
+    ("http.websocket.origins", "[]"),
+    ("http.websocket.max_message_bytes", "1048576"),
+    ("http.websocket.max_in_flight", "32"),
+    ("http.websocket.max_pending_bytes", "1048576"),
+    ("http.websocket.ping_interval", "20s"),
+    ("http.websocket.ping_timeout", "20s"),
+    ("ops.enabled", "true"),
+    ("ops.address", "127.0.0.1:9000"),
+];
+#[cfg(not(feature = "http"))]
+const HTTP: &[(&str, &str)] = &[];
+
+/// Those that are nothing, or what another one says, where nobody sets them.
+const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
+    true => &[
+        "mode",
+        "http.tls.certificate",
+        "http.tls.key",
+        "http.cors.origins",
+        "http.cors.methods",
+        "http.cors.headers",
+        "ops.token",
+    ],
+    false => &[],
+};
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
-    OWN.iter().map(|(key, default)| SettingInfo::new(*key).default_text(*default))
+    let with_default = OWN.iter().chain(HTTP).map(|(key, default)| SettingInfo::new(*key).default_text(*default));
+    with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

@@ -332,7 +332,12 @@ fn namekos_own_file_is_read_and_each_key_is_noted() {
             "`AMQP_SSL` (config.yaml:11), which is Nameko's, is read as `amqp_tls`",
             "`LOGIN_METHOD` (config.yaml:10), which is Nameko's, is read as `login_method`",
             "`HEARTBEAT` (config.yaml:3), which is Nameko's, is read as `heartbeat`",
-            "`WEB_SERVER_ADDRESS` (config.yaml:2), which is Nameko's, is read as `http.address`; this version serves no HTTP, so nothing listens there",
+            match cfg!(feature = "http") {
+                true => "`WEB_SERVER_ADDRESS` (config.yaml:2), which is Nameko's, is read as `http.address`",
+                false =>
+                    "`WEB_SERVER_ADDRESS` (config.yaml:2), which is Nameko's, is read as `http.address`; \
+                          this program is built without HTTP (kinoko's feature `http`), so nothing listens there",
+            },
             "`HEARTBEAT` (--define), which is Nameko's, is read as `heartbeat`",
         ]
     );

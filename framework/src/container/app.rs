@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration}
 use tokio::sync::Semaphore;
 
 use super::{
-    Extensions, Registration, RunningApp,
+    Extensions, Launch, Registration, RunningApp,
     container::{Container, ContainerSettings},
     selection::select,
     signals::Signals,
@@ -170,6 +170,10 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
+        #[cfg(feature = "cli")]
+        {
+            self.extensions.get::<Launch>().version = self.version.take();
+        }
         let make_gateways = crate::features::GATEWAYS.iter();
         let gateways: Vec<_> =
             make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;
@@ -236,8 +240,9 @@ impl App {
     }
 
     /// Runs the services until a signal. `next` is said last of the start: where to look.
-    pub(crate) async fn serve(self, settings: Settings, next: String) -> Result<()> {
+    pub(crate) async fn serve(mut self, settings: Settings, next: String) -> Result<()> {
         crate::log::install(&settings)?;
+        self.extensions.get::<Launch>().is_run = true;
         let mut signals = Signals::listen()?;
         let called_off = async {
             let signal = signals.next().await;
@@ -339,6 +344,9 @@ async fn bring_up(
         app.program.containers.push(Arc::new(container));
     }
     refuse_unknown(&process.settings, all)?;
+    for gateway in &app.gateways {
+        gateway.prepare(app.program.clone()).await?;
+    }
     process.registry.start(0).await?;
     for container in &app.program.containers {
         container.start_dependencies().await?;
@@ -355,7 +363,7 @@ async fn bring_up(
         container.begin();
     }
     for gateway in &app.gateways {
-        gateway.open(app.program.clone()).await?;
+        gateway.open().await?;
     }
     if transport.address().starts_with("memory://") {
         tracing::info!("the broker is in this process: set KINOKO_AMQP_URI to use RabbitMQ");

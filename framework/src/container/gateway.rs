@@ -4,6 +4,7 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -20,15 +21,25 @@ pub(crate) trait Gateway: Any + Send + Sync {
     /// What fires the methods of one service this way.
     fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint>;
 
+    /// Gets ready to open: all services are set up, and none has begun. The broker may be away for long yet.
+    ///
+    /// # Errors
+    ///
+    /// What would keep it shut.
+    async fn prepare(&self, program: Program) -> Result<()>;
+
     /// Opens: all services take what comes by the broker.
     ///
     /// # Errors
     ///
     /// What keeps it shut, such as an address that is taken.
-    async fn open(&self, program: Program) -> Result<()>;
+    async fn open(&self) -> Result<()>;
 
     /// Takes nothing new; what runs goes on.
     async fn stop_taking(&self);
+
+    /// Waits for what runs of its own, beside workers, up to `grace`.
+    async fn drain(&self, grace: Duration);
 
     /// Closes: nothing runs any more. Without it, dropping closes as well, with no order.
     async fn close(&self);
@@ -58,4 +69,13 @@ impl Extensions {
         let value = self.0.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
         value.downcast_mut().expect("it is kept under its type")
     }
+}
+
+/// How a program was launched.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Launch {
+    /// By `run`, and not by a test or another program.
+    pub(crate) is_run: bool,
+    /// The program's own version, if it says.
+    pub(crate) version: Option<String>,
 }

@@ -20,6 +20,7 @@ pub use self::{
     running::RunningApp,
 };
 pub(crate) use self::{
-    gateway::{Extensions, Gateway, MakeGateway, ServiceParts},
-    program::Program,
+    gateway::{Extensions, Gateway, Launch, MakeGateway, ServiceParts},
+    program::{Program, ServiceState},
+    readiness::broker_reason,
 };

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use super::{container::Container, readiness::Readiness};
 use crate::{
+    Settings,
     client::{RpcClient, ServiceProxy},
     dependency::ProcessScope,
     event::{EventDispatcher, Publisher},
     service::ServiceDescriptor,
-    transport::Transport,
+    transport::{ConnectionState, ConsumerStatus, Transport},
 };
 
 /// The services of a program as they run, for whoever looks at them. Cheap to clone.
@@ -29,6 +30,34 @@ impl Program {
         Readiness::of(&self.containers, &*self.transport)
     }
 
+    /// What it was told.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.process.settings
+    }
+
+    /// Each service, as it is at the moment.
+    pub(crate) fn services(&self) -> Vec<ServiceState> {
+        let states = self.containers.iter().map(|container| ServiceState {
+            name: container.name(),
+            running_workers: container.running(),
+            consumers: container.consumer_statuses(),
+        });
+        states.collect()
+    }
+
+    /// Where the broker is, without its password, and how the connection to it does.
+    pub(crate) fn broker(&self) -> (String, ConnectionState) {
+        (self.transport.address(), self.transport.state().borrow().clone())
+    }
+
+    /// Whether `kinoko::testing` runs it: then it opens no socket.
+    pub(crate) fn is_test(&self) -> bool {
+        #[cfg(feature = "testing")]
+        return self.process.rig.is_some();
+        #[cfg(not(feature = "testing"))]
+        false
+    }
+
     /// A client that calls any service by name.
     pub(crate) fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
@@ -48,4 +77,12 @@ impl Program {
     pub(crate) fn is_in_memory(&self) -> bool {
         self.transport.address().starts_with("memory://")
     }
+}
+
+/// One service, as it is at the moment.
+#[derive(Debug)]
+pub(crate) struct ServiceState {
+    pub(crate) name: &'static str,
+    pub(crate) running_workers: usize,
+    pub(crate) consumers: Vec<ConsumerStatus>,
 }

@@ -15,14 +15,7 @@ pub struct Readiness {
 impl Readiness {
     pub(super) fn of(containers: &[std::sync::Arc<Container>], transport: &dyn Transport) -> Self {
         let mut reasons = Vec::new();
-        let address = transport.address();
-        match &*transport.state().borrow() {
-            ConnectionState::Connected => {}
-            ConnectionState::Connecting(reason) => reasons.push(format!("no connection to {address}: {reason}")),
-            ConnectionState::Blocked(reason) => reasons.push(format!("{address} takes no messages: {reason}")),
-            ConnectionState::Refused(reason) => reasons.push(reason.clone()),
-            ConnectionState::Closed => reasons.push(format!("the connection to {address} is closed")),
-        }
+        reasons.extend(broker_reason(&transport.address(), &transport.state().borrow()));
         let mut interruptions = 0;
         for container in containers {
             for consumer in container.consumer_statuses() {
@@ -55,5 +48,16 @@ impl Readiness {
 impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_ready() { f.write_str("ready") } else { write!(f, "not ready: {}", self.reasons.join("; ")) }
+    }
+}
+
+/// Why a broker at this address takes no requests; `None`: it does.
+pub(crate) fn broker_reason(address: &str, state: &ConnectionState) -> Option<String> {
+    match state {
+        ConnectionState::Connected => None,
+        ConnectionState::Connecting(reason) => Some(format!("no connection to {address}: {reason}")),
+        ConnectionState::Blocked(reason) => Some(format!("{address} takes no messages: {reason}")),
+        ConnectionState::Refused(reason) => Some(reason.clone()),
+        ConnectionState::Closed => Some(format!("the connection to {address} is closed")),
     }
 }

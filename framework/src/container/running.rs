@@ -132,7 +132,9 @@ impl RunningApp {
         }
         let Program { containers, transport, process, .. } = &self.program;
         // All at once: services that call each other finish each other's work.
-        let late: usize = join_all(containers.iter().map(|container| container.drain(self.grace))).await.iter().sum();
+        let drained = join_all(containers.iter().map(|container| container.drain(self.grace)));
+        let passed = join_all(self.gateways.iter().map(|gateway| gateway.drain(self.grace)));
+        let late: usize = futures_util::join!(drained, passed).0.iter().sum();
         for gateway in &self.gateways {
             gateway.close().await;
         }

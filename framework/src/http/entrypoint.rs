@@ -21,7 +21,7 @@ use super::{
     websocket::{SocketEndpoint, SocketSettings},
 };
 use crate::{
-    Result, Settings,
+    Result,
     container::ServiceParts,
     context::{Cancelled, WorkerContext},
     entrypoint::{Entrypoint, timeout},
@@ -41,13 +41,13 @@ pub(crate) struct RouteDefaults {
     pub(crate) max_body_bytes: usize,
 }
 
-impl RouteDefaults {
-    pub(crate) fn read(settings: &Settings) -> Result<Self> {
-        Ok(Self {
-            timeout: settings.duration("http.timeout", Duration::from_secs(30))?,
-            body_timeout: settings.duration("http.body_timeout", Duration::from_secs(10))?,
-            max_body_bytes: settings.get("http.max_body_bytes")?.unwrap_or(2 * 1024 * 1024),
-        })
+impl Default for RouteDefaults {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            max_body_bytes: 2 * 1024 * 1024,
+        }
     }
 }
 
@@ -86,6 +86,15 @@ impl HttpEntrypoint {
             Route::new(info.verb, info.path, owner, move |request| served.clone().serve(request))
         });
         routes.chain(self.sockets.as_ref().and_then(SocketEndpoint::route))
+    }
+}
+
+impl Drop for HttpEntrypoint {
+    fn drop(&mut self) {
+        // The program ends without order; sockets run in tasks of axum's.
+        if let Some(sockets) = &self.sockets {
+            sockets.end();
+        }
     }
 }
 

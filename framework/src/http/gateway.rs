@@ -1,63 +1,192 @@
-//! HTTP as a program has it: the routes of all its services behind one listener.
+//! HTTP as a program has it: the routes of all its services behind one listener, what is mounted beside them, and the operations
+//! endpoints.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::Router;
 
 use super::{
-    entrypoint::{HttpEntrypoint, RouteDefaults},
+    entrypoint::HttpEntrypoint,
+    ops::{self, Mode, OpsSettings, Phase, Token, Watched},
     router::router,
+    server::{Bound, HttpSettings, Server, Tls},
+    site::Site,
     websocket::SocketSettings,
 };
 use crate::{
     Result, Settings,
-    container::{Extensions, Gateway, Program, ServiceParts},
+    container::{Extensions, Gateway, Launch, Program, ServiceParts},
     entrypoint::Entrypoint,
 };
 
+/// How long the answers of workers that were dropped may take to leave.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
 /// The HTTP side of a program.
 pub(crate) struct HttpGateway {
-    defaults: RouteDefaults,
+    settings: HttpSettings,
     sockets: SocketSettings,
+    ops_settings: OpsSettings,
+    launch: Launch,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
     router: OnceLock<Router>,
+    access: OnceLock<Access>,
+    doors: Mutex<Doors>,
+}
+
+/// What listens, or is about to. Dropped, it ends with its connections.
+#[derive(Default)]
+struct Doors {
+    /// Taken when it opens.
+    site: Site,
+    bound: Option<(Bound, Option<Tls>)>,
+    http: Option<Arc<Server>>,
+    ops: Option<Arc<Server>>,
+    watched: Option<Arc<Watched>>,
+}
+
+/// Who the program runs for, and who may change something.
+struct Access {
+    mode: Mode,
+    token: Token,
 }
 
 impl HttpGateway {
-    pub(crate) fn make(settings: &Settings, _: &mut Extensions) -> Result<Arc<dyn Gateway>> {
-        let defaults = RouteDefaults::read(settings)?;
-        let sockets = SocketSettings::read(settings)?;
-        Ok(Arc::new(Self { defaults, sockets, services: Mutex::default(), router: OnceLock::new() }))
+    pub(crate) fn make(settings: &Settings, extensions: &mut Extensions) -> Result<Arc<dyn Gateway>> {
+        let doors = Doors { site: std::mem::take(extensions.get::<Site>()), ..Doors::default() };
+        Ok(Arc::new(Self {
+            settings: HttpSettings::read(settings)?,
+            sockets: SocketSettings::read(settings)?,
+            ops_settings: OpsSettings::read(settings)?,
+            launch: extensions.get::<Launch>().clone(),
+            services: Mutex::default(),
+            router: OnceLock::new(),
+            access: OnceLock::new(),
+            doors: Mutex::new(doors),
+        }))
     }
 
-    /// What answers requests, once it is open.
+    /// What answers requests, once it is prepared: all of it, without a socket.
     #[cfg(feature = "testing")]
     pub(crate) fn router(&self) -> Router {
         self.router.get().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn http_address(&self) -> Option<SocketAddr> {
+        self.doors().http.as_ref().map(|server| server.address())
+    }
+
+    pub(super) fn ops_address(&self) -> Option<SocketAddr> {
+        self.doors().ops.as_ref().map(|server| server.address())
+    }
+
+    fn doors(&self) -> MutexGuard<'_, Doors> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole router; `None` where there is nothing to serve.
+    fn assemble(&self) -> Result<Option<Router>> {
+        let routes: Vec<_> = {
+            let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+            services.iter().flat_map(|service| service.routes()).collect()
+        };
+        let site = std::mem::take(&mut self.doors().site);
+        if routes.is_empty() && site.is_empty() {
+            return Ok(None);
+        }
+        let paths: Vec<String> = routes.iter().map(|route| route.path().to_owned()).collect();
+        site.assemble(router(routes)?, &paths, &self.settings).map(Some)
+    }
+
+    fn announce(&self, doors: &Doors) {
+        let Some(Access { mode, token }) = self.access.get() else { return };
+        let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
+        let http = doors.http.as_ref().map(|server| format!("{scheme}://{}", server.address()));
+        let operations = doors.ops.as_ref().map(|server| format!("http://{}", server.address()));
+        if http.is_some() || operations.is_some() {
+            tracing::info!(http, operations, mode = mode.name(), "listening");
+        }
+        if let (Some(_), Some(token)) = (http, token.to_print()) {
+            tracing::info!("the token of this run, for what changes something: {token}");
+        }
     }
 }
 
 #[async_trait]
 impl Gateway for HttpGateway {
     fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint> {
-        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.defaults, &self.sockets));
+        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.settings.requests, &self.sockets));
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(entrypoint.clone());
         entrypoint
     }
 
-    async fn open(&self, _: Program) -> Result<()> {
-        let routes = {
-            let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-            services.iter().flat_map(|service| service.routes()).collect()
-        };
-        let router = router(routes)?;
-        // It opens once.
-        let _ = self.router.set(router);
+    async fn prepare(&self, program: Program) -> Result<()> {
+        let mode = Mode::read(program.settings(), &program.broker().0)?;
+        let token = Token::read(program.settings(), mode)?;
+        let router = self.assemble()?;
+        if let Some(router) = &router {
+            // It is prepared once.
+            let _ = self.router.set(router.clone());
+        }
+        let _ = self.access.set(Access { mode, token });
+        if program.is_test() {
+            return Ok(());
+        }
+        let watched = Arc::new(Watched::new(program, mode, self.launch.version.clone()));
+        self.doors().watched = Some(watched.clone());
+        // Before all that may take its time: who waits for its broker lives.
+        if let Some(listener) = self.ops_settings.listen(self.launch.is_run).await? {
+            self.doors().ops = Some(Arc::new(ops::start(listener, watched)?));
+        }
+        if router.is_some() {
+            // What is wrong with either ends the start before anything has run.
+            let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;
+            let bound = self.settings.address.bind().await?;
+            self.doors().bound = Some((bound, tls));
+        }
         Ok(())
     }
 
-    async fn stop_taking(&self) {}
+    async fn open(&self) -> Result<()> {
+        let mut doors = self.doors();
+        if let (Some((bound, tls)), Some(router)) = (doors.bound.take(), self.router.get()) {
+            let server = Server::start(bound.listen()?, router.clone(), self.settings.limits, tls)?;
+            doors.http = Some(Arc::new(server));
+        }
+        if let Some(watched) = &doors.watched {
+            watched.set(Phase::Running);
+        }
+        self.announce(&doors);
+        Ok(())
+    }
 
-    async fn close(&self) {}
+    async fn stop_taking(&self) {
+        let doors = self.doors();
+        if let Some(watched) = &doors.watched {
+            watched.set(Phase::Stopping);
+        }
+        if let Some(http) = &doors.http {
+            http.drain();
+        }
+    }
+
+    async fn drain(&self, grace: Duration) {
+        let http = self.doors().http.clone();
+        if let Some(http) = http {
+            // Workers that are dropped at its end still answer, with 503.
+            http.drained(grace + LAST_ANSWERS).await;
+        }
+    }
+
+    async fn close(&self) {
+        let http = self.doors().http.take();
+        if let Some(http) = http {
+            http.close().await;
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! and takes a worker's slot → the service's dispatch, which binds the parameters ([`bind`](self)) → the method → its answer.
 
 mod answer;
+mod app;
 mod bind;
 mod context;
 mod entrypoint;
@@ -13,10 +14,13 @@ mod extract;
 mod file;
 mod gateway;
 mod media;
+mod ops;
 mod problem;
 mod request;
 mod router;
 mod runner;
+mod server;
+mod site;
 mod websocket;
 
 pub(crate) use self::gateway::HttpGateway;

@@ -32,6 +32,10 @@ impl Route {
         let filter = filter.unwrap_or(MethodFilter::GET);
         Self { verb, path: path.to_owned(), owner, handler: on(filter, serve) }
     }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 /// One router of all routes. Not found, and not by this verb, are problems as well.

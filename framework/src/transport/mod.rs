@@ -9,6 +9,8 @@
 pub(crate) mod amqp;
 mod connect;
 mod memory;
+#[cfg(feature = "tls")]
+pub(crate) mod pem;
 mod routing;
 mod tls;
 mod topology;

@@ -1,9 +1,12 @@
 //! Services that answer HTTP requests, through the client that has no socket.
 
 mod answers;
+mod binding;
 mod context;
 mod extractors;
 mod routes;
+mod server;
 mod streams;
+mod validation;
 mod websockets;
 mod workers;

@@ -98,10 +98,15 @@ impl SocketEndpoint {
 
     /// Takes no more sockets, reads no more messages, and closes each socket when its calls are answered.
     pub(in crate::http) async fn stop_taking(&self) {
-        self.sockets.stop();
+        self.end();
         if let Some(consumer) = self.consumer.get() {
             consumer.cancel().await;
         }
+    }
+
+    /// Takes no more sockets, and closes those that there are.
+    pub(in crate::http) fn end(&self) {
+        self.sockets.stop();
     }
 
     pub(in crate::http) fn consumer_status(&self) -> Option<ConsumerStatus> {

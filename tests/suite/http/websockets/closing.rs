@@ -80,3 +80,11 @@ async fn a_stop_drops_what_outlasts_the_grace_period() {
     assert!(stopping.await.unwrap().unwrap_err().to_string().contains("1 workers were dropped"));
     assert_eq!(gate.ends(), ["held Cancelled(Stopping)"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn sockets_end_with_a_program_that_is_dropped() {
+    let app = app().await;
+    let mut socket = app.websocket(PATH).await.unwrap();
+    drop(app);
+    assert_eq!(socket.closed().await.unwrap().code, 1001);
+}

@@ -1,13 +1,9 @@
-use std::{fmt::Display, fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tracing::debug;
 
-use crate::transport::Tls;
+use crate::transport::{Tls, pem::PemFile};
 
 /// What rustls connects with. The errors say which file, what is wrong with it and what to do.
 pub(super) fn config(tls: &Tls) -> Result<ClientConfig, String> {
@@ -26,16 +22,16 @@ pub(super) fn config(tls: &Tls) -> Result<ClientConfig, String> {
             "there is a key for the client (`key`, `{}`), but no certificate: name it as `cert`",
             key.display()
         )),
-        (Some(cert), key) => {
-            let chain = certificates("cert", cert)?;
-            let key = key.as_ref().unwrap_or(cert);
-            builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| match error {
+        (Some(cert_file), key_file) => {
+            let chain = cert(cert_file).certificates()?;
+            let key_file = key_file.as_ref().unwrap_or(cert_file);
+            builder.with_client_auth_cert(chain, key(key_file).private_key()?).map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => format!(
                     "the client's key `{}` does not belong to the certificate `{}`: name the pair that was issued together",
-                    key.display(),
-                    cert.display()
+                    key_file.display(),
+                    cert_file.display()
                 ),
-                error => format!("the client's certificate `{}` cannot be used: {error}", cert.display()),
+                error => format!("the client's certificate `{}` cannot be used: {error}", cert_file.display()),
             })
         }
     }
@@ -43,8 +39,8 @@ pub(super) fn config(tls: &Tls) -> Result<ClientConfig, String> {
 
 fn own_roots(file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("ca", file)? {
-        roots.add(certificate).map_err(|error| unreadable("ca", file, error))?;
+    for certificate in ca(file).certificates()? {
+        roots.add(certificate).map_err(|error| ca(file).unusable(error))?;
     }
     Ok(roots)
 }
@@ -65,41 +61,14 @@ fn system_roots() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = read(option, file)?;
-    let certificates = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unreadable(option, file, error))?;
-    if certificates.is_empty() {
-        return Err(unreadable(option, file, "it holds no `BEGIN CERTIFICATE`; it has to be PEM"));
-    }
-    Ok(certificates)
+fn ca(file: &Path) -> PemFile<'_> {
+    PemFile { what: "CA certificates", option: "ca", path: file }
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let text = read("key", file)?;
-    let holds = |word: &str| text.windows(word.len()).any(|window| window == word.as_bytes());
-    if holds("BEGIN ENCRYPTED PRIVATE KEY") || holds("Proc-Type: 4,ENCRYPTED") {
-        return Err(unreadable(
-            "key",
-            file,
-            "it is encrypted; decrypt it (`openssl pkey -in … -out …`) and let only the program's user read it",
-        ));
-    }
-    // The parser's own errors repeat lines of the file, which are the key.
-    PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| unreadable("key", file, "it holds no whole `BEGIN PRIVATE KEY`; it has to be PEM"))
+fn cert(file: &Path) -> PemFile<'_> {
+    PemFile { what: "the client's certificate", option: "cert", path: file }
 }
 
-fn read(option: &str, file: &Path) -> Result<Vec<u8>, String> {
-    fs::read(file).map_err(|error| unreadable(option, file, error))
-}
-
-fn unreadable(option: &str, file: &Path, reason: impl Display) -> String {
-    let what = match option {
-        "ca" => "CA certificates",
-        "cert" => "the client's certificate",
-        _ => "the client's key",
-    };
-    format!("the file of {what} (`{option}`), `{}`, cannot be used: {reason}", file.display())
+fn key(file: &Path) -> PemFile<'_> {
+    PemFile { what: "the client's key", option: "key", path: file }
 }

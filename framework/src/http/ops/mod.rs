@@ -1,0 +1,146 @@
+//! Operations endpoints: a second, small server of the process, for those who run it. Health, what runs, metrics.
+//!
+//! It listens on this machine alone unless it is told otherwise, and starts before anything that may take its time, so that a program
+//! that waits for its broker is seen to live.
+
+mod health;
+mod info;
+mod mode;
+#[allow(dead_code, reason = "the docs page asks it")]
+mod token;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use self::{health::json_response, info::About};
+pub(crate) use self::{mode::Mode, token::Token};
+use super::{
+    entrypoint::RouteDefaults,
+    problem,
+    server::{self, Address, ConnectionLimits, Server},
+};
+use crate::{Result, config::Settings, container::Program};
+
+const FIRST_PORT: u16 = 9000;
+const LAST_PORT: u16 = 9099;
+
+/// The settings below `ops.`.
+#[derive(Debug, Clone)]
+pub(super) struct OpsSettings {
+    address: Address,
+    enabled: bool,
+}
+
+impl OpsSettings {
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense, of the mode and the token as well.
+    pub(super) fn read(settings: &Settings) -> Result<Self> {
+        Token::read(settings, Mode::read(settings, "")?)?;
+        Ok(Self {
+            address: Address::read(settings, "ops.address", SocketAddr::from(([127, 0, 0, 1], FIRST_PORT)))?,
+            enabled: settings.get("ops.enabled")?.unwrap_or(true),
+        })
+    }
+
+    /// Listens where the settings say; where they say nothing, on the first free port of a hundred, if `by_default`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an address that was set and is taken.
+    pub(super) async fn listen(&self, by_default: bool) -> Result<Option<TcpListener>> {
+        if !self.enabled {
+            return Ok(None);
+        }
+        if self.address.is_set {
+            return Ok(Some(self.address.bind().await?.listen()?));
+        }
+        if !by_default {
+            return Ok(None);
+        }
+        let listener = server::listen_first(FIRST_PORT..=LAST_PORT);
+        if listener.is_none() {
+            tracing::warn!(
+                "no operations endpoints: the ports {FIRST_PORT} to {LAST_PORT} are all taken; set `ops.address`, or `ops.enabled` to false"
+            );
+        }
+        Ok(listener)
+    }
+}
+
+/// How far the program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Starting,
+    Running,
+    Stopping,
+}
+
+/// Everything that the endpoints look at.
+pub(super) struct Watched {
+    program: Program,
+    about: About,
+    phase: Mutex<Phase>,
+}
+
+impl Watched {
+    pub(super) fn new(program: Program, mode: Mode, version: Option<String>) -> Self {
+        let about = About::new(version, mode);
+        Self { program, about, phase: Mutex::new(Phase::Starting) }
+    }
+
+    pub(super) fn set(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins to answer.
+pub(super) fn start(listener: TcpListener, watched: Arc<Watched>) -> Result<Server> {
+    // Few look, and none of them sends a body.
+    let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
+    let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
+    Server::start(listener, server::bounded(router(watched), requests), limits, None)
+}
+
+fn router(watched: Arc<Watched>) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { health::live() }))
+        .route("/health/ready", get(|State(watched): State<Arc<Watched>>| async move { health::ready(&watched) }))
+        .route(
+            "/info",
+            get(|State(watched): State<Arc<Watched>>| async move {
+                json_response(StatusCode::OK, &watched.about.describe(&watched.program))
+            }),
+        )
+        .route("/metrics", get(metrics))
+        .fallback(|| async {
+            let text = "no such path; there are /health/live, /health/ready, /info and /metrics";
+            problem::response(&problem::plain(StatusCode::NOT_FOUND, text), "")
+        })
+        .with_state(watched)
+}
+
+/// An exposition without a metric: kinoko measures nothing of itself in this version. It is there, and valid, so that what scrapes it is
+/// set up once.
+async fn metrics() -> Response {
+    let mut response = Response::new(Body::from("# EOF\n"));
+    let exposition = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, exposition);
+    response
+}

@@ -1,0 +1,121 @@
+//! The limits of requests that no route of a service has: of routers that the user mounts, and of what nobody serves.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::{DefaultBodyLimit, Request},
+    http::{StatusCode, header},
+    middleware::{Next, from_fn},
+    response::Response,
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::{
+    http::{entrypoint::RouteDefaults, problem},
+    protocol::Fault,
+};
+
+const WITHIN: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const TOO_SLOW: u8 = 2;
+
+/// Holds every request of a router to the limits that the routes of services have.
+pub(in crate::http) fn bounded(router: Router, limits: RouteDefaults) -> Router {
+    // axum's own limit of 2 MB would hold, whatever the setting says.
+    router.layer(DefaultBodyLimit::disable()).layer(from_fn(move |request, next| bound(limits, request, next)))
+}
+
+async fn bound(limits: RouteDefaults, request: Request, next: Next) -> Response {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > limits.max_body_bytes as u64) {
+        return problem::response(&problem::too_large(limits.max_body_bytes), "");
+    }
+    let broken = Arc::new(AtomicU8::new(WITHIN));
+    let request = request.map(|body| match body.is_end_stream() {
+        true => body,
+        false => Body::new(Bounded { body, left: limits.max_body_bytes, limits, sleep: None, broken: broken.clone() }),
+    });
+    let answer = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    let fault = match timeout(limits.timeout, answer).await {
+        // Whatever the handler made of the error: what was wrong is the body.
+        Ok(Ok(response)) => match broken.load(Ordering::Relaxed) {
+            TOO_LARGE => problem::too_large(limits.max_body_bytes),
+            TOO_SLOW => problem::too_slow(limits.body_timeout),
+            _ => return response,
+        },
+        // The panic hook has said where.
+        Ok(Err(_)) => problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked"),
+        Err(_) => {
+            let text = format!("it took longer than the {:?} that it may (http.timeout)", limits.timeout);
+            Fault { code: Some("TIMEOUT".into()), ..problem::plain(StatusCode::GATEWAY_TIMEOUT, text) }
+        }
+    };
+    problem::response(&fault, "")
+}
+
+/// A body that ends with an error where it is too long or comes too slowly.
+struct Bounded {
+    body: Body,
+    left: usize,
+    limits: RouteDefaults,
+    /// From the first look at it.
+    sleep: Option<Pin<Box<Sleep>>>,
+    broken: Arc<AtomicU8>,
+}
+
+impl Bounded {
+    fn end(&self, broken: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.broken.store(broken, Ordering::Relaxed);
+        let text = if broken == TOO_LARGE { "the body is too large" } else { "the body came too slowly" };
+        Poll::Ready(Some(Err(axum::Error::new(text))))
+    }
+}
+
+impl HttpBody for Bounded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match self.left.checked_sub(length) {
+                    Some(left) => {
+                        self.left = left;
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                    None => self.end(TOO_LARGE),
+                }
+            }
+            Poll::Pending => {
+                let limit = self.limits.body_timeout;
+                let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(limit)));
+                match sleep.as_mut().poll(cx) {
+                    Poll::Ready(()) => self.end(TOO_SLOW),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,92 @@
+//! Operations endpoints.
+
+use std::net::SocketAddr;
+
+use kinoko::{RunningApp, Settings, prelude::*};
+use kinoko_tests::{eventually, free_ports, soon};
+use serde_json::json;
+
+use super::client::get;
+
+async fn app(yaml: &str) -> (RunningApp, SocketAddr) {
+    let mut settings = Settings::from_yaml(yaml).unwrap();
+    settings.set("ops.address", "127.0.0.1:0");
+    let app = App::new().service::<super::Plain>().settings(settings).start().await.unwrap();
+    let address = app.ops_address().unwrap();
+    (app, address)
+}
+
+#[tokio::test]
+async fn a_program_that_works_is_live_and_ready() {
+    let (app, address) = app("{}").await;
+    let live = get(address, "/health/live").await;
+    assert_eq!((live.status, live.text().as_str()), (200, r#"{"status":"live"}"#));
+    assert_eq!(live.header("cache-control"), Some("no-store"));
+    let ready = get(address, "/health/ready").await;
+    assert_eq!(ready.status, 200);
+    let report = ready.json();
+    assert_eq!(
+        (&report["status"], &report["phase"], &report["reasons"]),
+        (&json!("ready"), &json!("running"), &json!([]))
+    );
+    assert_eq!(report["broker"]["state"], "connected");
+    let service = &report["services"][0];
+    assert_eq!((&service["name"], &service["ready"]), (&json!("http_plain"), &json!(true)));
+    let queues: Vec<_> = service["consumers"].as_array().unwrap().iter().map(|consumer| &consumer["queue"]).collect();
+    assert!(queues.contains(&&json!("rpc-http_plain")), "{report}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn info_says_what_runs_and_metrics_are_valid() {
+    let (app, address) = app("mode: production").await;
+    let info = get(address, "/info").await.json();
+    assert_eq!(info["kinoko"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&info["mode"], &info["program"]["version"]), (&json!("production"), &json!(null)));
+    assert!(info["program"]["name"].as_str().unwrap().starts_with("suite"), "{info}");
+    assert!(info["started_at"].as_str().unwrap().ends_with('Z'), "{info}");
+    assert_eq!(
+        info["services"],
+        json!([{
+            "name": "http_plain",
+            "entrypoints": {"rpc": [{"method": "nothing"}], "events": [], "consumers": [], "timers": [], "http": []},
+        }])
+    );
+    let metrics = get(address, "/metrics").await;
+    assert_eq!(metrics.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert!(metrics.text().ends_with("# EOF\n"));
+    let none = get(address, "/").await;
+    assert_eq!(none.status, 404);
+    assert!(none.text().contains("/health/ready"), "{none:?}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_waits_for_its_broker_lives_and_is_not_ready() {
+    let ports = free_ports::<2>();
+    let mut settings = Settings::default();
+    settings.set("ops.address", format!("127.0.0.1:{}", ports[0]));
+    // Nobody listens there.
+    let broker = format!("amqp://127.0.0.1:{}", ports[1]);
+    let address = SocketAddr::from(([127, 0, 0, 1], ports[0]));
+    let start = tokio::spawn(App::new().service::<super::Plain>().broker(broker).settings(settings).start());
+    let limit = std::time::Duration::from_secs(5);
+    let live = || async { tokio::net::TcpStream::connect(address).await.ok() };
+    eventually(limit, "somebody listens", live).await;
+    assert_eq!(get(address, "/health/live").await.status, 200);
+    let ready = soon("an answer", get(address, "/health/ready")).await;
+    assert_eq!(ready.status, 503);
+    let report = ready.json();
+    assert_eq!((&report["phase"], &report["broker"]["state"]), (&json!("starting"), &json!("connecting")));
+    let reasons = report["reasons"].to_string();
+    assert!(reasons.contains("the services are starting") && reasons.contains("no connection to amqp://"), "{reasons}");
+    start.abort();
+}
+
+#[tokio::test]
+async fn they_can_be_switched_off() {
+    let settings = Settings::from_yaml("ops: {enabled: false, address: '127.0.0.1:0'}").unwrap();
+    let app = App::new().service::<super::Plain>().settings(settings).start().await.unwrap();
+    assert_eq!(app.ops_address(), None);
+    app.stop().await.unwrap();
+}
