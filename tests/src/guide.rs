@@ -45,6 +45,9 @@ mod page_15_validation {}
 #[doc = include_str!("../../docs/guide/16-http-server.md")]
 mod page_16_http_server {}
 
+#[doc = include_str!("../../docs/guide/18-websockets.md")]
+mod page_18_websockets {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 
