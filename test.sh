@@ -18,6 +18,7 @@ rolling env KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --t
 migration env KINOKO_TEST_PROOF_CALLS=10000 cargo test --release -p kinoko-tests --test services -- --nocapture nameko::migration
 hostile env KINOKO_TEST_PROOF_HOSTILE=1000000 cargo test --release -p kinoko-tests --test hostile -- --nocapture --test-threads 1 random_messages_are_survived large_bodies_are_let_go
 fuzz tests/fuzz/run 300
+schemathesis env KINOKO_TEST_PROOF_EXAMPLES=1000 cargo test --release -p kinoko-tests --test documents -- --nocapture schemathesis
 performance cargo bench -p kinoko-tests --bench performance
 PROOFS
 }
@@ -34,7 +35,8 @@ usage: ./test.sh [--quick | --proof NAME | --help]
 Reads
   KINOKO_TEST_AMQP_URI         broker to use. Otherwise the one on 127.0.0.1:5672 as guest, or one that this script starts and stops
   KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
-  KINOKO_TEST_PYTHON           Python to make the two Nameko venvs with
+  KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one for HTTP
+  KINOKO_TEST_CHROMIUM         Chromium, or Chrome, that opens the docs page
   CARGO_TARGET_DIR             where cargo builds (default: target)
 
 Writes target/test-env: source it to run single tests with plain cargo on a broker that stays.
@@ -222,8 +224,31 @@ ensure_python_peers() {
     folder=$(absolute "$target/python-peers")
     ensure_python_peer tests/python/requirements-nameko2.txt "$folder/nameko-2.14.1" "import nameko.runners, nameko.standalone.rpc"
     ensure_python_peer tests/python/requirements-nameko3.txt "$folder/nameko-3.0.0rc11" "import nameko.runners, nameko.standalone.rpc"
+    ensure_python_peer tests/python/requirements-http.txt "$folder/http" "import jsonschema, openapi_spec_validator, playwright, schemathesis"
     export KINOKO_TEST_PYTHON_NAMEKO2=$folder/nameko-2.14.1/bin/python
     export KINOKO_TEST_PYTHON_NAMEKO3=$folder/nameko-3.0.0rc11/bin/python
+    export KINOKO_TEST_PYTHON_HTTP=$folder/http/bin/python
+}
+
+# --- Chromium
+
+find_chromium() {
+    local candidate
+    for candidate in "${KINOKO_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome; do
+        if [ -n "$candidate" ] && command -v "$candidate"; then
+            return
+        fi
+    done
+    return 1
+}
+
+ensure_chromium() {
+    if ! KINOKO_TEST_CHROMIUM=$(find_chromium); then
+        install_packages chromium fonts-dejavu-core || true
+        KINOKO_TEST_CHROMIUM=$(find_chromium) || stop_with \
+            "no Chromium, and it could not be installed. Install it (Debian: apt-get install chromium), or name it in KINOKO_TEST_CHROMIUM. Without it: ./test.sh --quick"
+    fi
+    export KINOKO_TEST_CHROMIUM
 }
 
 ensure_all() {
@@ -232,10 +257,12 @@ ensure_all() {
     ensure_rabbitmq_server
     ensure_broker
     ensure_python_peers
+    ensure_chromium
     check_broker
     {
         echo "# Written by test.sh. A broker that test.sh started itself is gone by now."
-        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3; do
+        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3 \
+            KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"
@@ -328,8 +355,9 @@ main() {
         run_tests
         ;;
     --quick)
-        say "quick: no broker, no Python, no compile fixtures; the tests that need them show as ignored"
-        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3
+        say "quick: no broker, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
+        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3 \
+            KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;

@@ -75,6 +75,10 @@
 //! Python teams. `docs/reference` lists settings, attributes, errors and the wire protocol; `docs/ARCHITECTURE.md` is the map.
 //! `examples/` holds a quickstart and a small shop.
 
+// What the macros write names kinoko by its name, in our own tests too.
+#[cfg(test)]
+extern crate self as kinoko;
+
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
@@ -90,6 +94,8 @@ mod container;
 mod context;
 pub mod dead_letter;
 pub mod dependency;
+#[cfg(feature = "schema")]
+mod documents;
 mod entrypoint;
 mod error;
 pub mod event;

@@ -39,11 +39,17 @@ mod page_12_queues {}
 #[doc = include_str!("../../docs/guide/13-testing-events.md")]
 mod page_13_testing_events {}
 
+#[doc = include_str!("../../docs/guide/14-http.md")]
+mod page_14_http {}
+
 #[doc = include_str!("../../docs/guide/15-validation.md")]
 mod page_15_validation {}
 
 #[doc = include_str!("../../docs/guide/16-http-server.md")]
 mod page_16_http_server {}
+
+#[doc = include_str!("../../docs/guide/17-documents.md")]
+mod page_17_documents {}
 
 #[doc = include_str!("../../docs/guide/18-websockets.md")]
 mod page_18_websockets {}

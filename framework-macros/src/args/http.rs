@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Ident, LitStr, Type, TypePath, spanned::Spanned};
 
 use super::{
@@ -55,26 +55,10 @@ impl HttpArgs {
 
     /// `None` after an error in what comes first.
     pub(crate) fn parse(attr: &Attribute, diag: &mut Diag) -> Option<Self> {
-        let span = attr.path().span();
-        let (values, rest) = positional(inside(attr, "GET, \"/orders/{id}\"", diag));
         let clean = diag.count();
-        let mut lower = false;
-        let entries = entries(rest, "status = 201", diag);
-        let mut keys = Vec::new();
-        for entry in entries {
-            let word = entry.key.to_string();
-            match VERBS.iter().find(|verb| verb.eq_ignore_ascii_case(&word)) {
-                Some(verb) => {
-                    lower = true;
-                    diag.on(
-                        &entry.key,
-                        format!("the method comes first, in capitals: write `#[http({verb}, \"/…\")]`"),
-                    );
-                }
-                None => keys.push(entry),
-            }
-        }
-        let first = if lower { None } else { verb_and_path(values, span, diag) };
+        let tokens = in_capitals(inside(attr, "GET, \"/orders/{id}\"", diag), diag);
+        let (values, rest) = positional(tokens);
+        let keys = entries(rest, "status = 201", diag);
         let mut args = Self {
             verb: String::new(),
             path: RoutePath::default(),
@@ -93,7 +77,9 @@ impl HttpArgs {
         for entry in keys {
             args.take(&entry, diag);
         }
-        (args.verb, args.path) = first?;
+        // What is missing may be what an error was told of.
+        let missing = diag.count() == clean;
+        (args.verb, args.path) = verb_and_path(values, attr.path().span(), missing, diag)?;
         (diag.count() == clean).then_some(args)
     }
 
@@ -119,7 +105,20 @@ impl HttpArgs {
     }
 }
 
-fn verb_and_path(values: Vec<Positional>, span: Span, diag: &mut Diag) -> Option<(String, RoutePath)> {
+/// The tokens with a method in capitals first, if it is one but for that.
+fn in_capitals(tokens: TokenStream, diag: &mut Diag) -> TokenStream {
+    let mut tokens = tokens.into_iter().peekable();
+    let Some(TokenTree::Ident(word)) = tokens.peek() else { return tokens.collect() };
+    let written = word.to_string();
+    let Some(verb) = VERBS.into_iter().find(|verb| **verb != written && verb.eq_ignore_ascii_case(&written)) else {
+        return tokens.collect();
+    };
+    diag.on(word, format!("methods are written in capitals: `{verb}`"));
+    let verb = TokenTree::from(Ident::new(verb, word.span()));
+    [verb].into_iter().chain(tokens.skip(1)).collect()
+}
+
+fn verb_and_path(values: Vec<Positional>, span: Span, tell: bool, diag: &mut Diag) -> Option<(String, RoutePath)> {
     let mut values = values.into_iter();
     let verb = match values.next() {
         Some(Positional::Type(ty)) => verb(&ty, diag)?,
@@ -132,7 +131,9 @@ fn verb_and_path(values: Vec<Positional>, span: Span, diag: &mut Diag) -> Option
             return None;
         }
         None => {
-            diag.at(span, format!("which requests? write `{EXAMPLE}`"));
+            if tell {
+                diag.at(span, format!("which requests? write `{EXAMPLE}`"));
+            }
             return None;
         }
     };
@@ -143,7 +144,9 @@ fn verb_and_path(values: Vec<Positional>, span: Span, diag: &mut Diag) -> Option
             return None;
         }
         None => {
-            diag.at(span, format!("which path? write `#[http({verb}, \"/orders/{{id}}\")]`"));
+            if tell {
+                diag.at(span, format!("which path? write `#[http({verb}, \"/orders/{{id}}\")]`"));
+            }
             return None;
         }
     };

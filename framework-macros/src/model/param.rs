@@ -91,7 +91,7 @@ impl ParamModel {
         let extracted = inject.is_empty() && extracts(&extract, param, giver, diag);
         // Only callers and requests tell parameters apart by their names.
         let named = giver.by_name() && inject.is_empty() && !extracted;
-        let ident = if named { name(&param.pat, diag) } else { Some(local_name(param)) };
+        let ident = if named { name(&param.pat, giver, diag) } else { Some(local_name(param)) };
         if giver.caller
             && let Some(span) = find_word("Self", param.ty.to_token_stream())
         {
@@ -151,6 +151,9 @@ fn misspelt(param: &mut PatType, diag: &mut Diag) {
     });
 }
 
+const TWO_DOORS: &str = "an extractor reads an HTTP request, and this method is called without one too: take what is needed as a \
+                         parameter of its own (`#[header]`, `#[query]` …), or give `#[http]` a method of its own";
+
 /// Whether axum reads the parameter: marked so, or a pattern on a method that nothing but requests fires.
 fn extracts(marked: &[Attribute], param: &PatType, giver: Giver, diag: &mut Diag) -> bool {
     let Some(attr) = marked.first() else {
@@ -163,18 +166,18 @@ fn extracts(marked: &[Attribute], param: &PatType, giver: Giver, diag: &mut Diag
     if !giver.request {
         diag.on(attr, "`#[extract]` reads an HTTP request: mark the method `#[http(…)]`, or leave it out");
     } else if giver.caller {
-        let text = "an extractor reads an HTTP request, and this method is called without one too: take what is needed as a parameter \
-                    of its own (`#[header]`, `#[query]` …), or give `#[http]` a method of its own";
-        diag.on(attr, text);
+        diag.on(attr, TWO_DOORS);
     }
     true
 }
 
-fn name(pat: &Pat, diag: &mut Diag) -> Option<Ident> {
+fn name(pat: &Pat, giver: Giver, diag: &mut Diag) -> Option<Ident> {
     match pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(pat.ident.clone()),
         _ => {
-            diag.on(pat, "callers pass a parameter by its name: write a name here, and take it apart in the body");
+            let by_name = "callers pass a parameter by its name: write a name here, and take it apart in the body";
+            let extractor = giver.request && matches!(pat, Pat::TupleStruct(_));
+            diag.on(pat, if extractor { TWO_DOORS } else { by_name });
             None
         }
     }

@@ -1,15 +1,13 @@
 //! What `list` says of methods that a message or the clock fires.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::{
     protocol::{Value, names},
     service::{
         ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, RetryPolicy, Schedule, ServiceDescriptor, TimerInfo,
+        millis,
     },
-    transport::ExchangeKind,
 };
 
 /// `on_placed(OrderPlaced) of orders: order_placed; 3 attempts`
@@ -111,15 +109,7 @@ pub(super) fn event_json(service: &ServiceDescriptor, handler: &EventHandlerInfo
 }
 
 pub(super) fn consumer_json(consumer: &ConsumerInfo) -> Value {
-    let exchange = consumer.bind.map(|bind| {
-        let kind = match bind.kind {
-            ExchangeKind::Direct => "direct",
-            ExchangeKind::Topic => "topic",
-            ExchangeKind::Fanout => "fanout",
-            ExchangeKind::Headers => "headers",
-        };
-        json!({ "name": bind.exchange, "kind": kind, "routing_key": bind.routing_key })
-    });
+    let exchange = consumer.bind.map(|bind| bind.to_json());
     let mut json = json!({
         "kind": "consume",
         "name": consumer.method,
@@ -154,22 +144,7 @@ pub(super) fn timer_json(timer: &TimerInfo) -> Value {
 }
 
 fn add_handling(json: &mut Value, info: &HandlingInfo) {
-    let RetryPolicy { attempts, first, longest, jitter } = info.retry;
-    let retry =
-        json!({ "attempts": attempts, "first_ms": millis(first), "longest_ms": millis(longest), "jitter": jitter });
-    let batch = info.batch.map(|batch| json!({ "size": batch.size, "within_ms": millis(batch.within) }));
-    let idempotent = info.idempotent.map(|idempotent| {
-        let store = idempotent.process_store.then_some("process");
-        json!({ "store": store, "window_ms": millis(idempotent.window) })
-    });
-    json["retry"] = retry;
-    json["concurrency"] = json!(info.concurrency);
-    json["batch"] = json!(batch);
-    json["ordered_by"] = json!(info.ordered_by);
-    json["idempotent"] = json!(idempotent);
-    json["timeout_ms"] = json!(info.timeout.map(millis));
-}
-
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    if let (Value::Object(json), Value::Object(handling)) = (json, info.to_json()) {
+        json.extend(handling);
+    }
 }

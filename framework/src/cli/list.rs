@@ -8,7 +8,7 @@ use crate::{
     Result,
     container::App,
     protocol::{Param, Value},
-    service::{MethodInfo, ServiceDescriptor},
+    service::{MethodInfo, ServiceDescriptor, millis},
 };
 
 pub(super) fn run(app: &App, matches: &ArgMatches) -> Result<()> {
@@ -110,7 +110,7 @@ fn method_json(method: &MethodInfo) -> Value {
         "params": params.collect::<Vec<_>>(),
         "returns": method.returns,
         "error": method.error,
-        "timeout_ms": method.timeout.map(fired::millis),
+        "timeout_ms": method.timeout.map(millis),
         "max_workers": method.max_workers,
     })
 }

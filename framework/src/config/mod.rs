@@ -75,6 +75,7 @@ use crate::{
 /// | `http.max_header_bytes` | 16384 | the largest head of a request |
 /// | `http.max_connections` | 10000 | the most connections at once |
 /// | `http.compression` | `true` | whether text is compressed for callers that take it |
+/// | `http.docs` | `true` | whether documents and the docs page are served beside the routes |
 /// | `http.tls.certificate` | none | file of the server's certificate: it speaks TLS |
 /// | `http.tls.key` | in the certificate's file | file of its key |
 /// | `http.cors.origins` | none | the origins whose pages may call; `*`: all |

@@ -35,6 +35,7 @@ const HTTP: &[(&str, &str)] = &[
     ("http.max_header_bytes", "16384"),
     ("http.max_connections", "10000"),
     ("http.compression", "true"),
+    ("http.docs", "true"),
     ("http.cors.credentials", "false"),
     ("http.cors.max_age", "10m"),
     ("http.websocket.origins", "[]"),

@@ -79,7 +79,7 @@ pub struct App {
     pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "schema"))]
     pub(super) version: Option<String>,
 }
 
@@ -170,7 +170,7 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
-        #[cfg(feature = "cli")]
+        #[cfg(any(feature = "cli", feature = "schema"))]
         {
             self.extensions.get::<Launch>().version = self.version.take();
         }

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::{App, selection::select};
-use crate::{Result, config::Settings, service::ServiceDescriptor};
+use super::App;
+use crate::config::Settings;
 
 impl App {
     /// Takes these arguments in place of the process' own, without the program's name: for tests, and for programs that have
@@ -26,16 +26,6 @@ impl App {
         self
     }
 
-    /// What `--version` says: `env!("CARGO_PKG_VERSION")`.
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
-        self
-    }
-
-    pub(crate) fn program_version(&self) -> Option<&str> {
-        self.version.as_deref()
-    }
-
     pub(crate) fn take_arguments(&mut self) -> Option<Vec<OsString>> {
         self.arguments.take()
     }
@@ -47,16 +37,5 @@ impl App {
     /// The settings name the broker from now on.
     pub(crate) fn forget_broker(&mut self) {
         self.broker = None;
-    }
-
-    /// All its services.
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &'static ServiceDescriptor> {
-        self.services.iter().map(|service| service.descriptor)
-    }
-
-    /// Those of its services that have these names; all where there are none.
-    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&'static ServiceDescriptor>> {
-        let only = if names.is_empty() { self.only.as_deref() } else { Some(names) };
-        Ok(select(&self.services, only, self.linked)?.into_iter().map(|service| service.descriptor).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! The life of running services: workers and their limits, start and stop.
 
+#[cfg(any(feature = "cli", feature = "schema"))]
+mod about;
 mod app;
 #[cfg(feature = "cli")]
 mod command_line;

@@ -18,6 +18,7 @@ use super::{
     request::Request,
     router::Route,
     runner::{Runner, Target, log_fault},
+    server::watched,
     websocket::{SocketEndpoint, SocketSettings},
 };
 use crate::{
@@ -139,8 +140,15 @@ impl Served {
             })
         };
         let path = self.path(&mut parts).await;
+        let mut watch = None;
         let read = match self.info.extracts {
-            true => Ok((Bytes::new(), Some(body))),
+            true => {
+                let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.defaults };
+                watched(&mut parts, body, limits).map(|(body, body_watch)| {
+                    watch = Some(body_watch);
+                    (Bytes::new(), Some(body))
+                })
+            }
             false => self.read_body(&parts.headers, body).await.map(|body| (body, None)),
         };
         let (message, unread, path) = match (read, path) {
@@ -153,7 +161,15 @@ impl Served {
         let context = self.runner.context(&self.target, message);
         let request = Arc::new(Request::new(parts, path, unread));
         let outcome = self.runner.run(&self.target, context.clone(), Some(request)).await;
+        let outcome = match watch.and_then(|watch| watch.fault()) {
+            None => outcome,
+            Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
+        };
         self.answer(outcome, &context, &head)
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        self.info.max_body_bytes.unwrap_or(self.defaults.max_body_bytes)
     }
 
     /// The path's parameters, under the names that this route has for them.
@@ -174,7 +190,7 @@ impl Served {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let limit = self.info.max_body_bytes.unwrap_or(self.defaults.max_body_bytes);
+        let limit = self.max_body_bytes();
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(problem::too_large(limit));

@@ -3,6 +3,6 @@
 pub use super::{
     answer::{Answers, AnswersError, NotResponse, ResponseProbe, answer},
     bind::bind,
-    extract::{BesideBody, extract, extract_beside_body, extract_last, head},
+    extract::{BesideBody, Extractor, LastExtractor, extract, extract_beside_body, extract_last, head},
     media::{AnswerProbe, NotSecured, OtherAnswer, SecuredProbe},
 };

@@ -30,12 +30,23 @@ pub fn head(call: &WorkerCall) -> Parts {
 /// # Errors
 ///
 /// The outcome to return: what the extractor refused with, as a problem.
-pub async fn extract<T: FromRequestParts<()>>(head: &mut Parts) -> Result<T, Outcome> {
+pub async fn extract<T: Extractor>(head: &mut Parts) -> Result<T, Outcome> {
     match T::from_request_parts(head, &()).await {
         Ok(value) => Ok(value),
         Err(rejection) => Err(refused(rejection.into_response()).await),
     }
 }
+
+/// An extractor that reads the head alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not read from the head of an HTTP request",
+    label = "takes the body, or is no axum extractor",
+    note = "what takes the body comes last; a parameter that the framework supplies is marked `#[inject]`"
+)]
+pub trait Extractor: FromRequestParts<()> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromRequestParts<()>> Extractor for T {}
 
 /// Reads a parameter beside others that come from the body.
 ///
@@ -43,7 +54,7 @@ pub async fn extract<T: FromRequestParts<()>>(head: &mut Parts) -> Result<T, Out
 ///
 /// As [`extract`].
 pub async fn extract_beside_body<T: BesideBody>(head: &mut Parts) -> Result<T, Outcome> {
-    extract(head).await
+    extract::<T>(head).await
 }
 
 /// An extractor that leaves the body alone.
@@ -62,13 +73,24 @@ impl<T: FromRequestParts<()>> BesideBody for T {}
 /// # Errors
 ///
 /// As [`extract`].
-pub async fn extract_last<M, T: FromRequest<(), M>>(head: Parts, call: &WorkerCall) -> Result<T, Outcome> {
+pub async fn extract_last<M, T: LastExtractor<M>>(head: Parts, call: &WorkerCall) -> Result<T, Outcome> {
     let body = request(call).map(Request::take_body).unwrap_or_default();
     match T::from_request(axum::http::Request::from_parts(head, body), &()).await {
         Ok(value) => Ok(value),
         Err(rejection) => Err(refused(rejection.into_response()).await),
     }
 }
+
+/// An extractor that may take the body.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no axum extractor",
+    label = "cannot be read from an HTTP request",
+    note = "a caller's own data is a parameter with a plain name; one that the framework supplies is marked `#[inject]`"
+)]
+pub trait LastExtractor<M>: FromRequest<(), M> {}
+
+#[diagnostic::do_not_recommend]
+impl<M, T: FromRequest<(), M>> LastExtractor<M> for T {}
 
 /// The longest text of a rejection that is told.
 const MAX_TEXT: usize = 1024;

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use axum::Router;
 
 use super::{
+    docs,
     entrypoint::HttpEntrypoint,
     ops::{self, Mode, OpsSettings, Phase, Token, Watched},
     router::router,
@@ -90,14 +91,17 @@ impl HttpGateway {
     }
 
     /// The whole router; `None` where there is nothing to serve.
-    fn assemble(&self) -> Result<Option<Router>> {
-        let routes: Vec<_> = {
+    fn assemble(&self, program: &Program, mode: Mode, token: &Token) -> Result<Option<Router>> {
+        let mut routes: Vec<_> = {
             let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
             services.iter().flat_map(|service| service.routes()).collect()
         };
         let site = std::mem::take(&mut self.doors().site);
         if routes.is_empty() && site.is_empty() {
             return Ok(None);
+        }
+        if self.settings.docs {
+            routes.extend(docs::of(program, self.launch.version.as_deref(), mode, token)?);
         }
         let paths: Vec<String> = routes.iter().map(|route| route.path().to_owned()).collect();
         site.assemble(router(routes)?, &paths, &self.settings).map(Some)
@@ -107,9 +111,10 @@ impl HttpGateway {
         let Some(Access { mode, token }) = self.access.get() else { return };
         let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
         let http = doors.http.as_ref().map(|server| format!("{scheme}://{}", server.address()));
+        let docs = http.as_ref().filter(|_| self.settings.docs).map(|http| format!("{http}/docs"));
         let operations = doors.ops.as_ref().map(|server| format!("http://{}", server.address()));
         if http.is_some() || operations.is_some() {
-            tracing::info!(http, operations, mode = mode.name(), "listening");
+            tracing::info!(http, docs, operations, mode = mode.name(), "listening");
         }
         if let (Some(_), Some(token)) = (http, token.to_print()) {
             tracing::info!("the token of this run, for what changes something: {token}");
@@ -128,7 +133,7 @@ impl Gateway for HttpGateway {
     async fn prepare(&self, program: Program) -> Result<()> {
         let mode = Mode::read(program.settings(), &program.broker().0)?;
         let token = Token::read(program.settings(), mode)?;
-        let router = self.assemble()?;
+        let router = self.assemble(&program, mode, &token)?;
         if let Some(router) = &router {
             // It is prepared once.
             let _ = self.router.set(router.clone());

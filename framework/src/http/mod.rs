@@ -7,6 +7,7 @@ mod answer;
 mod app;
 mod bind;
 mod context;
+mod docs;
 mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;

@@ -73,7 +73,7 @@ impl Site {
                 |route: &str| route.strip_prefix(&*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             if let Some(route) = routes.iter().find(|route| below(route)) {
                 return Err(usage(format!(
-                    "`{path}` is mounted, and a service has the route `{route}` there: move one of them"
+                    "`{path}` is mounted, and the route `{route}` is there already: move one of them"
                 )));
             }
             if mounted.iter().any(|(other, _)| *other == prefix) {

@@ -7,6 +7,8 @@ mod contract;
 mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
+#[cfg(any(feature = "cli", feature = "schema"))]
+mod handling_json;
 mod provided;
 mod queues;
 mod routes;
@@ -17,6 +19,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::contract::equal;
+#[cfg(any(feature = "cli", feature = "schema"))]
+pub(crate) use self::handling_json::millis;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},

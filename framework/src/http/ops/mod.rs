@@ -6,7 +6,6 @@
 mod health;
 mod info;
 mod mode;
-#[allow(dead_code, reason = "the docs page asks it")]
 mod token;
 
 use std::{

@@ -1,4 +1,4 @@
-//! The limits of requests that no route of a service has: of routers that the user mounts, and of what nobody serves.
+//! The limits of requests whose body somebody else reads: handlers of mounted routers, and methods that extract it.
 
 use std::{
     pin::Pin,
@@ -12,8 +12,8 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody},
-    extract::{DefaultBodyLimit, Request},
-    http::{StatusCode, header},
+    extract::DefaultBodyLimit,
+    http::{Request, StatusCode, header, request::Parts},
     middleware::{Next, from_fn},
     response::Response,
 };
@@ -27,33 +27,22 @@ use crate::{
     protocol::Fault,
 };
 
-const WITHIN: u8 = 0;
-const TOO_LARGE: u8 = 1;
-const TOO_SLOW: u8 = 2;
-
 /// Holds every request of a router to the limits that the routes of services have.
 pub(in crate::http) fn bounded(router: Router, limits: RouteDefaults) -> Router {
-    // axum's own limit of 2 MB would hold, whatever the setting says.
-    router.layer(DefaultBodyLimit::disable()).layer(from_fn(move |request, next| bound(limits, request, next)))
+    router.layer(from_fn(move |request, next| bound(limits, request, next)))
 }
 
-async fn bound(limits: RouteDefaults, request: Request, next: Next) -> Response {
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > limits.max_body_bytes as u64) {
-        return problem::response(&problem::too_large(limits.max_body_bytes), "");
-    }
-    let broken = Arc::new(AtomicU8::new(WITHIN));
-    let request = request.map(|body| match body.is_end_stream() {
-        true => body,
-        false => Body::new(Bounded { body, left: limits.max_body_bytes, limits, sleep: None, broken: broken.clone() }),
-    });
-    let answer = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+async fn bound(limits: RouteDefaults, request: Request<Body>, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (body, watch) = match watched(&mut parts, body, limits) {
+        Ok(watched) => watched,
+        Err(fault) => return problem::response(&fault, ""),
+    };
+    let answer = std::panic::AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
     let fault = match timeout(limits.timeout, answer).await {
-        // Whatever the handler made of the error: what was wrong is the body.
-        Ok(Ok(response)) => match broken.load(Ordering::Relaxed) {
-            TOO_LARGE => problem::too_large(limits.max_body_bytes),
-            TOO_SLOW => problem::too_slow(limits.body_timeout),
-            _ => return response,
+        Ok(Ok(response)) => match watch.fault() {
+            None => return response,
+            Some(fault) => fault,
         },
         // The panic hook has said where.
         Ok(Err(_)) => problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked"),
@@ -64,6 +53,55 @@ async fn bound(limits: RouteDefaults, request: Request, next: Next) -> Response 
     };
     problem::response(&fault, "")
 }
+
+/// Gives the body of a request its limits, for a handler that reads it itself.
+///
+/// # Errors
+///
+/// The answer to a body that says itself that it is too large.
+pub(in crate::http) fn watched(
+    head: &mut Parts,
+    body: Body,
+    limits: RouteDefaults,
+) -> Result<(Body, BodyWatch), Fault> {
+    let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > limits.max_body_bytes as u64) {
+        return Err(problem::too_large(limits.max_body_bytes));
+    }
+    // axum's own limit of 2 MB would hold, whatever the setting says. It is told by an extension that only a request takes.
+    let mut unlimited = Request::new(());
+    DefaultBodyLimit::disable().apply(&mut unlimited);
+    head.extensions.extend(unlimited.into_parts().0.extensions);
+    let broken = Arc::new(AtomicU8::new(WITHIN));
+    let watch = BodyWatch { broken: broken.clone(), limits };
+    let body = match body.is_end_stream() {
+        true => body,
+        false => Body::new(Bounded { body, left: limits.max_body_bytes, limits, sleep: None, broken }),
+    };
+    Ok((body, watch))
+}
+
+/// What becomes of a body with limits.
+#[derive(Debug)]
+pub(in crate::http) struct BodyWatch {
+    broken: Arc<AtomicU8>,
+    limits: RouteDefaults,
+}
+
+impl BodyWatch {
+    /// What is wrong with the body, whatever the handler made of the error that it got.
+    pub(in crate::http) fn fault(&self) -> Option<Fault> {
+        match self.broken.load(Ordering::Relaxed) {
+            TOO_LARGE => Some(problem::too_large(self.limits.max_body_bytes)),
+            TOO_SLOW => Some(problem::too_slow(self.limits.body_timeout)),
+            _ => None,
+        }
+    }
+}
+
+const WITHIN: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const TOO_SLOW: u8 = 2;
 
 /// A body that ends with an error where it is too long or comes too slowly.
 struct Bounded {

@@ -22,7 +22,7 @@ use tokio::{
 use self::connection::Shared;
 pub(crate) use self::settings::HttpSettings;
 pub(in crate::http) use self::{
-    body::bounded,
+    body::{bounded, watched},
     listener::{Address, Bound, listen_first},
     settings::ConnectionLimits,
     tls::Tls,

@@ -17,6 +17,8 @@ pub(crate) struct HttpSettings {
     pub(crate) requests: RouteDefaults,
     pub(in crate::http) cors: Option<CorsSettings>,
     pub(in crate::http) compression: bool,
+    /// Whether the program shows its documents, and the page to read them.
+    pub(in crate::http) docs: bool,
     pub(in crate::http) tls: Option<TlsFiles>,
 }
 
@@ -68,6 +70,7 @@ impl HttpSettings {
             requests,
             cors: CorsSettings::read(settings)?,
             compression: settings.get("http.compression")?.unwrap_or(true),
+            docs: settings.get("http.docs")?.unwrap_or(true),
             tls: TlsFiles::read(settings)?,
         })
     }

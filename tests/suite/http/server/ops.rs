@@ -1,6 +1,10 @@
 //! Operations endpoints.
 
-use std::net::SocketAddr;
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+};
 
 use kinoko::{RunningApp, Settings, prelude::*};
 use kinoko_tests::{eventually, free_ports, soon};
@@ -81,6 +85,46 @@ async fn a_program_that_waits_for_its_broker_lives_and_is_not_ready() {
     let reasons = report["reasons"].to_string();
     assert!(reasons.contains("the services are starting") && reasons.contains("no connection to amqp://"), "{reasons}");
     start.abort();
+}
+
+/// Runs a program as users do, and returns it with what its log says of where it listens.
+fn run(variables: &[(&str, &str)]) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_program-with-a-service"));
+    command.env_clear().envs(variables.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("listening") || line.starts_with("error:")).unwrap();
+    (child, line)
+}
+
+#[tokio::test]
+async fn programs_that_are_run_have_them_on_the_next_free_port_and_say_where() {
+    let (mut one, mut two) = (run(&[]), run(&[]));
+    let mut addresses = Vec::new();
+    for (_, line) in [&one, &two] {
+        let (_, rest) = line.split_once("operations=\"http://").expect(line);
+        let address: SocketAddr = rest.split('"').next().unwrap().parse().unwrap();
+        assert!((9000..=9099).contains(&address.port()) && address.ip().is_loopback(), "{line}");
+        assert!(line.contains("mode=\"development\""), "{line}");
+        assert_eq!(get(address, "/health/live").await.status, 200);
+        let info = get(address, "/info").await.json();
+        assert_eq!(info["program"]["name"], "program-with-a-service");
+        addresses.push(address);
+    }
+    assert_ne!(addresses[0], addresses[1]);
+    for child in [&mut one.0, &mut two.0] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_was_set_and_is_taken_ends_the_program() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (mut child, line) = run(&[("KINOKO_OPS__ADDRESS", &address)]);
+    assert!(line.contains("(`ops.address` is from KINOKO_OPS__ADDRESS)"), "{line}");
+    assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::{
 
 use kinoko::{
     ErrorKind,
-    http::axum::{Router, routing::get},
+    http::axum::{Router, body::Bytes, routing::get},
     prelude::*,
 };
 use kinoko_tests::{eventually, soon};
@@ -62,6 +62,16 @@ impl Held {
     #[http(POST, "/length")]
     fn length(&self, text: String) -> usize {
         text.len()
+    }
+
+    #[http(POST, "/raw")]
+    async fn raw(&self, #[extract] body: Bytes) -> usize {
+        body.len()
+    }
+
+    #[http(POST, "/stream", max_body_bytes = 5_000_000)]
+    async fn stream(&self, #[extract] body: Bytes) -> usize {
+        body.len()
     }
 }
 
@@ -125,14 +135,22 @@ async fn a_caller_that_goes_away_cancels_the_worker() {
 async fn the_body_of_a_route_has_its_limits_over_a_socket_too() {
     let app = app("http: {max_body_bytes: 10, body_timeout: 100ms}").start().await.unwrap();
     let address = app.http_address().unwrap();
-    for (rest, status) in [
-        ("content-type: application/json\r\ncontent-length: 11\r\n\r\n", 413),
-        ("content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nb\r\n\"abcdefghi\"\r\n0\r\n\r\n", 413),
-        ("content-type: application/json\r\ncontent-length: 5\r\n\r\n\"ab", 408),
-    ] {
-        let answer = Wire::to(address).await.ask(format!("POST /held/length HTTP/1.1\r\nhost: k\r\n{rest}")).await;
-        assert_eq!(answer.status, status, "{rest}: {answer:?}");
+    for path in ["/held/length", "/held/raw"] {
+        for (rest, status, code) in [
+            ("content-length: 4\r\n\r\n\"ab\"", 200, json!(null)),
+            ("content-length: 11\r\n\r\n", 413, json!("TOO_LARGE")),
+            ("transfer-encoding: chunked\r\n\r\nb\r\n\"abcdefghi\"\r\n0\r\n\r\n", 413, json!("TOO_LARGE")),
+            ("content-length: 5\r\n\r\n\"ab", 408, json!("TOO_SLOW")),
+        ] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: k\r\ncontent-type: application/json\r\n");
+            let answer = Wire::to(address).await.ask(format!("{head}{rest}")).await;
+            assert_eq!((answer.status, &answer.json()["code"]), (status, &code), "{path} {rest}: {answer:?}");
+        }
     }
+    // More than axum takes by itself.
+    let large =
+        format!("POST /held/stream HTTP/1.1\r\nhost: k\r\ncontent-length: 3000000\r\n\r\n{}", "x".repeat(3_000_000));
+    assert_eq!(Wire::to(address).await.ask(large).await.text(), "3000000");
     app.stop().await.unwrap();
 }
 
@@ -149,14 +167,13 @@ async fn routes_and_mounts_stand_beside_each_other_or_not_at_all() {
         json!([
             {"method": "wait", "verb": "GET", "path": "/held/wait"},
             {"method": "length", "verb": "POST", "path": "/held/length"},
+            {"method": "raw", "verb": "POST", "path": "/held/raw"},
+            {"method": "stream", "verb": "POST", "path": "/held/stream"},
         ])
     );
     app.stop().await.unwrap();
 
     let error = self::app("{}").mount("/held", router()).start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert_eq!(
-        error.to_string(),
-        "`/held` is mounted, and a service has the route `/held/wait` there: move one of them"
-    );
+    assert_eq!(error.to_string(), "`/held` is mounted, and the route `/held/wait` is there already: move one of them");
 }

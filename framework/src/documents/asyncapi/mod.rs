@@ -1,0 +1,80 @@
+//! AsyncAPI 3.0: what a program answers, handles and consumes over the broker. Timers, which it has no place for, stand beside it.
+
+mod messages;
+mod rpc;
+mod timers;
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, json};
+
+use super::{Info, schemas::Schemas, text::describe};
+use crate::{protocol::Value, service::ServiceDescriptor};
+
+/// The document of these services.
+pub(crate) fn asyncapi(info: &Info, services: &[&'static ServiceDescriptor]) -> Value {
+    // Schemas as AsyncAPI reads them where they do not say otherwise.
+    let mut document =
+        Document { schemas: Schemas::new(SchemaSettings::draft07()), channels: Map::new(), operations: Map::new() };
+    for service in services {
+        rpc::add(&mut document, service, &info.rpc_exchange);
+        messages::add(&mut document, service);
+    }
+    let timers: Vec<_> = services.iter().flat_map(|service| timers::of(service)).collect();
+    let tags: Vec<_> = services.iter().map(|service| tag(service)).collect();
+    let mut info = info.to_json();
+    info["tags"] = tags.into();
+    let mut json = json!({
+        "asyncapi": "3.0.0",
+        "info": info,
+        "defaultContentType": "application/json",
+        "channels": document.channels,
+        "operations": document.operations,
+        "components": {},
+        "x-kinoko-timers": timers,
+    });
+    document.schemas.finish(&mut json);
+    json
+}
+
+struct Document {
+    schemas: Schemas,
+    channels: Map<String, Value>,
+    operations: Map<String, Value>,
+}
+
+/// An operation that the messages of a channel fire.
+fn receives(channel: &str, message: &str, about: About<'_>) -> Value {
+    let mut operation = json!({
+        "action": "receive",
+        "title": about.title,
+        "channel": { "$ref": pointer(&["channels", channel]) },
+        "messages": [{ "$ref": pointer(&["channels", channel, "messages", message]) }],
+        "tags": [{ "name": about.service }],
+        "bindings": { "amqp": { "ack": true, "bindingVersion": "0.3.0" } },
+    });
+    describe(&mut operation, about.doc, None);
+    operation
+}
+
+/// What an operation says of itself.
+struct About<'a> {
+    service: &'a str,
+    title: &'a str,
+    doc: &'a str,
+}
+
+fn tag(service: &ServiceDescriptor) -> Value {
+    match service.doc {
+        "" => json!({ "name": service.name }),
+        doc => json!({ "name": service.name, "description": doc }),
+    }
+}
+
+/// A reference within the document. The names of services, methods and events need escapes only as JSON pointers do.
+fn pointer(parts: &[&str]) -> String {
+    parts.iter().fold("#".to_owned(), |pointer, part| pointer + "/" + &escaped(part))
+}
+
+fn escaped(part: &str) -> String {
+    part.replace('~', "~0").replace('/', "~1").replace('%', "%25").replace('#', "%23").replace(' ', "%20")
+}

@@ -1,0 +1,10 @@
+use kinoko::prelude::*;
+
+struct Orders;
+
+impl Orders {
+    #[http(GET, "/orders")]
+    fn list(&self) {}
+}
+
+fn main() {}
