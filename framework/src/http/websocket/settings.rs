@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{Result, Settings};
+use crate::{
+    Result, Settings,
+    http::server::{lasting, number, texts},
+};
 
 /// What the settings say of websockets.
 #[derive(Debug, Clone)]
@@ -21,31 +24,22 @@ pub(crate) struct SocketSettings {
 
 impl SocketSettings {
     pub(in crate::http) fn read(settings: &Settings) -> Result<Self> {
-        let count = |key: &str, default: usize| match settings.get(key)?.unwrap_or(default) {
-            0 => Err(settings.refuse(key, "at least 1")),
-            count => Ok(count),
-        };
-        let time = |key: &str, default: u64| match settings.duration(key, Duration::from_secs(default))? {
-            Duration::ZERO => Err(settings.refuse(key, "more than `0s`")),
-            time => Ok(time),
-        };
-        let origins: Vec<String> = settings.get(ORIGINS)?.unwrap_or_default();
+        let origins = texts(settings, "http.websocket.origins")?.unwrap_or_default();
         if let Some(origin) = origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
             let text = format!("`{origin}` is no origin: write `https://shop.example`, with no path, or `*` for all");
-            return Err(settings.refuse(ORIGINS, text));
+            return Err(settings.refuse("http.websocket.origins", text));
         }
+        let twenty_seconds = Duration::from_secs(20);
         Ok(Self {
             origins,
-            max_message_bytes: count("http.websocket.max_message_bytes", 1024 * 1024)?,
-            max_in_flight: count("http.websocket.max_in_flight", 32)?,
-            max_pending_bytes: count("http.websocket.max_pending_bytes", 1024 * 1024)?,
-            ping_interval: time("http.websocket.ping_interval", 20)?,
-            ping_timeout: time("http.websocket.ping_timeout", 20)?,
+            max_message_bytes: number(settings, "http.websocket.max_message_bytes", 1024 * 1024, 1)?,
+            max_in_flight: number(settings, "http.websocket.max_in_flight", 32, 1)?,
+            max_pending_bytes: number(settings, "http.websocket.max_pending_bytes", 1024 * 1024, 1)?,
+            ping_interval: lasting(settings, "http.websocket.ping_interval", twenty_seconds)?,
+            ping_timeout: lasting(settings, "http.websocket.ping_timeout", twenty_seconds)?,
         })
     }
 }
-
-const ORIGINS: &str = "http.websocket.origins";
 
 fn is_origin(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'))
