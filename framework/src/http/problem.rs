@@ -32,6 +32,8 @@ use crate::protocol::{Fault, Value};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+// Without the example in Rust.
+#[schemars(description = "What went wrong (RFC 9457).")]
 #[non_exhaustive]
 pub struct Problem {
     /// `about:blank`: what the problem is, its `code` says.

@@ -147,9 +147,27 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
             Some(index) => json::whole(&mut self.args, index, body),
             None => json::fields(&mut self.args, self.route, body),
         };
-        match read {
+        match read.or_else(|refused| self.json_with_integers(whole, body).ok_or(refused)) {
             Ok(()) => self.missing_fields(whole),
             Err(refused) => explain::<A>(self.route, whole, body, refused, &mut self.problems),
+        }
+    }
+
+    /// Reads a body once more that was refused, with `5.0` as the integer that it is to JSON Schema, and so to `/openapi.json`; serde takes
+    /// it for none. `None`: it has no such number, or is refused all the same.
+    #[cold]
+    fn json_with_integers(&mut self, whole: Option<usize>, body: &[u8]) -> Option<()> {
+        let mut tree = small_tree(body)?;
+        if !json::make_integers(&mut tree) {
+            return None;
+        }
+        match (whole, tree) {
+            (Some(index), tree) => json::set(&mut self.args, index, tree).ok(),
+            (None, serde_json::Value::Object(fields)) => fields.into_iter().try_for_each(|(name, value)| {
+                let Some(index) = json::field(self.route, &name) else { return Some(()) };
+                json::set(&mut self.args, index, value).ok()
+            }),
+            (None, _) => None,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{
     Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
+use serde_json::Value;
 
 use crate::{
     protocol::Args,
@@ -43,6 +44,32 @@ pub(super) fn fields<'de, A: Args<'de>>(args: &mut A, route: &RouteInfo, body: &
     let mut at = None;
     let read = Fields { args, route, at: &mut at }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     read.map_err(|error| Refused { error, index: at })
+}
+
+/// Decodes a parameter from a tree.
+pub(super) fn set<'de, A: Args<'de>>(args: &mut A, index: usize, tree: Value) -> Result<(), serde_json::Error> {
+    // Erased, so that the parameters are compiled for one deserializer more and not for each.
+    let mut erased = <dyn erased_serde::Deserializer<'de>>::erase(tree);
+    let set = args.set(index, &mut erased as &mut dyn erased_serde::Deserializer<'de>);
+    set.map_err(serde_json::Error::custom)
+}
+
+/// The largest number below which a float tells all integers apart: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Makes integers of the floats without a fraction in a tree. Whether there were any.
+pub(super) fn make_integers(tree: &mut Value) -> bool {
+    match tree {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT);
+            let Some(float) = float else { return false };
+            *tree = Value::from(float as i64);
+            true
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| make_integers(item) | any),
+        Value::Object(fields) => fields.values_mut().fold(false, |any, value| make_integers(value) | any),
+        _ => false,
+    }
 }
 
 /// The parameter that a field of the body is.

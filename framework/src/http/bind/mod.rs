@@ -24,10 +24,10 @@ use std::{
 use self::{
     explain::explain_texts,
     problems::{Problems, missing, texts},
-    refusal::unknown,
+    refusal::{Refusal, unknown},
     schema::ParamSchema,
     text::{Asked, List, Names, Values, Whole},
-    values::Pairs,
+    values::{Pair, Pairs},
     walk::Found,
 };
 use super::request::{self, Request};
@@ -108,8 +108,8 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
             match param.place {
                 ParamPlace::Path => {
                     let value = self.request.path.iter().find(|(name, _)| name == param.name);
-                    let value = value.map_or_else(Pairs::default, |(_, value)| Pairs::one(value));
-                    let values = self.values(index, value.all(), List::Repeated);
+                    let value = value.map(|(_, value)| Pair::plain(value.as_bytes()));
+                    let values = self.values(index, value.as_slice(), List::Repeated);
                     set(&mut self.args, &mut self.problems, values);
                 }
                 ParamPlace::Query => {
@@ -117,18 +117,14 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
                     let whole = Whole { pairs: &self.query, taken: &taken, asked: &asked };
                     let values = self.values(index, self.query.named(param.name), List::Repeated);
                     set(&mut self.args, &mut self.problems, Values { whole: Some(whole), ..values });
-                    let mut asked = asked.into_inner();
-                    match asked.whole {
-                        true => {
-                            known.fields.append(&mut asked.fields);
-                            known.open.append(&mut asked.open);
-                        }
-                        false => known.fields.push(param.name),
+                    if self.route.deny_unknown_query {
+                        known.learn(asked.into_inner(), param.name);
                     }
                 }
                 ParamPlace::Header => {
-                    let lines = Pairs::header(&self.request.parts.headers, param.name);
-                    let values = self.values(index, lines.all(), List::Commas);
+                    let lines = self.request.parts.headers.get_all(param.name).into_iter();
+                    let lines: Vec<_> = lines.map(|line| Pair::plain(line.as_bytes())).collect();
+                    let values = self.values(index, &lines, List::Commas);
                     set(&mut self.args, &mut self.problems, values);
                 }
                 ParamPlace::Cookie => {
@@ -143,7 +139,7 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
         }
     }
 
-    fn values<'a>(&self, index: usize, pairs: &'a [values::Pair<'a>], list: List) -> Values<'a> {
+    fn values<'a>(&self, index: usize, pairs: &'a [Pair<'a>], list: List) -> Values<'a> {
         Values {
             pairs,
             whole: None,
@@ -155,15 +151,14 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
     }
 
     fn deny_unknown(&mut self, known: &Asked) {
-        let is_known = |name: &str| {
-            known.fields.contains(&name)
-                || known.open.iter().any(|index| ParamSchema { route: self.route, index: *index }.has(name))
-        };
+        let open = || known.open.iter().map(|index| ParamSchema { route: self.route, index: *index });
+        let is_known = |name: &str| known.fields.contains(&name) || open().any(|param| param.has(name));
         for group in self.query.groups().filter(|group| !is_known(&group[0].name)) {
             let name = &group[0].name;
             let value = texts(group.iter().filter_map(|pair| Some(pair.raw.text().ok()?.into_owned())));
             let value = value.filter(|_| !crate::config::is_secret_name(name));
-            let message = unknown(name, known.fields.iter().copied());
+            let described: Vec<_> = open().flat_map(ParamSchema::names).collect();
+            let message = unknown(name, known.fields.iter().copied().chain(described.iter().map(String::as_str)));
             let found = Found { pointer: String::new(), rule: "additionalProperties", message, value };
             self.problems.named(ParamPlace::Query, name, found);
         }
@@ -172,30 +167,31 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
 
 /// Sets one parameter from texts; tells what is wrong with it.
 fn set<'de, A: Args<'de>>(args: &mut A, problems: &mut Problems, values: Values<'_>) {
+    if let Err(refusal) = args.set(values.schema.index, values) {
+        tell::<A>(problems, values, refusal);
+    }
+}
+
+#[cold]
+fn tell<'de, A: Args<'de>>(problems: &mut Problems, values: Values<'_>, refusal: Refusal) {
     let ParamSchema { route, index } = values.schema;
     let param = &route.params[index];
-    let in_body = matches!(param.place, ParamPlace::Field(_) | ParamPlace::Body(_));
-    let base = if matches!(param.place, ParamPlace::Field(_)) {
-        format!("/{}", walk::escape(param.name))
-    } else {
-        String::new()
+    let found = match refusal.absent {
+        true if !param.param.required => return,
+        true => vec![missing(String::new())],
+        false => explain_texts::<A>(route, index, values, refusal),
     };
-    match args.set(index, values) {
-        Ok(()) => {}
-        Err(refusal) if refusal.absent && !param.param.required => {}
-        Err(refusal) if refusal.absent => match in_body {
-            true => problems.body(missing(base)),
-            false => problems.named(param.place, param.name, missing(String::new())),
-        },
-        Err(refusal) => {
-            for found in explain_texts::<A>(route, index, values, refusal) {
-                if in_body {
-                    problems.body(Found { pointer: format!("{base}{}", found.pointer), ..found });
-                    continue;
-                }
+    for found in found {
+        match param.place {
+            ParamPlace::Body(_) => problems.body(found),
+            ParamPlace::Field(_) => {
+                let pointer = format!("/{}{}", walk::escape(param.name), found.pointer);
+                problems.body(Found { pointer, ..found });
+            }
+            place => {
                 // Of a parameter that takes its fields from the query, the field.
                 let name = found.pointer.strip_prefix('/').map(|name| name.replace("~1", "/").replace("~0", "~"));
-                problems.named(param.place, name.as_deref().unwrap_or(param.name), found);
+                problems.named(place, name.as_deref().unwrap_or(param.name), found);
             }
         }
     }

@@ -228,6 +228,12 @@ impl ParamSchema {
         }
     }
 
+    /// The names of the parameter's fields, as far as they are known.
+    pub(super) fn names(self) -> Vec<String> {
+        let schemas = Schemas::of(self.route);
+        schemas.property_names(schemas.param(self.index)).into_iter().map(str::to_owned).collect()
+    }
+
     /// Whether the parameter has a field of this name.
     pub(super) fn has(self, field: &str) -> bool {
         let schemas = Schemas::of(self.route);

@@ -36,7 +36,7 @@ pub(super) struct Values<'a> {
 pub(super) enum List {
     /// Each value of the name.
     Repeated,
-    /// What commas separate, in each.
+    /// What commas separate, in each: proxies may join the lines of a header so (RFC 9110, 5.3).
     Commas,
     /// Each value of the name; but for one value the first will do.
     FirstWins,
@@ -68,6 +68,18 @@ pub(super) struct Asked {
     pub(super) open: Vec<usize>,
     /// Whether the parameter took its fields from the whole.
     pub(super) whole: bool,
+}
+
+impl Asked {
+    /// What the parameter of this name wants is known from now on.
+    pub(super) fn learn(&mut self, other: Self, name: &'static str) {
+        if other.whole {
+            self.fields.extend(other.fields);
+            self.open.extend(other.open);
+        } else {
+            self.fields.push(name);
+        }
+    }
 }
 
 impl<'a> Values<'a> {
@@ -191,7 +203,7 @@ fn split_at_commas<'a>(pairs: &'a [Pair<'a>]) -> Result<Vec<Pair<'a>>, Refusal> 
     for pair in pairs {
         let Raw::Plain(line) = &pair.raw else { return Err(Refusal::of_type("must be a list")) };
         let items = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|item| !item.is_empty());
-        split.extend(items.map(|item| Pair { name: Cow::Borrowed(""), raw: Raw::Plain(item) }));
+        split.extend(items.map(Pair::plain));
     }
     Ok(split)
 }

@@ -74,6 +74,13 @@ pub(super) struct Pair<'a> {
     pub(super) raw: Raw<'a>,
 }
 
+impl<'a> Pair<'a> {
+    /// One that has no name, or none that matters any more.
+    pub(super) fn plain(bytes: &'a [u8]) -> Self {
+        Self { name: Cow::Borrowed(""), raw: Raw::Plain(bytes) }
+    }
+}
+
 /// Values, those of one name beside each other in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Pairs<'a>(Vec<Pair<'a>>);
@@ -107,22 +114,6 @@ impl<'a> Pairs<'a> {
             Some(Pair { name: Cow::Borrowed(name), raw: Raw::Plain(value) })
         });
         Self::new(pairs.collect())
-    }
-
-    /// Of one header: each line. As a list, what commas separate in it: proxies may join lines so (RFC 9110, 5.3).
-    pub(super) fn header(headers: &'a HeaderMap, name: &str) -> Self {
-        let lines = headers.get_all(name).into_iter();
-        Self(lines.map(|line| Pair { name: Cow::Borrowed(""), raw: Raw::Plain(line.as_bytes()) }).collect())
-    }
-
-    /// One value.
-    pub(super) fn one(text: &'a str) -> Self {
-        Self(vec![Pair { name: Cow::Borrowed(""), raw: Raw::Plain(text.as_bytes()) }])
-    }
-
-    /// All of them, whatever their names.
-    pub(super) fn all(&self) -> &[Pair<'a>] {
-        &self.0
     }
 
     /// Those of one name.

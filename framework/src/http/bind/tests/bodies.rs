@@ -59,6 +59,19 @@ fn a_body_is_one_parameter_or_the_fields_of_several() {
 }
 
 #[test]
+fn a_float_without_a_fraction_is_an_integer_as_in_json_schema() {
+    let order = |qty: &str| format!(r#"{{"customerName": "Ada", "lines": [{{"sku": "x", "qty": {qty}}}]}}"#);
+    let whole = json_body(&order("5.0")).bound(Whole::route(), |args: Whole| args.order.unwrap().lines[0].qty);
+    assert_eq!(whole, Ok(5));
+    let fields = format!(r#"{{"order": {}, "count": 3e0}}"#, order("1e1"));
+    let sent = json_body(&fields).path("id", "1");
+    let fields = sent.bound(Fields::route(), |args: Fields| (args.id, args.order.unwrap().lines[0].qty, args.count));
+    assert_eq!(fields, Ok((Some(1), 10, Some(3))));
+    assert_eq!(json_body(&order("5.5")).wrong::<Whole>(Whole::route()), ["body /lines/0/qty type 5.5"]);
+    assert_eq!(json_body(&order("1000.0")).wrong::<Whole>(Whole::route()).len(), 1);
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once() {
     let order = r#"{"customerName": "A", "lines": [{"sku": 1, "qty": 100, "size": 2}, {"sku": "x", "qty": 5}, {}]}"#;
     let below = [

@@ -132,6 +132,12 @@ fn unknown_keys_are_told_where_they_are_denied() {
     assert_eq!(query("unknown=5").status::<MaybeFiltered>(MaybeFiltered::route()), 200);
 }
 
+#[test]
+fn unknown_keys_are_told_beside_fields_that_only_the_schema_knows() {
+    let fault = query("q=1&limt=20").bound::<Flat, _>(Flat::route(), drop).unwrap_err();
+    assert_eq!(fault.data.unwrap()["errors"][0]["message"], "is unknown: did you mean `limit`?");
+}
+
 #[derive(Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 struct Paging {
     #[serde(default)]
@@ -188,4 +194,29 @@ fn secrets_are_not_repeated() {
     let fault = sent.bound::<Heads, _>(Heads::route(), drop).unwrap_err();
     assert!(!format!("{fault:?}").contains("s3cret"), "{fault:?}");
     assert_eq!(fault.data.unwrap()["errors"].as_array().unwrap().len(), 4);
+}
+
+#[derive(Debug, Deserialize, garde::Validate, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Window {
+    #[garde(range(max = 100))]
+    #[allow(dead_code)]
+    page_size: u32,
+    #[garde(custom(not_blank))]
+    #[allow(dead_code)]
+    start_after: Option<String>,
+}
+
+fn not_blank(text: &Option<String>, _: &()) -> garde::Result {
+    if text.as_deref() == Some("") { Err(garde::Error::new("must not be blank")) } else { Ok(()) }
+}
+
+route!(Windowed { window: Option<Valid<Window>> = ParamPlace::Query, false; });
+
+#[test]
+fn rules_hold_for_what_comes_from_the_query() {
+    let wrong = query("pageSize=101&startAfter=").wrong::<Windowed>(Windowed::route());
+    assert_eq!(wrong, ["query pageSize maximum 101", r#"query startAfter valid """#]);
+    assert_eq!(query("startAfter=x").wrong::<Windowed>(Windowed::route()), ["query pageSize required"]);
+    assert_eq!(query("").status::<Windowed>(Windowed::route()), 200);
 }
