@@ -46,6 +46,7 @@ pub(crate) trait Gateway: Any + Send + Sync {
 }
 
 /// What an entrypoint needs of a service's container.
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 pub(crate) struct ServiceParts {
     pub(crate) service: Arc<dyn DynService>,
     pub(crate) limits: Arc<Limits>,
@@ -73,6 +74,7 @@ impl Extensions {
 
 /// How a program was launched.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 pub(crate) struct Launch {
     /// By `run`, and not by a test or another program.
     pub(crate) is_run: bool,

@@ -131,7 +131,7 @@ impl Gateway for HttpGateway {
     }
 
     async fn prepare(&self, program: Program) -> Result<()> {
-        let mode = Mode::read(program.settings(), &program.broker().0)?;
+        let mode = Mode::read(program.settings(), program.is_in_memory())?;
         let token = Token::read(program.settings(), mode)?;
         let router = self.assemble(&program, mode, &token)?;
         if let Some(router) = &router {
