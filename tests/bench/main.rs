@@ -1,4 +1,4 @@
-//! What calls and events cost through kinoko, next to hand-written lapin with the same semantics:
+//! What calls, events and HTTP requests cost through kinoko, next to hand-written lapin and plain axum with the same semantics:
 //! `cargo bench -p kinoko-tests --bench performance`.
 //!
 //! The driver starts itself again, once for every program that is measured, so that processor time, memory and allocations
@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
 mod events;
+mod http;
 mod load;
 mod measure;
 mod measured;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let done = match &options.mode {
         Mode::Role(Role::Rpc(role)) => rpc::run(*role, &options),
         Mode::Role(Role::Events(role)) => events::run(*role, &options),
+        Mode::Role(Role::Http(role)) => http::run(*role),
         Mode::Compare => compare(&options),
         Mode::Soak(calls) => rpc::soak::run(&options, *calls),
         Mode::Start => rpc::start::run(&options),
@@ -61,6 +63,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     }
     if options.events {
         events::compare(options, &mut goals)?;
+    }
+    if options.http {
+        http::compare(options, &mut goals)?;
     }
     goals.print();
     Ok(())

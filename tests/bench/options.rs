@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::{
     events::{self, QueueType},
+    http,
     payload::Codec,
     rpc::{self, Path},
 };
 
 const USAGE: &str =
-    "usage: performance [rpc|events] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+    "usage: performance [rpc|events|http] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
        performance --soak CALLS | --start
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     pub(crate) rpc: bool,
     pub(crate) events: bool,
+    pub(crate) http: bool,
     pub(crate) memory: bool,
     pub(crate) amqp: bool,
     pub(crate) codecs: Vec<Codec>,
@@ -46,6 +48,7 @@ pub(crate) enum Mode {
 pub(crate) enum Role {
     Rpc(rpc::Role),
     Events(events::Role),
+    Http(http::Role),
 }
 
 impl Options {
@@ -54,6 +57,7 @@ impl Options {
             mode: Mode::Compare,
             rpc: true,
             events: true,
+            http: true,
             memory: true,
             amqp: true,
             codecs: vec![Codec::MessagePack, Codec::Json],
@@ -71,8 +75,9 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
-                "rpc" => options.events = false,
-                "events" => options.rpc = false,
+                "rpc" => (options.events, options.http) = (false, false),
+                "events" => (options.rpc, options.http) = (false, false),
+                "http" => (options.rpc, options.events) = (false, false),
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
@@ -108,6 +113,7 @@ impl Options {
 impl Role {
     fn parse(text: &str) -> Result<Self, String> {
         let role = rpc::Role::parse(text).map(Self::Rpc).or_else(|| events::Role::parse(text).map(Self::Events));
+        let role = role.or_else(|| http::Role::parse(text).map(Self::Http));
         role.ok_or_else(|| format!("no role `{text}`"))
     }
 }

@@ -40,7 +40,7 @@ async fn an_article_that_is_not_there_is_a_problem() {
 #[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once() {
     let app = app().await;
-    let wrong = json!({"sku": "TEAPOT", "name": "", "category": "garden", "price_cents": 0, "colour": "blue"});
+    let wrong = json!({"sku": "teapot", "name": "", "category": "garden", "price_cents": 0, "colour": "blue"});
     let answer = app.http().post("/articles").json(&wrong).send().await.unwrap();
     assert_eq!((answer.status(), answer.header("content-type")), (422, "application/problem+json"));
     let problem: Value = answer.json().unwrap();
@@ -48,7 +48,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     fields.sort_unstable();
     fields.dedup();
-    assert_eq!(fields, ["/category", "/colour", "/name", "/price_cents"], "{problem}");
+    assert_eq!(fields, ["/category", "/colour", "/name", "/price_cents", "/sku"], "{problem}");
     app.stop().await.unwrap();
 }
 

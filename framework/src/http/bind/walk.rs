@@ -328,6 +328,13 @@ fn numbers(
     }
 }
 
+/// A pattern, unless it means more here than to the small engine, which knows no classes beyond ASCII: such a one is left to the
+/// type's own rules.
+fn readable(pattern: &str) -> Option<regex_lite::Regex> {
+    const UNICODE: [&str; 11] = ["\\w", "\\W", "\\d", "\\D", "\\s", "\\S", "\\b", "\\B", "\\p", "\\P", "(?i"];
+    if UNICODE.iter().any(|class| pattern.contains(class)) { None } else { regex_lite::Regex::new(pattern).ok() }
+}
+
 fn texts(keywords: &Map<String, Value>, text: &str, value: &Value, place: &Place, found: &mut Vec<Found>) {
     let length = text.chars().count() as u64;
     if let Some(least) = number(keywords, "minLength").filter(|least| length < *least) {
@@ -335,5 +342,10 @@ fn texts(keywords: &Map<String, Value>, text: &str, value: &Value, place: &Place
     }
     if let Some(most) = number(keywords, "maxLength").filter(|most| length > *most) {
         found.push(place.tell("maxLength", format!("must be {most} characters long at most, not {length}"), value));
+    }
+    if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str)
+        && readable(pattern).is_some_and(|pattern| !pattern.is_match(text))
+    {
+        found.push(place.tell("pattern", format!("must match `{pattern}`"), value));
     }
 }
