@@ -22,7 +22,12 @@ pub use self::{
     running::RunningApp,
 };
 pub(crate) use self::{
-    gateway::{Extensions, Gateway, Launch, MakeGateway, ServiceParts},
-    program::{Program, ServiceState},
+    gateway::{Extensions, Launch, MakeGateway},
+    program::Program,
+};
+#[cfg(feature = "http")]
+pub(crate) use self::{
+    gateway::{Gateway, ServiceParts},
+    program::ServiceState,
     readiness::broker_reason,
 };

@@ -19,6 +19,7 @@ pub(crate) struct Program {
     pub(super) process: Arc<ProcessScope>,
 }
 
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 impl Program {
     /// Its services.
     pub(crate) fn descriptors(&self) -> Vec<&'static ServiceDescriptor> {
@@ -81,6 +82,7 @@ impl Program {
 
 /// One service, as it is at the moment.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 pub(crate) struct ServiceState {
     pub(crate) name: &'static str,
     pub(crate) running_workers: usize,

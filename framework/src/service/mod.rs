@@ -134,6 +134,7 @@ pub struct WorkerCall {
     /// Of a batch handler, its deliveries; empty for every other.
     pub batch: Vec<RawDelivery>,
     /// What fired it, where that is more than a message: of HTTP the request.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) request: Option<Arc<dyn Any + Send + Sync>>,
 }
 

@@ -47,7 +47,7 @@ impl OpsSettings {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense, of the mode and the token as well.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
-        Token::read(settings, Mode::read(settings, "")?)?;
+        Token::read(settings, Mode::read(settings, true)?)?;
         Ok(Self {
             address: Address::read(settings, "ops.address", SocketAddr::from(([127, 0, 0, 1], FIRST_PORT)))?,
             enabled: settings.get("ops.enabled")?.unwrap_or(true),

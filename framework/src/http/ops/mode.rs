@@ -15,9 +15,9 @@ impl Mode {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for another word.
-    pub(crate) fn read(settings: &Settings, broker: &str) -> Result<Self> {
+    pub(crate) fn read(settings: &Settings, is_in_memory: bool) -> Result<Self> {
         match settings.get::<String>("mode")?.as_deref() {
-            None if broker.starts_with("memory:") => Ok(Self::Development),
+            None if is_in_memory => Ok(Self::Development),
             None | Some("production") => Ok(Self::Production),
             Some("development") => Ok(Self::Development),
             Some(other) => Err(settings.refuse("mode", format!("`{other}` is neither `development` nor `production`"))),

@@ -104,6 +104,34 @@ async fn a_handshake_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_taken_over() {
+    let files = Files::new();
+    let (certificate, key) = files.authority.issue(&["127.0.0.1"], |_| {}).write(&files.folder);
+    let yaml = format!("http: {{tls: {{certificate: {}, key: {}}}}}", certificate.display(), key.display());
+    let app = start(app(&yaml).mount("/", version())).await;
+    let address = app.http_address().unwrap();
+    let shown = || async {
+        let stream = files.connect(address, &[]).await;
+        stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+    };
+    let old = shown().await;
+    let renewed = files.authority.issue(&["127.0.0.1"], |_| {});
+    std::fs::write(&certificate, &renewed.pem).unwrap();
+    let later = || async {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(31)).await;
+        tokio::time::resume();
+    };
+    // So far the two do not belong together, and the old pair goes on.
+    later().await;
+    assert_eq!(shown().await, old);
+    std::fs::write(&key, &renewed.key).unwrap();
+    later().await;
+    assert_eq!(shown().await, renewed.der());
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn certificates_that_cannot_be_used_end_the_start() {
     let files = Files::new();
     let pem = |text: &str| write_pem(&files.folder, text).display().to_string();
