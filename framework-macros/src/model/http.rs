@@ -4,7 +4,11 @@ use quote::ToTokens;
 use syn::{Type, ext::IdentExt};
 
 use super::{Entrypoint, MethodModel, Output, ParamKind, ParamModel, place::WrittenPlace, rpc::mark_sensitive};
-use crate::{args::HttpArgs, diag::Diag, syntax::find_borrow};
+use crate::{
+    args::HttpArgs,
+    diag::Diag,
+    syntax::{find_borrow, find_word},
+};
 
 pub(crate) type HttpModel = Entrypoint<Http>;
 
@@ -146,6 +150,11 @@ fn returned(output: &Output, diag: &mut Diag) {
     let opaque = |ty: &Type| matches!(ty, Type::ImplTrait(_) | Type::TraitObject(_) | Type::Never(_) | Type::Infer(_));
     if let Some(unclear) = [Some(written), output.ok()].into_iter().flatten().find(|ty| opaque(ty)) {
         diag.on(unclear, "documents name the type of an answer: write it, or axum's `Response`");
+        return;
+    }
+    if let Some(span) = find_word("impl", written.to_token_stream()) {
+        let text = "documents name the type of an answer, also inside: write it, such as `Sse<BoxStream<'static, …>>`, or axum's `Response`";
+        diag.at(span, text);
         return;
     }
     if let Some(span) = output.ok().and_then(|ok| find_borrow(ok.to_token_stream())) {
