@@ -49,6 +49,16 @@ async fn schemathesis_finds_nothing_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(python_http), ignore = "needs Python with schemathesis: run ./test.sh")]
+async fn schemathesis_finds_nothing_wrong_with_the_catalog() {
+    let output = tested::<catalog::CatalogService>().await;
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
+    assert!(said.contains("4 selected / 4 total"), "not all operations were tested: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(python_http), ignore = "needs Python with schemathesis: run ./test.sh")]
 async fn schemathesis_finds_an_answer_that_breaks_its_schema() {
     let output = tested::<Broken>().await;
     let said = said(&output);
