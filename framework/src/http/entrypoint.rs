@@ -5,11 +5,12 @@ use std::{any::Any, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axum::{
     body::{Body, HttpBody},
-    extract::RawPathParams,
+    extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
@@ -177,7 +178,6 @@ impl Served {
         if !self.info.path.contains('{') {
             return Ok(Vec::new());
         }
-        use axum::extract::FromRequestParts;
         let raw = RawPathParams::from_request_parts(parts, &()).await.map_err(|error| {
             problem::bad_request("MALFORMED_PATH", format!("the path is not UTF-8 once decoded: {error}"))
         })?;
@@ -204,6 +204,15 @@ impl Served {
         }
     }
 
+    /// Server-sent events end when the service stops: who listens asks again, and finds another instance.
+    fn until_stopped(&self, response: Response) -> Response {
+        if !is_event_stream(&response) {
+            return response;
+        }
+        let stopped = Box::pin(self.runner.stopped());
+        response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopped)))
+    }
+
     fn answer(&self, outcome: Outcome, context: &WorkerContext, head: &context::Head) -> Response {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
@@ -213,7 +222,7 @@ impl Served {
                     Some(fault) => tracing::warn!(service, method, call_id, %fault, "request failed as expected"),
                 }
                 match (answered as Box<dyn Any>).downcast::<Answered>() {
-                    Ok(answered) => answered.response.into_inner(),
+                    Ok(answered) => self.until_stopped(answered.response.into_inner()),
                     Err(_) => problem::response(&no_request(), call_id),
                 }
             }
@@ -245,6 +254,12 @@ impl Served {
         }
         response
     }
+}
+
+/// Whether a response goes on for as long as somebody listens.
+fn is_event_stream(response: &Response) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"))
 }
 
 #[cold]

@@ -54,6 +54,11 @@ impl Runner {
         self.service.descriptor()
     }
 
+    /// Ends when the service stops.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.limits.stopped()
+    }
+
     pub(super) fn target(
         &self,
         index: usize,

@@ -60,6 +60,12 @@ impl Limits {
         self.stopping.cancel();
     }
 
+    /// Ends when nothing is started any more: for what outlives these.
+    #[cfg(feature = "http")]
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.stopping.clone().cancelled_owned()
+    }
+
     /// Ends when nothing is started any more.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + '_ {
         self.stopping.cancelled()

@@ -23,6 +23,13 @@ impl Feed {
         Sse::new(numbers.map(|number| Ok(SentEvent::default().id(number.to_string()).event("tick").data("x"))).boxed())
     }
 
+    /// One event, and then none for as long as somebody listens.
+    #[http(GET, "/endless")]
+    fn endless(&self) -> Sse<BoxStream<'static, Result<SentEvent, Infallible>>> {
+        let first = stream::iter([Ok(SentEvent::default().data("first"))]);
+        Sse::new(first.chain(stream::pending()).boxed())
+    }
+
     #[http(GET, "/lines")]
     async fn lines(&self) -> Body {
         Body::from_stream(stream::iter(["one\n", "two\n"]).map(Ok::<_, Infallible>))
@@ -50,6 +57,18 @@ async fn events_are_sent_by_a_stream() {
         "id: 8\nevent: tick\ndata: x\n\nid: 9\nevent: tick\ndata: x\n\nid: 10\nevent: tick\ndata: x\n\n"
     );
     app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn events_end_when_the_service_stops() {
+    let app = TestApp::new().service::<Feed>().start().await.unwrap();
+    // It is answered whole once it has ended, which only the stop does.
+    let answered = app.waiter("feed", "endless");
+    let listening = tokio::spawn(app.http().get("/endless").send());
+    answered.await.unwrap();
+    app.stop().await.unwrap();
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(10), listening).await.unwrap();
+    assert_eq!(heard.unwrap().unwrap().text(), "data: first\n\n");
 }
 
 #[tokio::test]
