@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::{fired, print, print_json, texts};
+use super::{fired, http, print, print_json, texts};
 use crate::{
     Result,
     container::App,
@@ -50,7 +50,9 @@ fn entrypoints(service: &ServiceDescriptor) -> Vec<(&'static str, String, &'stat
     let events = service.events.iter().map(|handler| ("event", fired::event(handler), handler.doc));
     let consumers = service.consumers.iter().map(|consumer| ("consume", fired::consumer(consumer), consumer.doc));
     let timers = service.timers.iter().map(|timer| ("timer", fired::timer(timer), timer.doc));
-    methods.chain(events).chain(consumers).chain(timers).collect()
+    let routes = service.routes.iter().map(|route| ("http", http::route(route), route.doc));
+    let sockets = service.sockets.iter().map(|method| ("websocket", signature(method), method.doc));
+    methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect()
 }
 
 /// `hello(name: String, times: u32 = 1) -> String, or GreetingError`
@@ -66,7 +68,7 @@ pub(super) fn signature(method: &MethodInfo) -> String {
     text
 }
 
-fn param(param: &Param) -> String {
+pub(super) fn param(param: &Param) -> String {
     match param.default {
         Some(default) => format!("{}: {} = {default}", param.name, param.ty),
         None => format!("{}: {}", param.name, param.ty),
@@ -78,11 +80,14 @@ fn first_line(doc: &str) -> Option<&str> {
 }
 
 fn service_json(service: &ServiceDescriptor) -> Value {
-    let methods = service.methods.iter().map(method_json);
+    let methods = service.methods.iter().map(|method| method_json("rpc", method));
+    let sockets = service.sockets.iter().map(|method| method_json("websocket", method));
+    let routes = service.routes.iter().map(http::route_json);
     let events = service.events.iter().map(|handler| fired::event_json(service, handler));
     let consumers = service.consumers.iter().map(fired::consumer_json);
     let timers = service.timers.iter().map(fired::timer_json);
-    let entrypoints: Vec<_> = methods.chain(events).chain(consumers).chain(timers).collect();
+    let entrypoints: Vec<_> =
+        methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect();
     json!({
         "name": service.name,
         "doc": service.doc,
@@ -92,7 +97,7 @@ fn service_json(service: &ServiceDescriptor) -> Value {
     })
 }
 
-fn method_json(method: &MethodInfo) -> Value {
+fn method_json(kind: &str, method: &MethodInfo) -> Value {
     let params = method.params.iter().map(|param| {
         json!({
             "name": param.name,
@@ -103,7 +108,7 @@ fn method_json(method: &MethodInfo) -> Value {
         })
     });
     json!({
-        "kind": "rpc",
+        "kind": kind,
         "name": method.name,
         "doc": method.doc,
         "signature": signature(method),

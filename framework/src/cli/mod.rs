@@ -4,6 +4,7 @@ mod arguments;
 mod call;
 mod failure;
 mod fired;
+mod http;
 mod list;
 mod show_config;
 
