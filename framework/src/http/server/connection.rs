@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::ConnectInfo,
-    http::{Request, Response, StatusCode, Version},
+    http::{Request, Response, StatusCode, Version, header},
 };
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -36,7 +36,7 @@ use super::{
     settings::ConnectionLimits,
     tls::Tls,
 };
-use crate::task::Tasks;
+use crate::{http::problem, task::Tasks};
 
 /// What every connection of a server has.
 pub(super) struct Shared {
@@ -143,6 +143,10 @@ async fn answer(
     activity: Arc<Activity>,
 ) -> Result<Response<Sending>, Infallible> {
     let running = activity.request(request.version() == Version::HTTP_2);
+    if is_for_no_host(&request) {
+        let response = problem::response(&problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once"), "");
+        return Ok(response.map(|body| Sending { body, _running: running }));
+    }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request).await?;
@@ -150,6 +154,13 @@ async fn answer(
         running.activity().upgraded();
     }
     Ok(response.map(|body| Sending { body, _running: running }))
+}
+
+/// Whether a request names no host, or two of them, of which a proxy may have looked at the other (RFC 9112, 3.2).
+fn is_for_no_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_named = hosts.next().is_some() || request.version() != Version::HTTP_11;
+    !is_named || hosts.next().is_some()
 }
 
 /// The body of an answer; its request runs until it has left.
