@@ -4,7 +4,11 @@ use quote::ToTokens;
 use syn::{Type, ext::IdentExt};
 
 use super::{Entrypoint, MethodModel, Output, ParamKind, ParamModel, place::WrittenPlace, rpc::mark_sensitive};
-use crate::{args::HttpArgs, diag::Diag, syntax::find_borrow};
+use crate::{
+    args::HttpArgs,
+    diag::Diag,
+    syntax::{find_borrow, find_word},
+};
 
 pub(crate) type HttpModel = Entrypoint<Http>;
 
@@ -144,8 +148,9 @@ fn one_format(places: &[Place], method: &MethodModel, diag: &mut Diag) {
 fn returned(output: &Output, diag: &mut Diag) {
     let Some(written) = output.written() else { return };
     let opaque = |ty: &Type| matches!(ty, Type::ImplTrait(_) | Type::TraitObject(_) | Type::Never(_) | Type::Infer(_));
-    if let Some(unclear) = [Some(written), output.ok()].into_iter().flatten().find(|ty| opaque(ty)) {
-        diag.on(unclear, "documents name the type of an answer: write it, or axum's `Response`");
+    let has_impl = |ty: &Type| find_word("impl", ty.to_token_stream()).is_some();
+    if let Some(unclear) = [Some(written), output.ok()].into_iter().flatten().find(|ty| opaque(ty) || has_impl(ty)) {
+        diag.on(unclear, "documents name the type of an answer: write it, without `impl`, or axum's `Response`");
         return;
     }
     if let Some(span) = output.ok().and_then(|ok| find_borrow(ok.to_token_stream())) {

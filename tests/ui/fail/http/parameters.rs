@@ -71,6 +71,11 @@ impl Orders {
     fn borrowed(&self) -> Vec<&str> {
         Vec::new()
     }
+
+    #[http(GET, "/q")]
+    fn opaque_within(&self) -> Vec<impl Sized> {
+        vec![()]
+    }
 }
 
 #[derive(Dependencies)]
