@@ -56,6 +56,9 @@
 //! On the wire kinoko is Nameko: Python services are called and call, with no setting.
 //! [`codec`] has MessagePack and JSON, and takes others.
 //!
+//! **HTTP.** With the feature `http`, `#[http(GET, "/orders/{id}")]` on a method answers requests, and the module `http` has files, problems
+//! and axum itself. Parameters come from path, query, headers and body by one rule, and every request runs a worker, as a call does.
+//!
 //! **Tests.** A service is a struct that a test builds with fakes. For everything larger there is `kinoko::testing` (feature `testing`):
 //! services in memory, dependencies replaced, entrypoints called directly and awaited.
 //!
@@ -67,6 +70,8 @@
 //! | `tls` | no | TLS to RabbitMQ, by `amqps://` URLs; brings `amqp` |
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
+//! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
+//! | `schema` | no | the documents alone, without a server |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next

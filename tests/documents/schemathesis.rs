@@ -4,7 +4,7 @@ use std::process::Output;
 
 use kinoko::service::Service;
 
-use crate::{broken::Broken, library::Library, output, python, said, served};
+use crate::{broken::Broken, here, library::Library, output, python, said, served};
 
 /// All checks, all operations, all kinds of requests, the same ones each time; `KINOKO_TEST_PROOF_EXAMPLES` says how many of each.
 async fn tested<S: Service>() -> Output {
@@ -22,6 +22,7 @@ async fn tested<S: Service>() -> Output {
         "--continue-on-failure",
         "--no-color",
     ]);
+    command.env("SCHEMATHESIS_HOOKS", "schemathesis_hooks").env("PYTHONPATH", here().join("python"));
     // It keeps what it has learnt where it runs.
     let folder = std::env::temp_dir().join(format!("kinoko-schemathesis-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -44,6 +45,16 @@ async fn schemathesis_finds_nothing_wrong() {
     println!("{said}");
     // Hidden ones are not in the document.
     assert!(said.contains("8 selected / 8 total"), "not all operations were tested: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(python_http), ignore = "needs Python with schemathesis: run ./test.sh")]
+async fn schemathesis_finds_nothing_wrong_with_the_catalog() {
+    let output = tested::<catalog::CatalogService>().await;
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
+    assert!(said.contains("4 selected / 4 total"), "not all operations were tested: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,12 @@ class Page:
         expect(live).to_contain_text("The Left Hand of Darkness")
 
     def calls(self):
+        form = self.page.locator("[id='rpc.library.get'] form.send")
+        form.get_by_label("Arguments").fill(json.dumps({"id": 1}))
+        form.get_by_role("button", name="Call").click()
+        expect(form.locator(".answer pre")).to_contain_text("The Left Hand of Darkness")
+
+    def is_told_the_error(self):
         form = self.page.locator("[id='rpc.library.lend'] form.send")
         answer = form.locator(".answer")
         form.get_by_label("Arguments").fill(json.dumps({"id": 1, "reader": "Ada"}))
@@ -111,6 +117,7 @@ def main():
         page.reads()
         page.sends_a_request()
         page.calls()
+        page.is_told_the_error()
         page.dispatches()
         page.is_safe()
         page.page.screenshot(path=screenshot, full_page=True)

@@ -9,6 +9,7 @@ mod ready;
 mod settings;
 mod testing;
 mod verdicts;
+mod websockets;
 
 /// How many calls a proof makes: few in every run, all of them under `./test.sh --proof`.
 fn proof_calls(reduced: usize) -> usize {

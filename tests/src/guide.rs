@@ -51,6 +51,9 @@ mod page_16_http_server {}
 #[doc = include_str!("../../docs/guide/17-documents.md")]
 mod page_17_documents {}
 
+#[doc = include_str!("../../docs/guide/18-websockets.md")]
+mod page_18_websockets {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

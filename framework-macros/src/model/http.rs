@@ -148,9 +148,13 @@ fn one_format(places: &[Place], method: &MethodModel, diag: &mut Diag) {
 fn returned(output: &Output, diag: &mut Diag) {
     let Some(written) = output.written() else { return };
     let opaque = |ty: &Type| matches!(ty, Type::ImplTrait(_) | Type::TraitObject(_) | Type::Never(_) | Type::Infer(_));
-    let has_impl = |ty: &Type| find_word("impl", ty.to_token_stream()).is_some();
-    if let Some(unclear) = [Some(written), output.ok()].into_iter().flatten().find(|ty| opaque(ty) || has_impl(ty)) {
-        diag.on(unclear, "documents name the type of an answer: write it, without `impl`, or axum's `Response`");
+    if let Some(unclear) = [Some(written), output.ok()].into_iter().flatten().find(|ty| opaque(ty)) {
+        diag.on(unclear, "documents name the type of an answer: write it, or axum's `Response`");
+        return;
+    }
+    if let Some(span) = find_word("impl", written.to_token_stream()) {
+        let text = "documents name the type of an answer, also inside: write it, such as `Sse<BoxStream<'static, …>>`, or axum's `Response`";
+        diag.at(span, text);
         return;
     }
     if let Some(span) = output.ok().and_then(|ok| find_borrow(ok.to_token_stream())) {

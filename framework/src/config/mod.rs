@@ -83,6 +83,12 @@ use crate::{
 /// | `http.cors.headers` | all | with which headers |
 /// | `http.cors.credentials` | `false` | whether with cookies |
 /// | `http.cors.max_age` | `10m` | how long browsers keep that |
+/// | `http.websocket.origins` | none | pages of which other origins may open websockets; `*`: all |
+/// | `http.websocket.max_message_bytes` | 1048576 | the largest message that is read from a websocket |
+/// | `http.websocket.max_in_flight` | 32 | the most messages of one websocket that are worked on |
+/// | `http.websocket.max_pending_bytes` | 1048576 | the most bytes of events that wait to be written to one websocket |
+/// | `http.websocket.ping_interval` | `20s` | how often a websocket is pinged |
+/// | `http.websocket.ping_timeout` | `20s` | how long it may take to answer, or to take what is written |
 /// | `ops.enabled` | `true` | whether there are operations endpoints |
 /// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
 /// | `ops.token` | none | what a request must bring that changes something |

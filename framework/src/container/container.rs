@@ -63,7 +63,8 @@ impl Container {
         let further: Vec<_> = gateways
             .iter()
             .map(|gateway| {
-                let parts = ServiceParts { service: service.clone(), limits: limits.clone(), tasks: tasks.clone() };
+                let (service, limits, tasks, scope) = (service.clone(), limits.clone(), tasks.clone(), scope.clone());
+                let parts = ServiceParts { service, limits, tasks, scope };
                 gateway.entrypoint(parts)
             })
             .collect();

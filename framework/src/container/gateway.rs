@@ -10,7 +10,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::Program;
-use crate::{Result, Settings, entrypoint::Entrypoint, service::DynService, task::Tasks, worker::Limits};
+use crate::{
+    Result, Settings, dependency::ContainerScope, entrypoint::Entrypoint, service::DynService, task::Tasks,
+    worker::Limits,
+};
 
 /// One way in, for all services of a program.
 #[async_trait]
@@ -48,6 +51,9 @@ pub(crate) struct ServiceParts {
     pub(crate) service: Arc<dyn DynService>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) tasks: Tasks,
+    /// Where its dependencies are.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks for its own"))]
+    pub(crate) scope: Arc<ContainerScope>,
 }
 
 /// Makes a gateway from the program's settings, and from what the program said of it.

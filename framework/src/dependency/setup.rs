@@ -241,7 +241,7 @@ impl Registry {
         options.downcast().ok().map(|options| *options)
     }
 
-    fn ready<T: Dependency>(&self) -> Option<T> {
+    pub(crate) fn ready<T: Dependency>(&self) -> Option<T> {
         self.entries().ready.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
     }
 

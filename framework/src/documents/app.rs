@@ -20,7 +20,7 @@ impl App {
     /// let document = App::new().service::<Greeting>().version("1.2.0").openapi()?;
     /// assert_eq!(document["openapi"], "3.1.0");
     /// assert_eq!(document["info"]["version"], "1.2.0");
-    /// # kinoko::Result::Ok(())
+    /// # kinoko::Result::<()>::Ok(())
     /// ```
     #[cfg(feature = "http")]
     pub fn openapi(&self) -> Result<Value> {
@@ -43,7 +43,7 @@ impl App {
     /// # impl Greeting { #[rpc] fn hello(&self, name: &str) -> String { format!("Hello, {name}!") } }
     /// let document = App::new().service::<Greeting>().asyncapi()?;
     /// assert_eq!(document["channels"]["rpc.greeting.hello"]["address"], "greeting.hello");
-    /// # kinoko::Result::Ok(())
+    /// # kinoko::Result::<()>::Ok(())
     /// ```
     pub fn asyncapi(&self) -> Result<Value> {
         let services = self.named(&[])?;

@@ -1,13 +1,6 @@
 //! `#[http]`: from a request's head to its answer, by way of a worker.
 
-use std::{
-    any::Any,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::{
@@ -17,23 +10,25 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::Instant;
-use tracing::Instrument;
 
-use super::{answer::Answered, context, problem, request::Request, router::Route, server::watched};
+use super::{
+    answer::Answered,
+    context, problem,
+    request::Request,
+    router::Route,
+    runner::{Runner, Target, log_fault},
+    server::watched,
+    websocket::{SocketEndpoint, SocketSettings},
+};
 use crate::{
     Result,
-    codec::Format,
     container::ServiceParts,
-    context::{Cancelled, WorkerContext, WorkerOrigin},
+    context::{Cancelled, WorkerContext},
     entrypoint::{Entrypoint, timeout},
-    protocol::{Fault, Message, Properties, excerpt},
-    service::{DynService, Outcome, RouteInfo, WorkerCall},
-    task::Tasks,
+    protocol::{Fault, Message, Properties},
+    service::{Outcome, RouteInfo},
     transport::{ConsumerStatus, Transport},
-    worker::{Limits, MethodSlots, Workers, log},
 };
 
 /// What holds for routes that do not say otherwise.
@@ -59,61 +54,76 @@ impl Default for RouteDefaults {
 
 /// The HTTP side of one container. The listener belongs to the program: this has the routes.
 pub(crate) struct HttpEntrypoint {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    service: Arc<dyn DynService>,
-    limits: Arc<Limits>,
-    tasks: Tasks,
-    workers: Arc<Workers>,
+    runner: Arc<Runner>,
     defaults: RouteDefaults,
+    /// Its websockets, where it has methods that their messages fire.
+    sockets: Option<Arc<SocketEndpoint>>,
 }
 
 /// One route, as its requests find it.
 struct Served {
-    shared: Arc<Shared>,
+    runner: Arc<Runner>,
+    defaults: RouteDefaults,
     info: &'static RouteInfo,
-    slots: Arc<MethodSlots>,
+    target: Target,
 }
 
 impl HttpEntrypoint {
-    pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults) -> Self {
-        let ServiceParts { service, limits, tasks } = of;
-        let workers = Workers::new(&tasks);
-        Self { shared: Arc::new(Shared { service, limits, tasks, workers, defaults }) }
+    pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults, sockets: &SocketSettings) -> Self {
+        let scope = of.scope.clone();
+        let runner = Runner::new(of);
+        let sockets = SocketEndpoint::new(&runner, &scope, defaults.timeout, sockets);
+        Self { runner, defaults, sockets }
     }
 
     /// Its routes, for the program's router.
     pub(crate) fn routes(&self) -> impl Iterator<Item = Route> + '_ {
-        let descriptor = self.shared.service.descriptor();
-        descriptor.routes.iter().map(|info| {
-            let slots = Arc::new(MethodSlots::new(self.shared.limits.clone(), info.max_workers));
-            let served = Arc::new(Served { shared: self.shared.clone(), info, slots });
+        let descriptor = self.runner.descriptor();
+        let routes = descriptor.routes.iter().map(|info| {
+            let limit = info.timeout.unwrap_or(self.defaults.timeout);
+            let target = self.runner.target(info.index, info.method, info.max_workers, limit);
+            let served = Arc::new(Served { runner: self.runner.clone(), defaults: self.defaults, info, target });
             let owner = format!("`{}.{}`", descriptor.name, info.method);
             Route::new(info.verb, info.path, owner, move |request| served.clone().serve(request))
-        })
+        });
+        routes.chain(self.sockets.as_ref().and_then(SocketEndpoint::route))
+    }
+}
+
+impl Drop for HttpEntrypoint {
+    fn drop(&mut self) {
+        // The program ends without order; sockets run in tasks of axum's.
+        if let Some(sockets) = &self.sockets {
+            sockets.end();
+        }
     }
 }
 
 #[async_trait]
 impl Entrypoint for HttpEntrypoint {
-    async fn start(&self, _: &Arc<dyn Transport>, _: u16) -> Result<()> {
-        Ok(())
+    async fn start(&self, transport: &Arc<dyn Transport>, _: u16) -> Result<()> {
+        match &self.sockets {
+            Some(sockets) => sockets.start(transport).await,
+            None => Ok(()),
+        }
     }
 
-    async fn stop_taking(&self) {}
+    async fn stop_taking(&self) {
+        if let Some(sockets) = &self.sockets {
+            sockets.stop_taking().await;
+        }
+    }
 
     fn cancel_workers(&self) {
-        self.shared.workers.cancel_all(Cancelled::Stopping);
+        self.runner.workers.cancel_all(Cancelled::Stopping);
     }
 
     fn consumer_statuses(&self) -> Vec<ConsumerStatus> {
-        Vec::new()
+        self.sockets.iter().filter_map(|sockets| sockets.consumer_status()).collect()
     }
 
     fn running(&self) -> usize {
-        self.shared.workers.len()
+        self.runner.workers.len()
     }
 }
 
@@ -133,7 +143,7 @@ impl Served {
         let mut watch = None;
         let read = match self.info.extracts {
             true => {
-                let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.shared.defaults };
+                let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.defaults };
                 watched(&mut parts, body, limits).map(|(body, body_watch)| {
                     watch = Some(body_watch);
                     (Bytes::new(), Some(body))
@@ -144,20 +154,13 @@ impl Served {
         let (message, unread, path) = match (read, path) {
             (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
             (Err(fault), _) | (_, Err(fault)) => {
-                let context = self.context(message(Bytes::new()), None);
+                let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
                 return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, &head);
             }
         };
-        let limit = self.info.timeout.unwrap_or(self.shared.defaults.timeout);
-        // A limit beyond the end of time is none.
-        let context = self.context(message, Instant::now().checked_add(limit));
+        let context = self.runner.context(&self.target, message);
         let request = Arc::new(Request::new(parts, path, unread));
-        let work = Working {
-            tasks: self.shared.tasks.clone(),
-            context: context.clone(),
-            work: Some(self.clone().work(context.clone(), request).boxed()),
-        };
-        let outcome = work.await;
+        let outcome = self.runner.run(&self.target, context.clone(), Some(request)).await;
         let outcome = match watch.and_then(|watch| watch.fault()) {
             None => outcome,
             Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
@@ -166,18 +169,7 @@ impl Served {
     }
 
     fn max_body_bytes(&self) -> usize {
-        self.info.max_body_bytes.unwrap_or(self.shared.defaults.max_body_bytes)
-    }
-
-    fn context(&self, message: Arc<Message>, deadline: Option<Instant>) -> WorkerContext {
-        WorkerContext::new(WorkerOrigin {
-            service: self.shared.service.descriptor().name,
-            entrypoint: self.info.method,
-            deadline,
-            slots: Some(self.slots.clone()),
-            message,
-            ..WorkerOrigin::default()
-        })
+        self.info.max_body_bytes.unwrap_or(self.defaults.max_body_bytes)
     }
 
     /// The path's parameters, under the names that this route has for them.
@@ -204,36 +196,11 @@ impl Served {
             return Err(problem::too_large(limit));
         }
         let read = Limited::new(body, limit).collect();
-        match tokio::time::timeout(self.shared.defaults.body_timeout, read).await {
+        match tokio::time::timeout(self.defaults.body_timeout, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::too_large(limit)),
             Ok(Err(_)) => Err(problem::bad_request("BODY_LOST", "the body did not arrive whole")),
-            Err(_) => Err(problem::too_slow(self.shared.defaults.body_timeout)),
-        }
-    }
-
-    /// The worker, from the wait for its slot to its end.
-    async fn work(self: Arc<Self>, context: WorkerContext, request: Arc<Request>) -> Outcome {
-        // A stop waits for it, although its task is the connection's.
-        let _task = self.shared.tasks.token();
-        let _running = self.shared.workers.enter(context.clone());
-        if !self.slots.take_free() {
-            match context.until_cancelled(Box::pin(self.slots.take())).await {
-                Ok(Some(())) => {}
-                Ok(None) => return Outcome::Cancelled(Cancelled::Stopping),
-                Err(Cancelled::DeadlinePassed) => return busy(),
-                Err(reason) => return Outcome::Cancelled(reason),
-            }
-        }
-        if let Some(slot) = context.slot() {
-            slot.taken();
-        }
-        let call =
-            WorkerCall { request: Some(request), ..WorkerCall::new(self.info.index, Format::Json, context.clone()) };
-        let worker = context.clone().scope(self.shared.service.clone().dispatch(call));
-        match log::span(&context) {
-            Some(span) => worker.instrument(span).await,
-            None => worker.await,
+            Err(_) => Err(problem::too_slow(self.defaults.body_timeout)),
         }
     }
 
@@ -251,19 +218,14 @@ impl Served {
                 }
             }
             Outcome::Fault { fault, expected } => {
-                if expected {
-                    tracing::warn!(service, method, call_id, fault = excerpt(&fault), "request failed as expected");
-                } else {
-                    tracing::error!(service, method, call_id, fault = excerpt(&fault), "request failed");
-                }
+                log_fault(context, &fault, expected);
                 problem::response(&fault, call_id)
             }
             Outcome::Cancelled(reason) => {
                 tracing::warn!(service, method, call_id, %reason, "request dropped");
                 match reason {
                     Cancelled::DeadlinePassed => {
-                        let limit = self.info.timeout.unwrap_or(self.shared.defaults.timeout);
-                        problem::response(&timeout(service, method, Some(limit)), call_id)
+                        problem::response(&timeout(service, method, Some(self.target.timeout)), call_id)
                     }
                     Cancelled::Stopping | Cancelled::ConnectionLost => problem::response(&problem::stopping(), call_id),
                 }
@@ -288,42 +250,4 @@ impl Served {
 #[cold]
 fn no_request() -> Fault {
     Fault::internal("NoRequest", "the method answers no requests")
-}
-
-#[cold]
-fn busy() -> Outcome {
-    let fault = Fault {
-        code: Some("BUSY".into()),
-        http: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
-        retryable: Some(true),
-        ..Fault::nameko("Busy", "all workers were busy for as long as the request may take")
-    };
-    Outcome::Fault { fault: Box::new(fault), expected: true }
-}
-
-/// A worker whose request may go away: then it is cancelled, and its hooks run to their end all the same.
-struct Working {
-    work: Option<BoxFuture<'static, Outcome>>,
-    context: WorkerContext,
-    tasks: Tasks,
-}
-
-impl Future for Working {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Some(work) = &mut self.work else { unreachable!("polled after its end") };
-        let outcome = std::task::ready!(work.as_mut().poll(cx));
-        self.work = None;
-        Poll::Ready(outcome)
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.context.cancel(Cancelled::ConnectionLost);
-            self.tasks.spawn(work.map(drop));
-        }
-    }
 }

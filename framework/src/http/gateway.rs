@@ -17,6 +17,7 @@ use super::{
     router::router,
     server::{Bound, HttpSettings, Server, Tls},
     site::Site,
+    websocket::SocketSettings,
 };
 use crate::{
     Result, Settings,
@@ -30,6 +31,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// The HTTP side of a program.
 pub(crate) struct HttpGateway {
     settings: HttpSettings,
+    sockets: SocketSettings,
     ops_settings: OpsSettings,
     launch: Launch,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
@@ -60,6 +62,7 @@ impl HttpGateway {
         let doors = Doors { site: std::mem::take(extensions.get::<Site>()), ..Doors::default() };
         Ok(Arc::new(Self {
             settings: HttpSettings::read(settings)?,
+            sockets: SocketSettings::read(settings)?,
             ops_settings: OpsSettings::read(settings)?,
             launch: extensions.get::<Launch>().clone(),
             services: Mutex::default(),
@@ -122,7 +125,7 @@ impl HttpGateway {
 #[async_trait]
 impl Gateway for HttpGateway {
     fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint> {
-        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.settings.requests));
+        let entrypoint = Arc::new(HttpEntrypoint::new(service, self.settings.requests, &self.sockets));
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(entrypoint.clone());
         entrypoint
     }

@@ -19,14 +19,17 @@ mod ops;
 mod problem;
 mod request;
 mod router;
+mod runner;
 mod server;
 mod site;
+mod websocket;
 
 pub(crate) use self::gateway::HttpGateway;
 pub use self::{
     file::File,
     media::Secured,
     problem::{FieldProblem, Problem},
+    websocket::{Socket, WebSocketHub},
 };
 pub use crate::service::SecurityScheme;
 /// The web framework beneath, for its extractors and answers.

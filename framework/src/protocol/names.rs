@@ -54,6 +54,16 @@ pub(crate) fn service_pool_queue(source: &str, event: &str, service: &str, metho
     format!("evt-{source}-{event}--{service}.{method}").into()
 }
 
+/// The exchange by which instances of a service send events to each other's websockets. It goes with the broker.
+#[cfg(feature = "http")]
+pub(crate) const WEBSOCKET_EXCHANGE: Name = Name::from_static("kinoko.websockets");
+
+/// The queue of one instance for events to its websockets.
+#[cfg(feature = "http")]
+pub(crate) fn websocket_queue(service: &str, instance: &impl std::fmt::Display) -> Name {
+    format!("kinoko.websocket-{service}-{instance}").into()
+}
+
 const DEAD_LETTERS: &str = "kinoko.dead-";
 
 /// The queue that keeps the dead letters of another one.

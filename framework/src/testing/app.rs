@@ -219,6 +219,13 @@ impl RunningTestApp {
         super::HttpClient::new(gateway.map(crate::http::HttpGateway::router).unwrap_or_default())
     }
 
+    /// Connects a websocket to these services, with no socket of the system.
+    #[cfg(feature = "http")]
+    pub fn websocket(&self, path: &str) -> super::WebSocketCall {
+        let gateway = self.app.gateway::<crate::http::HttpGateway>();
+        super::WebSocketCall::new(gateway.map(crate::http::HttpGateway::router).unwrap_or_default(), path)
+    }
+
     /// Waits until an entrypoint of these services has fired: made before what fires it, awaited afterwards.
     ///
     /// ```

@@ -62,13 +62,18 @@ mod replaced;
 mod rig;
 mod waiter;
 mod watch;
-
 #[cfg(feature = "http")]
-pub use self::http::{HttpAnswer, HttpCall, HttpClient};
+mod websocket;
+
 pub(crate) use self::rig::Rig;
 pub use self::{
     app::{RunningTestApp, TestApp},
     fired::Fired,
     hook::Hook,
     waiter::{Waiter, Waiters},
+};
+#[cfg(feature = "http")]
+pub use self::{
+    http::{HttpAnswer, HttpCall, HttpClient},
+    websocket::{WebSocketCall, WebSocketClient, WebSocketClose},
 };

@@ -6,5 +6,7 @@ mod context;
 mod extractors;
 mod routes;
 mod server;
+mod streams;
 mod validation;
+mod websockets;
 mod workers;

@@ -24,7 +24,7 @@ pub(crate) use self::settings::HttpSettings;
 pub(in crate::http) use self::{
     body::{bounded, watched},
     listener::{Address, Bound, listen_first},
-    settings::ConnectionLimits,
+    settings::{ConnectionLimits, lasting, number, texts},
     tls::Tls,
 };
 use crate::{Result, task::Tasks};

@@ -77,7 +77,7 @@ impl HttpSettings {
 }
 
 /// A duration that is not nothing.
-fn lasting(settings: &Settings, key: &str, default: Duration) -> Result<Duration> {
+pub(in crate::http) fn lasting(settings: &Settings, key: &str, default: Duration) -> Result<Duration> {
     let duration = settings.duration(key, default)?;
     if duration.is_zero() {
         return Err(settings.refuse(key, "it must be more than 0s"));
@@ -86,7 +86,7 @@ fn lasting(settings: &Settings, key: &str, default: Duration) -> Result<Duration
 }
 
 /// A number up to what the system can count of anything.
-fn number(settings: &Settings, key: &str, default: usize, least: usize) -> Result<usize> {
+pub(in crate::http) fn number(settings: &Settings, key: &str, default: usize, least: usize) -> Result<usize> {
     let number = settings.get(key)?.unwrap_or(default);
     let most = tokio::sync::Semaphore::MAX_PERMITS.min(u32::MAX as usize);
     if number < least || number > most {
@@ -96,7 +96,7 @@ fn number(settings: &Settings, key: &str, default: usize, least: usize) -> Resul
 }
 
 /// Texts in a list, or in one text with commas between, as a variable has them.
-pub(super) fn texts(settings: &Settings, key: &str) -> Result<Option<Vec<String>>> {
+pub(in crate::http) fn texts(settings: &Settings, key: &str) -> Result<Option<Vec<String>>> {
     use crate::protocol::Value;
     match settings.get::<Value>(key)? {
         None | Some(Value::Null) => Ok(None),

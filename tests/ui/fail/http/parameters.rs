@@ -5,6 +5,7 @@ use kinoko::{
         Json,
         extract::{Path, Query},
         http::HeaderMap,
+        response::Sse,
     },
     prelude::*,
 };
@@ -67,14 +68,12 @@ impl Orders {
     #[http(GET, "/o")]
     fn opaque(&self) -> impl Sized {}
 
+    #[http(GET, "/stream")]
+    fn opaque_inside(&self) -> Sse<impl Sized> {}
+
     #[http(GET, "/p")]
     fn borrowed(&self) -> Vec<&str> {
         Vec::new()
-    }
-
-    #[http(GET, "/q")]
-    fn opaque_within(&self) -> Vec<impl Sized> {
-        vec![()]
     }
 }
 

@@ -1,0 +1,186 @@
+//! Workers that something over HTTP fires, a request or a message of a socket: from the wait for a slot to the end.
+
+use std::{
+    any::Any,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::http::StatusCode;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::{
+    codec::Format,
+    container::ServiceParts,
+    context::{Cancelled, WorkerContext, WorkerOrigin},
+    protocol::{Fault, Message, excerpt},
+    service::{DynService, Outcome, ServiceDescriptor, WorkerCall},
+    task::Tasks,
+    worker::{Limits, MethodSlots, Workers, log},
+};
+
+/// Runs the workers of one service.
+pub(super) struct Runner {
+    service: Arc<dyn DynService>,
+    limits: Arc<Limits>,
+    pub(super) tasks: Tasks,
+    pub(super) workers: Arc<Workers>,
+}
+
+/// One method, as what fires it finds it.
+#[derive(Clone)]
+pub(super) struct Target {
+    /// What [`DynService::dispatch`] knows it by.
+    index: usize,
+    method: &'static str,
+    slots: Arc<MethodSlots>,
+    /// How long a worker of it may run.
+    pub(super) timeout: Duration,
+}
+
+impl Runner {
+    pub(super) fn new(of: ServiceParts) -> Arc<Self> {
+        let ServiceParts { service, limits, tasks, .. } = of;
+        let workers = Workers::new(&tasks);
+        Arc::new(Self { service, limits, tasks, workers })
+    }
+
+    pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
+        self.service.descriptor()
+    }
+
+    pub(super) fn target(
+        &self,
+        index: usize,
+        method: &'static str,
+        max_workers: Option<usize>,
+        timeout: Duration,
+    ) -> Target {
+        Target { index, method, slots: Arc::new(MethodSlots::new(self.limits.clone(), max_workers)), timeout }
+    }
+
+    /// The context of a worker whose time begins now.
+    pub(super) fn context(&self, target: &Target, message: Arc<Message>) -> WorkerContext {
+        // A limit beyond the end of time is none.
+        self.context_until(target, message, Instant::now().checked_add(target.timeout))
+    }
+
+    pub(super) fn context_until(
+        &self,
+        target: &Target,
+        message: Arc<Message>,
+        deadline: Option<Instant>,
+    ) -> WorkerContext {
+        WorkerContext::new(WorkerOrigin {
+            service: self.descriptor().name,
+            entrypoint: target.method,
+            deadline,
+            slots: Some(target.slots.clone()),
+            message,
+            ..WorkerOrigin::default()
+        })
+    }
+
+    /// The worker. Dropped early, whoever fired it is gone: it is cancelled, and its hooks run to their end all the same.
+    pub(super) fn run(
+        self: &Arc<Self>,
+        target: &Target,
+        context: WorkerContext,
+        request: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Working {
+        let work = self.clone().work(target.clone(), context.clone(), request);
+        Working { tasks: self.tasks.clone(), context, work: Some(work.boxed()) }
+    }
+
+    async fn work(
+        self: Arc<Self>,
+        target: Target,
+        context: WorkerContext,
+        request: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Outcome {
+        // A stop waits for it, although its task is the connection's.
+        let _task = self.tasks.token();
+        let _running = self.workers.enter(context.clone());
+        if !target.slots.take_free() {
+            match context.until_cancelled(Box::pin(target.slots.take())).await {
+                Ok(Some(())) => {}
+                Ok(None) => return Outcome::Cancelled(Cancelled::Stopping),
+                Err(Cancelled::DeadlinePassed) => return busy(),
+                Err(reason) => return Outcome::Cancelled(reason),
+            }
+        }
+        if let Some(slot) = context.slot() {
+            slot.taken();
+        }
+        let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
+        let worker = context.clone().scope(self.service.clone().dispatch(call));
+        match log::span(&context) {
+            Some(span) => worker.instrument(span).await,
+            None => worker.await,
+        }
+    }
+}
+
+/// Says in the log how a worker failed.
+pub(super) fn log_fault(context: &WorkerContext, fault: &Fault, expected: bool) {
+    let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+    if expected {
+        tracing::warn!(service, method, call_id, fault = excerpt(fault), "request failed as expected");
+    } else {
+        tracing::error!(service, method, call_id, fault = excerpt(fault), "request failed");
+    }
+}
+
+#[cold]
+fn busy() -> Outcome {
+    let fault = Fault {
+        code: Some("BUSY".into()),
+        http: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
+        retryable: Some(true),
+        ..Fault::nameko("Busy", "all workers were busy for as long as the request may take")
+    };
+    Outcome::Fault { fault: Box::new(fault), expected: true }
+}
+
+/// A worker whose request may go away.
+pub(super) struct Working {
+    work: Option<BoxFuture<'static, Outcome>>,
+    context: WorkerContext,
+    tasks: Tasks,
+}
+
+impl Working {
+    /// The same as part of something that it can ask for.
+    pub(super) fn within<F: Future<Output = Outcome> + Send + 'static>(
+        mut self,
+        wrap: impl FnOnce(BoxFuture<'static, Outcome>) -> F,
+    ) -> Self {
+        self.work = self.work.take().map(|work| wrap(work).boxed());
+        self
+    }
+}
+
+impl Future for Working {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Some(work) = &mut self.work else { unreachable!("polled after its end") };
+        let outcome = std::task::ready!(work.as_mut().poll(cx));
+        self.work = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.context.cancel(Cancelled::ConnectionLost);
+            self.tasks.spawn(work.map(drop));
+        }
+    }
+}
