@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,6 +17,7 @@ use axum::{
     http::{Request, Response, StatusCode, Version, header},
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -149,7 +151,11 @@ async fn answer(
     }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    let response = router.oneshot(request).await?;
+    // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
+    let response = match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
+        Ok(response) => response?,
+        Err(_) => problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), ""),
+    };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         running.activity().upgraded();
     }

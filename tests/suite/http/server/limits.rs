@@ -47,6 +47,21 @@ async fn a_request_is_for_one_host() {
 }
 
 #[tokio::test]
+async fn a_layer_that_panics_is_answered_for() {
+    use kinoko::http::axum::{extract::Request, middleware::from_fn, response::Response};
+    let layer = from_fn(async |request: Request, next: kinoko::http::axum::middleware::Next| -> Response {
+        assert!(!request.uri().path().starts_with("/panic"), "as the test wants it");
+        next.run(request).await
+    });
+    let app = start(app("{}").mount("/", echo()).layer_http(layer)).await;
+    let address = app.http_address().unwrap();
+    let mut wire = Wire::to(address).await;
+    assert_eq!(wire.get("/panic").await.status, 500);
+    assert_eq!(wire.get("/").await.text(), "here");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_head_that_never_ends_is_cut_off_and_holds_nobody_up() {
     let app = start(app("http: {header_timeout: 150ms, idle_timeout: 30s}").mount("/", echo())).await;
     let address = app.http_address().unwrap();
