@@ -178,9 +178,9 @@ impl Served {
         if !self.info.path.contains('{') {
             return Ok(Vec::new());
         }
-        let raw = RawPathParams::from_request_parts(parts, &()).await.map_err(|error| {
-            problem::bad_request("MALFORMED_PATH", format!("the path is not UTF-8 once decoded: {error}"))
-        })?;
+        let raw = RawPathParams::from_request_parts(parts, &())
+            .await
+            .map_err(|_| problem::bad_request("MALFORMED_PATH", "the path is not UTF-8 once it is decoded"))?;
         let names = super::router::names(self.info.path);
         Ok(names.zip(raw.iter()).map(|(name, (_, value))| (name.to_owned(), value.to_owned())).collect())
     }

@@ -1,11 +1,14 @@
 //! Parameters that axum reads: any extractor, on methods that nothing but a request fires.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::{
     body::to_bytes,
     extract::{FromRequest, FromRequestParts},
     http::{header, request::Parts},
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 
 use super::{
     problem,
@@ -31,10 +34,7 @@ pub fn head(call: &WorkerCall) -> Parts {
 ///
 /// The outcome to return: what the extractor refused with, as a problem.
 pub async fn extract<T: Extractor>(head: &mut Parts) -> Result<T, Outcome> {
-    match T::from_request_parts(head, &()).await {
-        Ok(value) => Ok(value),
-        Err(rejection) => Err(refused(rejection.into_response()).await),
-    }
+    read(T::from_request_parts(head, &())).await
 }
 
 /// An extractor that reads the head alone.
@@ -75,9 +75,15 @@ impl<T: FromRequestParts<()>> BesideBody for T {}
 /// As [`extract`].
 pub async fn extract_last<M, T: LastExtractor<M>>(head: Parts, call: &WorkerCall) -> Result<T, Outcome> {
     let body = request(call).map(Request::take_body).unwrap_or_default();
-    match T::from_request(axum::http::Request::from_parts(head, body), &()).await {
-        Ok(value) => Ok(value),
-        Err(rejection) => Err(refused(rejection.into_response()).await),
+    read(T::from_request(axum::http::Request::from_parts(head, body), &())).await
+}
+
+/// A panic is an outcome as that of a method is: the request gets its answer.
+async fn read<T, R: IntoResponse>(extracted: impl Future<Output = Result<T, R>>) -> Result<T, Outcome> {
+    match AssertUnwindSafe(extracted).catch_unwind().await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(rejection)) => Err(refused(rejection.into_response()).await),
+        Err(payload) => Err(unexpected(Fault::panic(&*payload))),
     }
 }
 

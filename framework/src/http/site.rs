@@ -61,7 +61,7 @@ impl Site {
         let mut has_fallback = false;
         for Mount { path, content } in self.mounts {
             let prefix = prefix(&path)?;
-            let content = server::bounded(content.router(&path)?, settings.requests);
+            let content = server::bounded(content.router(&path, &prefix)?, settings.requests);
             if prefix.is_empty() {
                 if std::mem::replace(&mut has_fallback, true) {
                     return Err(usage("`/` is served twice: mount one of them below a path of its own"));
@@ -95,7 +95,7 @@ impl Site {
 }
 
 impl Content {
-    fn router(self, path: &str) -> Result<Router> {
+    fn router(self, path: &str, prefix: &str) -> Result<Router> {
         let (folder, single_page) = match self {
             Self::Router(router) => return Ok(router),
             Self::Files { folder, single_page } => (folder, single_page),
@@ -111,13 +111,16 @@ impl Content {
             let at = index.display();
             return Err(usage(format!("the page `{at}`, to be served at `{path}`, is not there")));
         }
-        let files = ServeDir::new(&folder);
+        // A folder without its last slash is asked for again with it, where the caller knows it.
+        let files = ServeDir::new(&folder).redirect_path_prefix(prefix);
         let router = match single_page {
             true => Router::new().fallback_service(files.fallback(ServeFile::new(index))),
             false => Router::new().fallback_service(files.fallback(Router::new().fallback(missing))),
         };
         Ok(router.layer(from_fn(|request: Request, next: axum::middleware::Next| async move {
-            match is_hidden(request.uri().path()) {
+            let path = request.uri().path();
+            // To a browser `//name` is another host: no answer may send it there.
+            match is_hidden(path) || path.starts_with("//") {
                 true => missing().await,
                 false => next.run(request).await,
             }

@@ -156,6 +156,12 @@ async fn bodies_that_cannot_be_read_have_their_own_status() {
         let problem = problem(http.post("/articles").body(content_type, body.to_owned())).await;
         assert_eq!((problem.status, problem.code.as_deref()), (status, Some(code)), "{problem:?}");
     }
+    let packed = http.post("/articles").header("content-encoding", "gzip").body("application/json", "{}");
+    let packed = problem(packed).await;
+    assert_eq!((packed.status, &*packed.errors[0].rule), (415, "contentEncoding"), "{packed:?}");
+    // axum's text has a name that the router gave the parameter, which is no name of the caller's.
+    let path = problem(http.get("/articles/%ff")).await;
+    assert_eq!((path.status, &*path.detail), (400, "the path is not UTF-8 once it is decoded"));
     assert_eq!(problem(http.get("/nowhere")).await.code.as_deref(), Some("NOT_FOUND"));
     assert_eq!(problem(http.delete("/articles")).await.code.as_deref(), Some("METHOD_NOT_ALLOWED"));
     app.stop().await.unwrap();

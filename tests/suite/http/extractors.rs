@@ -14,6 +14,16 @@ struct Page {
     limit: u32,
 }
 
+struct Panics;
+
+impl axum::extract::FromRequestParts<()> for Panics {
+    type Rejection = axum::http::StatusCode;
+
+    async fn from_request_parts(_: &mut axum::http::request::Parts, _: &()) -> Result<Self, Self::Rejection> {
+        panic!("as the test wants it: s3cret")
+    }
+}
+
 #[derive(Dependencies)]
 struct Files;
 
@@ -29,6 +39,9 @@ impl Files {
         json!({"id": id, "bytes": body.len(), "method": cx.entrypoint()})
     }
 
+    #[http(GET, "/panic")]
+    fn panic(&self, #[extract] _panics: Panics) {}
+
     #[http(GET, "/whole/{*rest}")]
     fn whole(&self, OriginalUri(uri): OriginalUri) -> String {
         uri.to_string()
@@ -43,6 +56,15 @@ async fn extractors_read_the_request_in_their_order() {
     let put = app.http().put("/files/7").body("application/pdf", "12345").send().await.unwrap();
     assert_eq!(put.json::<Value>().unwrap(), json!({"id": 7, "bytes": 5, "method": "put"}));
     assert_eq!(app.http().get("/whole/a/b?c=d").send().await.unwrap().text(), "/whole/a/b?c=d");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_extractor_that_panics_is_answered_for() {
+    let app = TestApp::new().service::<Files>().start().await.unwrap();
+    let answer = app.http().get("/panic").send().await.unwrap();
+    assert_eq!((answer.status(), answer.header("content-type")), (500, "application/problem+json"));
+    assert!(!answer.text().contains("s3cret"), "{answer:?}");
     app.stop().await.unwrap();
 }
 

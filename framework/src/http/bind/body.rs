@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 
 use super::{
     Binding,
@@ -71,6 +71,14 @@ impl<'de> Body<'de> {
                 text: format!("the body must be {allowed}, {given}"),
             };
         }
+        if let Some(encoding) = encoding(&request.parts.headers) {
+            return Self::Unreadable {
+                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                code: "UNSUPPORTED_MEDIA_TYPE",
+                rule: "contentEncoding",
+                text: format!("the body must be sent as it is, not encoded ({})", excerpt(encoding)),
+            };
+        }
         match format {
             BodyFormat::Json => Self::Json(body),
             BodyFormat::Form => match std::str::from_utf8(body) {
@@ -87,6 +95,13 @@ impl<'de> Body<'de> {
             }
         }
     }
+}
+
+/// What a body is packed with. None is unpacked: a small one could become as large as it likes.
+fn encoding(headers: &HeaderMap) -> Option<&str> {
+    let mut given =
+        headers.get_all(header::CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("unreadable"));
+    given.find(|given| !given.is_empty() && !given.eq_ignore_ascii_case("identity"))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,9 +14,10 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::ConnectInfo,
-    http::{Request, Response, StatusCode, Version},
+    http::{Request, Response, StatusCode, Version, header},
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -36,7 +38,7 @@ use super::{
     settings::ConnectionLimits,
     tls::Tls,
 };
-use crate::task::Tasks;
+use crate::{http::problem, task::Tasks};
 
 /// What every connection of a server has.
 pub(super) struct Shared {
@@ -143,13 +145,28 @@ async fn answer(
     activity: Arc<Activity>,
 ) -> Result<Response<Sending>, Infallible> {
     let running = activity.request(request.version() == Version::HTTP_2);
+    if is_for_no_host(&request) {
+        let response = problem::response(&problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once"), "");
+        return Ok(response.map(|body| Sending { body, _running: running }));
+    }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    let response = router.oneshot(request).await?;
+    // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
+    let response = match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
+        Ok(response) => response?,
+        Err(_) => problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), ""),
+    };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         running.activity().upgraded();
     }
     Ok(response.map(|body| Sending { body, _running: running }))
+}
+
+/// Whether a request names no host, or two of them, of which a proxy may have looked at the other (RFC 9112, 3.2).
+fn is_for_no_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_named = hosts.next().is_some() || request.version() != Version::HTTP_11;
+    !is_named || hosts.next().is_some()
 }
 
 /// The body of an answer; its request runs until it has left.

@@ -91,6 +91,22 @@ async fn no_path_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
+async fn a_folder_without_its_last_slash_is_found_where_it_is_mounted() {
+    let folder = folder();
+    let public = folder.join("public");
+    let app = start(app("{}").static_files("/ui", public.clone()).static_files("/", public)).await;
+    let address = app.http_address().unwrap();
+    for (path, location) in [("/ui/sub", "/ui/sub/"), ("/ui/sub?a=1", "/ui/sub/?a=1"), ("/sub", "/sub/")] {
+        let answer = ask(address, path).await;
+        assert_eq!((answer.status, answer.header("location")), (307, Some(location)), "{path}");
+    }
+    // `Location: //sub/` would be another host.
+    let elsewhere = ask(address, "//sub").await;
+    assert_eq!((elsewhere.status, elsewhere.header("location")), (404, None));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_single_page_answers_for_what_is_no_file() {
     let folder = folder();
     let app = start(app("{}").single_page("/", folder.join("public"))).await;

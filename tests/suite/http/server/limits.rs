@@ -35,6 +35,33 @@ fn echo() -> Router {
 }
 
 #[tokio::test]
+async fn a_request_is_for_one_host() {
+    let app = start(app("{}").mount("/", echo())).await;
+    let address = app.http_address().unwrap();
+    for (hosts, status) in [("", 400), ("host: a\r\nhost: b\r\n", 400), ("host: a\r\n", 200)] {
+        let answer = Wire::to(address).await.ask(&format!("GET / HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert_eq!(answer.status, status, "{hosts}");
+    }
+    assert_eq!(Wire::to(address).await.ask("GET / HTTP/1.0\r\n\r\n").await.status, 200);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_layer_that_panics_is_answered_for() {
+    use kinoko::http::axum::{extract::Request, middleware::from_fn, response::Response};
+    let layer = from_fn(async |request: Request, next: kinoko::http::axum::middleware::Next| -> Response {
+        assert!(!request.uri().path().starts_with("/panic"), "as the test wants it");
+        next.run(request).await
+    });
+    let app = start(app("{}").mount("/", echo()).layer_http(layer)).await;
+    let address = app.http_address().unwrap();
+    let mut wire = Wire::to(address).await;
+    assert_eq!(wire.get("/panic").await.status, 500);
+    assert_eq!(wire.get("/").await.text(), "here");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_head_that_never_ends_is_cut_off_and_holds_nobody_up() {
     let app = start(app("http: {header_timeout: 150ms, idle_timeout: 30s}").mount("/", echo())).await;
     let address = app.http_address().unwrap();
