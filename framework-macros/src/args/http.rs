@@ -16,7 +16,8 @@ pub(crate) struct HttpArgs {
     /// One of [`VERBS`].
     pub(crate) verb: String,
     pub(crate) path: RoutePath,
-    pub(crate) status: Option<u16>,
+    /// With where it is written.
+    pub(crate) status: Option<(u16, Span)>,
     pub(crate) name: Option<String>,
     pub(crate) tag: Option<String>,
     pub(crate) summary: Option<String>,
@@ -86,7 +87,7 @@ impl HttpArgs {
     fn take(&mut self, entry: &Entry, diag: &mut Diag) {
         let text = |example: &str, diag: &mut Diag| entry.text(example, diag).map(|text| text.value());
         match entry.key.to_string().as_str() {
-            "status" => self.status = status(entry, diag),
+            "status" => self.status = status(entry, diag).map(|status| (status, entry.value_tokens().span())),
             "tag" => self.tag = text("orders", diag),
             "summary" => self.summary = text("Places an order", diag),
             "deprecated" => self.deprecated = entry.flag(diag),

@@ -32,7 +32,7 @@ pub(super) fn route(route: &HttpModel, first: First<'_>, prefix: &str, k: &Token
     let (max_body_bytes, timeout, max_workers) =
         (option(args.max_body_bytes), duration(args.timeout), option(args.max_workers));
     let Reply { ok, .. } = Reply::of(method, k);
-    let status = args.status.unwrap_or(if ok.to_string() == "()" { 204 } else { 200 });
+    let status = args.status.map(|(status, _)| status).unwrap_or(if ok.to_string() == "()" { 204 } else { 200 });
     let operation = args.name.as_ref().unwrap_or(&name);
     let (tag, summary) = (option(args.tag.as_ref()), option(args.summary.as_ref()));
     let (deprecated, hide, shapes) = (args.deprecated, args.hide, shapes(method, k));

@@ -50,6 +50,12 @@ impl Http {
         mark_sensitive(&mut method.params, &args.sensitive, diag);
         path_has_parameters(&args, method, diag);
         returned(&method.output, diag);
+        if let Some((204, span)) = args.status
+            && method.output.ok().is_some_and(|ok| ok.to_token_stream().to_string() != "()")
+        {
+            let text = "an answer with 204 has no content, and this method returns some: write another status, or return nothing";
+            diag.at(span, text);
+        }
         let mut places: Vec<Place> = method.arguments().filter_map(|param| place(&args, param, diag)).collect();
         let body: Vec<usize> = (0..places.len()).filter(|at| matches!(places[*at].kind, PlaceKind::Body(_))).collect();
         let whole =

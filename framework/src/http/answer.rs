@@ -72,8 +72,18 @@ impl<T: IntoResponse> Answers<true> for T {
         {
             *response.status_mut() = status;
         }
-        answered(response, None)
+        answered(without_content(response), None)
     }
+}
+
+/// A 204 has no content (RFC 9110, 15.3.5), whatever the value would be.
+fn without_content(mut response: Response) -> Response {
+    if response.status() == StatusCode::NO_CONTENT {
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
 }
 
 #[diagnostic::do_not_recommend]
@@ -86,7 +96,7 @@ impl<T: Serialize> Answers<false> for T {
                     *response.status_mut() = status;
                 }
                 response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                answered(response, None)
+                answered(without_content(response), None)
             }
             Err(error) => unexpected(Fault::internal("UnserializableValue", error.to_string())),
         }

@@ -11,6 +11,7 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
+    answer::answered,
     problem,
     request::{Request, request},
 };
@@ -111,11 +112,20 @@ async fn refused(response: Response) -> Outcome {
     if !is_text {
         // Its own shape.
         let fault = Fault::internal("Extractor", format!("refused with {status}"));
-        return super::answer::answered(response, Some(fault));
+        return answered(response, Some(fault));
     }
-    let text = to_bytes(response.into_body(), MAX_TEXT).await.unwrap_or_default();
+    let (mut parts, body) = response.into_parts();
+    let text = to_bytes(body, MAX_TEXT).await.unwrap_or_default();
     let fault = problem::plain(status, String::from_utf8_lossy(&text));
-    Outcome::Fault { fault: Box::new(fault), expected: true }
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    if parts.headers.is_empty() {
+        return Outcome::Fault { fault: Box::new(fault), expected: true };
+    }
+    // What it says beside its text, such as how to log in, is the extractor's own.
+    let mut problem = problem::response(&fault, "");
+    problem.headers_mut().extend(parts.headers);
+    answered(problem, Some(fault))
 }
 
 fn is_text(content_type: &axum::http::HeaderValue) -> bool {

@@ -120,7 +120,7 @@ impl Content {
         Ok(router.layer(from_fn(|request: Request, next: axum::middleware::Next| async move {
             let path = request.uri().path();
             // To a browser `//name` is another host: no answer may send it there.
-            match is_hidden(path) || path.starts_with("//") {
+            match is_hidden(path) || is_too_long(path) || path.starts_with("//") {
                 true => missing().await,
                 false => next.run(request).await,
             }
@@ -137,6 +137,11 @@ async fn missing() -> Response {
 fn is_hidden(path: &str) -> bool {
     let plain = path.replace("%2e", ".").replace("%2E", ".").replace("%2f", "/").replace("%2F", "/");
     plain.split('/').any(|segment| segment.starts_with('.') && segment != ".well-known")
+}
+
+/// Whether a name is longer than any file's can be, to which the system has an error of its own.
+fn is_too_long(path: &str) -> bool {
+    path.split('/').any(|segment| segment.len() > 255)
 }
 
 /// A path without its last slash.

@@ -82,6 +82,11 @@ impl Orders {
         Ok(())
     }
 
+    #[http(GET, "/emptied", status = 204)]
+    fn emptied(&self) -> Fallible<Line> {
+        Ok(Line { sku: "A-1".into(), quantity: 2 })
+    }
+
     #[http(GET, "/alias")]
     fn alias(&self) -> Fallible<Line> {
         Err(OrderError::OutOfStock { left: 3 })
@@ -133,6 +138,7 @@ async fn values_are_json_and_responses_are_themselves() {
         ("GET", "/accepted", 202, json, "7"),
         ("DELETE", "/nothing", 204, "", ""),
         ("DELETE", "/nothing/fallible", 204, "", ""),
+        ("GET", "/emptied", 204, "", ""),
         ("HEAD", "/json", 200, json, ""),
         ("GET", "/teapot", 418, "text/plain; charset=utf-8", "short and stout"),
     ] {

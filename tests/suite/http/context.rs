@@ -72,10 +72,19 @@ async fn a_request_without_an_id_gets_the_calls() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_injected_is_asked_for_in_the_document() {
+    let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
+    let document: Value = app.http().get("/openapi.json").send().await.unwrap().json().unwrap();
+    assert_eq!(document["paths"]["/token"]["get"]["security"], json!([{"bearer": []}]));
+    assert_eq!(document["paths"]["/language"]["get"]["security"], Value::Null);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stranger_is_asked_who_it_is() {
     let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
     let refused = app.http().get("/token").send().await.unwrap();
-    assert_eq!(refused.status(), 401);
+    assert_eq!((refused.status(), refused.header("www-authenticate")), (401, "Bearer"));
     let taken = app.http().get("/token").header("authorization", "bearer xyz").send().await.unwrap();
     assert_eq!(taken.json::<String>().unwrap(), "xyz");
     app.stop().await.unwrap();

@@ -68,6 +68,34 @@ async fn an_extractor_that_panics_is_answered_for() {
     app.stop().await.unwrap();
 }
 
+#[derive(Dependencies)]
+struct Guarded;
+
+#[service(name = "guarded")]
+impl Guarded {
+    #[http(GET, "/refused")]
+    fn refused(&self, #[extract] _refusing: Refusing) {}
+}
+
+/// A refusal with a header of its own.
+struct Refusing;
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Refusing {
+    type Rejection = (axum::http::StatusCode, [(&'static str, &'static str); 1], &'static str);
+    async fn from_request_parts(_: &mut axum::http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Err((axum::http::StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic")], "who are you?"))
+    }
+}
+
+#[tokio::test]
+async fn what_an_extractor_says_beside_its_text_is_kept() {
+    let app = TestApp::new().service::<Guarded>().start().await.unwrap();
+    let refused = app.http().get("/refused").send().await.unwrap();
+    assert_eq!((refused.status(), refused.header("www-authenticate")), (401, "Basic"));
+    assert_eq!(refused.json::<Value>().unwrap()["detail"], json!("who are you?"));
+    app.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_an_extractor_refuses_is_a_problem() {
     let app = TestApp::new().service::<Files>().start().await.unwrap();

@@ -17,6 +17,11 @@ impl Orders {
 
     #[http(DELETE, "/orders")]
     fn clear(&self) {}
+
+    #[http(GET, "/tagged")]
+    fn tagged(&self, tag: Vec<String>) -> Vec<String> {
+        tag
+    }
 }
 
 /// Routes like another service's.
@@ -58,4 +63,16 @@ async fn two_services_with_one_route_do_not_start() {
     assert_eq!(error.kind(), ErrorKind::Usage);
     let text = error.to_string();
     assert!(text.contains("GET") && text.contains("`orders.list`") && text.contains("`others.list`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_list_in_the_query_may_be_one_of_none() {
+    let app = TestApp::new().service::<Orders>().start().await.unwrap();
+    for (query, tags) in [("", vec![]), ("?tag=a", vec!["a"]), ("?tag=a&tag=b", vec!["a", "b"])] {
+        let answer = app.http().get(&format!("/api/v1/tagged{query}")).send().await.unwrap();
+        assert_eq!(answer.json::<Vec<String>>().unwrap(), tags);
+    }
+    let document: Value = app.http().get("/openapi.json").send().await.unwrap().json().unwrap();
+    assert_eq!(document["paths"]["/api/v1/tagged"]["get"]["parameters"][0]["required"], Value::Null);
+    app.stop().await.unwrap();
 }

@@ -25,7 +25,9 @@ pub(super) fn parameters(route: &RouteInfo, names: &PathNames, schemas: &mut Sch
                 let renamed = names.iter().find(|(own, _)| place == "path" && own == param.name);
                 let name = renamed.map_or(param.name, |(_, written)| written);
                 let schema = without_null(schemas.param(&param.param, shape));
-                let required = param.param.required || place == "path";
+                // Without a value it is a list of none.
+                let may_be_empty = place == "query" && schema.get("type").is_some_and(|name| name == "array");
+                let required = (param.param.required && !may_be_empty) || place == "path";
                 parameters.push(parameter(name, place, required, param.doc, schema));
             }
         }

@@ -13,7 +13,10 @@ use super::{
     schema::{ParamSchema, Scalar},
     values::{Pair, Pairs, Part, Raw},
 };
-use crate::http::file::{self, File};
+use crate::{
+    http::file::{self, File},
+    service::ParamPlace,
+};
 
 /// The values under one name, on their way into a parameter or a field.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +147,12 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Whether no value at all is a list of none: a query has no other way to say it.
+    fn may_be_empty(&self) -> bool {
+        let ParamSchema { route, index } = self.schema;
+        self.field.is_none() && route.params[index].place == ParamPlace::Query
+    }
+
     fn items<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         let split;
         let pairs = match self.list {
@@ -153,7 +162,7 @@ impl<'a> Values<'a> {
             }
             List::Repeated | List::FirstWins | List::Item => self.pairs,
         };
-        if pairs.is_empty() {
+        if pairs.is_empty() && (self.optional || !self.may_be_empty()) {
             return Err(Refusal::absent());
         }
         let mut items = Items { rest: pairs, of: self };
@@ -360,16 +369,19 @@ impl<'de> Deserializer<'de> for Values<'_> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refusal> {
+        if self.pairs.is_empty() {
+            return Err(Refusal::absent());
+        }
         self.items(visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: usize,
+        length: usize,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        self.items(visitor)
+        self.deserialize_tuple(length, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {

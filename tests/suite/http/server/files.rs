@@ -91,6 +91,15 @@ async fn no_path_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_file_can_have_is_not_found() {
+    let folder = folder();
+    let app = start(app("{}").static_files("/ui", folder.join("public"))).await;
+    let answer = ask(app.http_address().unwrap(), &format!("/ui/{}", "a".repeat(5_000))).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_folder_without_its_last_slash_is_found_where_it_is_mounted() {
     let folder = folder();
     let public = folder.join("public");

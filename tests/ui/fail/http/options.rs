@@ -37,6 +37,11 @@ impl Orders {
     #[http(GET, "/h", status = 404)]
     fn status(&self) {}
 
+    #[http(GET, "/content", status = 204)]
+    fn content(&self) -> String {
+        String::new()
+    }
+
     #[http(GET, "/i", deprecated = true)]
     fn flag(&self) {}
 
