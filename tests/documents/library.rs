@@ -148,7 +148,9 @@ impl Library {
         let mut books = self.shelves.books();
         let id = books.last_key_value().map_or(1, |(id, _)| id + 1);
         let NewBook { title, kind, pages } = (*book).clone();
-        books.entry(id).insert_entry(Book { id, title, kind, pages, lent_to: None }).get().clone()
+        let book = Book { id, title, kind, pages, lent_to: None };
+        books.insert(id, book.clone());
+        book
     }
 
     /// Looks a book up.

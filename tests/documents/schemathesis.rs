@@ -38,6 +38,7 @@ async fn tested<S: Service>() -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(python_http), ignore = "needs Python with schemathesis: run ./test.sh")]
+#[allow(clippy::print_stdout, reason = "the proof shows what was tried")]
 async fn schemathesis_finds_nothing_wrong() {
     let output = tested::<Library>().await;
     let said = said(&output);
@@ -49,6 +50,7 @@ async fn schemathesis_finds_nothing_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(python_http), ignore = "needs Python with schemathesis: run ./test.sh")]
+#[allow(clippy::print_stdout, reason = "the proof shows what was tried")]
 async fn schemathesis_finds_nothing_wrong_with_the_catalog() {
     let output = tested::<catalog::CatalogService>().await;
     let said = said(&output);
