@@ -71,7 +71,7 @@
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
-//! | `schema` | no | the documents alone, without a server |
+//! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -81,7 +81,7 @@
 //! `examples/` holds a quickstart and a small shop.
 
 // What the macros write names kinoko by its name, in our own tests too.
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 extern crate self as kinoko;
 
 #[doc(hidden)]

@@ -7,7 +7,7 @@ mod asyncapi;
 #[cfg(feature = "http")]
 mod openapi;
 mod schemas;
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 mod tests;
 mod text;
 

@@ -68,7 +68,7 @@ pub struct ServiceDescriptor {
 
 impl ServiceDescriptor {
     /// A service that nothing fires.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "cli"))]
     pub(crate) const fn named(name: &'static str) -> Self {
         Self {
             name,
