@@ -6,6 +6,13 @@ use crate::protocol::{Headers, context_data::TRACE_HEADERS};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The names of [`TRACE_HEADERS`], looked at once.
+const TRACE: [HeaderName; 3] = [
+    HeaderName::from_static(TRACE_HEADERS[0]),
+    HeaderName::from_static(TRACE_HEADERS[1]),
+    HeaderName::from_static(TRACE_HEADERS[2]),
+];
+
 /// The longest `X-Request-Id` that is taken over: it goes along with every nested call.
 const MAX_REQUEST_ID: usize = 128;
 
@@ -20,9 +27,9 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn read(http: &HeaderMap) -> Self {
         let mut headers = Headers::default();
-        for name in TRACE_HEADERS {
-            if let Some(value) = http.get(name).and_then(|value| value.to_str().ok()) {
-                headers.set(name, value);
+        for name in TRACE {
+            if let Some(value) = http.get(&name).and_then(|value| value.to_str().ok()) {
+                headers.set(name.as_str().to_owned(), value);
             }
         }
         if let Some(language) = http.get(header::ACCEPT_LANGUAGE).and_then(|value| preferred(value.to_str().ok()?)) {

@@ -174,7 +174,7 @@ impl Served {
     }
 
     /// The path's parameters, under the names that this route has for them.
-    async fn path(&self, parts: &mut axum::http::request::Parts) -> Result<Vec<(String, String)>, Fault> {
+    async fn path(&self, parts: &mut axum::http::request::Parts) -> Result<Vec<(&'static str, String)>, Fault> {
         if !self.info.path.contains('{') {
             return Ok(Vec::new());
         }
@@ -182,7 +182,7 @@ impl Served {
             .await
             .map_err(|_| problem::bad_request("MALFORMED_PATH", "the path is not UTF-8 once it is decoded"))?;
         let names = super::router::names(self.info.path);
-        Ok(names.zip(raw.iter()).map(|(name, (_, value))| (name.to_owned(), value.to_owned())).collect())
+        Ok(names.zip(raw.iter()).map(|(name, (_, value))| (name, value.to_owned())).collect())
     }
 
     /// The whole body. Before the worker takes its slot: whoever sends slowly holds nobody up.

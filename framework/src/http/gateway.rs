@@ -8,14 +8,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::Router;
 
 use super::{
     docs,
     entrypoint::HttpEntrypoint,
     ops::{self, Mode, OpsSettings, Phase, Token, Watched},
     router::router,
-    server::{Bound, HttpSettings, Server, Tls},
+    server::{Bound, HttpSettings, Routers, Server, Tls},
     site::Site,
     websocket::SocketSettings,
 };
@@ -35,7 +34,7 @@ pub(crate) struct HttpGateway {
     ops_settings: OpsSettings,
     launch: Launch,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
-    router: OnceLock<Router>,
+    routers: OnceLock<Routers>,
     access: OnceLock<Access>,
     doors: Mutex<Doors>,
 }
@@ -66,7 +65,7 @@ impl HttpGateway {
             ops_settings: OpsSettings::read(settings)?,
             launch: extensions.get::<Launch>().clone(),
             services: Mutex::default(),
-            router: OnceLock::new(),
+            routers: OnceLock::new(),
             access: OnceLock::new(),
             doors: Mutex::new(doors),
         }))
@@ -74,8 +73,8 @@ impl HttpGateway {
 
     /// What answers requests, once it is prepared: all of it, without a socket.
     #[cfg(feature = "testing")]
-    pub(crate) fn router(&self) -> Router {
-        self.router.get().cloned().unwrap_or_default()
+    pub(crate) fn router(&self) -> axum::Router {
+        self.routers.get().cloned().unwrap_or_default().whole()
     }
 
     pub(super) fn http_address(&self) -> Option<SocketAddr> {
@@ -91,7 +90,7 @@ impl HttpGateway {
     }
 
     /// The whole router; `None` where there is nothing to serve.
-    fn assemble(&self, program: &Program, mode: Mode, token: &Token) -> Result<Option<Router>> {
+    fn assemble(&self, program: &Program, mode: Mode, token: &Token) -> Result<Option<Routers>> {
         let mut routes: Vec<_> = {
             let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
             services.iter().flat_map(|service| service.routes()).collect()
@@ -133,10 +132,10 @@ impl Gateway for HttpGateway {
     async fn prepare(&self, program: Program) -> Result<()> {
         let mode = Mode::read(program.settings(), program.is_in_memory())?;
         let token = Token::read(program.settings(), mode)?;
-        let router = self.assemble(&program, mode, &token)?;
-        if let Some(router) = &router {
+        let routers = self.assemble(&program, mode, &token)?;
+        if let Some(routers) = &routers {
             // It is prepared once.
-            let _ = self.router.set(router.clone());
+            let _ = self.routers.set(routers.clone());
         }
         let _ = self.access.set(Access { mode, token });
         if program.is_test() {
@@ -148,7 +147,7 @@ impl Gateway for HttpGateway {
         if let Some(listener) = self.ops_settings.listen(self.launch.is_run).await? {
             self.doors().ops = Some(Arc::new(ops::start(listener, watched)?));
         }
-        if router.is_some() {
+        if routers.is_some() {
             // What is wrong with either ends the start before anything has run.
             let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;
             let bound = self.settings.address.bind().await?;
@@ -159,8 +158,8 @@ impl Gateway for HttpGateway {
 
     async fn open(&self) -> Result<()> {
         let mut doors = self.doors();
-        if let (Some((bound, tls)), Some(router)) = (doors.bound.take(), self.router.get()) {
-            let server = Server::start(bound.listen()?, router.clone(), self.settings.limits, tls)?;
+        if let (Some((bound, tls)), Some(routers)) = (doors.bound.take(), self.routers.get()) {
+            let server = Server::start(bound.listen()?, routers.clone(), self.settings.limits, tls)?;
             doors.http = Some(Arc::new(server));
         }
         if let Some(watched) = &doors.watched {

@@ -13,13 +13,13 @@ use crate::service::WorkerCall;
 pub(crate) struct Request {
     pub(crate) parts: Parts,
     /// The path's parameters, decoded.
-    pub(crate) path: Vec<(String, String)>,
+    pub(crate) path: Vec<(&'static str, String)>,
     /// The body, where the method takes the request apart itself.
     body: Mutex<Option<Body>>,
 }
 
 impl Request {
-    pub(crate) fn new(parts: Parts, path: Vec<(String, String)>, body: Option<Body>) -> Self {
+    pub(crate) fn new(parts: Parts, path: Vec<(&'static str, String)>, body: Option<Body>) -> Self {
         Self { parts, path, body: Mutex::new(body) }
     }
 

@@ -7,7 +7,7 @@ use tower_http::services::{ServeDir, ServeFile};
 
 use super::{
     problem,
-    server::{self, HttpSettings},
+    server::{self, HttpSettings, Routers},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -55,7 +55,7 @@ impl Site {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for paths that are none or that are served twice, and for a folder that is missing.
-    pub(crate) fn assemble(self, services: Router, routes: &[String], settings: &HttpSettings) -> Result<Router> {
+    pub(crate) fn assemble(self, services: Router, routes: &[String], settings: &HttpSettings) -> Result<Routers> {
         let mut services = services;
         let mut mounted: Vec<(String, Router)> = Vec::new();
         let mut has_fallback = false;
@@ -90,7 +90,7 @@ impl Site {
                 .fallback_service(services),
         };
         let layered = self.layers.into_iter().fold(whole, |router, layer| layer(router));
-        Ok(server::surrounded(layered, settings))
+        Ok(Routers::surround(layered, settings))
     }
 }
 

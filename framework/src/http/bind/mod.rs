@@ -107,7 +107,7 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
         for (index, param) in self.route.params.iter().enumerate() {
             match param.place {
                 ParamPlace::Path => {
-                    let value = self.request.path.iter().find(|(name, _)| name == param.name);
+                    let value = self.request.path.iter().find(|(name, _)| *name == param.name);
                     let value = value.map(|(_, value)| Pair::plain(value.as_bytes()));
                     let values = self.values(index, value.as_slice(), List::Repeated);
                     set(&mut self.args, &mut self.problems, values);

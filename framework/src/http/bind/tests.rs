@@ -103,7 +103,7 @@ const MULTIPART: BodyFormat = BodyFormat::Multipart;
 struct Sent {
     uri: String,
     headers: Vec<(&'static str, Vec<u8>)>,
-    path: Vec<(String, String)>,
+    path: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
@@ -125,8 +125,8 @@ impl Sent {
         self
     }
 
-    fn path(mut self, name: &str, value: &str) -> Self {
-        self.path.push((name.to_owned(), value.to_owned()));
+    fn path(mut self, name: &'static str, value: &str) -> Self {
+        self.path.push((name, value.to_owned()));
         self
     }
 

@@ -114,7 +114,7 @@ pub(super) fn start(listener: TcpListener, watched: Arc<Watched>) -> Result<Serv
     // Few look, and none of them sends a body.
     let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
     let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
-    Server::start(listener, server::bounded(router(watched), requests), limits, None)
+    Server::start(listener, server::bounded(router(watched), requests).into(), limits, None)
 }
 
 fn router(watched: Arc<Watched>) -> Router {

@@ -32,7 +32,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::{
-    Stage,
+    Routers, Stage,
     activity::{Activity, Overdue, Running, Watchdog},
     io::Io,
     settings::ConnectionLimits,
@@ -42,7 +42,7 @@ use crate::{http::problem, task::Tasks};
 
 /// What every connection of a server has.
 pub(super) struct Shared {
-    router: Router,
+    routers: Routers,
     protocol: auto::Builder<Streams>,
     limits: ConnectionLimits,
     tls: Option<Tls>,
@@ -59,13 +59,13 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
 }
 
 impl Shared {
-    pub(super) fn new(router: Router, limits: ConnectionLimits, tls: Option<Tls>, tasks: &Tasks) -> Self {
+    pub(super) fn new(routers: Routers, limits: ConnectionLimits, tls: Option<Tls>, tasks: &Tasks) -> Self {
         let mut protocol = auto::Builder::new(Streams(tasks.clone()));
         // The limits on time are the watchdog's.
         protocol.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.max_header_bytes);
         let most = u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX);
         protocol.http2().timer(TokioTimer::new()).max_header_list_size(most);
-        Self { router, protocol, limits, tls }
+        Self { routers, protocol, limits, tls }
     }
 
     /// Serves a connection until one of both sides ends it.
@@ -102,8 +102,9 @@ impl Shared {
     {
         let activity = Activity::new(self.limits);
         let io = TokioIo::new(Io::new(stream, activity.clone(), stage.clone(), permit));
-        let requests =
-            hyper::service::service_fn(|request| answer(self.router.clone(), request, peer, activity.clone()));
+        let requests = hyper::service::service_fn(|request| {
+            answer(self.routers.of(request.headers()).clone(), request, peer, activity.clone())
+        });
         let mut connection = std::pin::pin!(self.protocol.serve_connection_with_upgrades(io, requests));
         let mut watchdog = Watchdog::new(activity.clone());
         loop {

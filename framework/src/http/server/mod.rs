@@ -12,7 +12,10 @@ mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{
+    Router,
+    http::{HeaderMap, header},
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -56,14 +59,14 @@ impl Server {
     /// Begins to accept.
     pub(in crate::http) fn start(
         listener: TcpListener,
-        router: Router,
+        routers: Routers,
         limits: ConnectionLimits,
         tls: Option<Tls>,
     ) -> Result<Self> {
         let address = listener.local_addr()?;
         let (stage, seen) = watch::channel(Stage::Open);
         let tasks = Tasks::new();
-        let shared = Arc::new(Shared::new(router, limits, tls, &tasks));
+        let shared = Arc::new(Shared::new(routers, limits, tls, &tasks));
         tasks.spawn(accept(listener, shared, Arc::new(Semaphore::new(limits.max_connections)), seen, tasks.clone()));
         Ok(Self { address, stage, tasks })
     }
@@ -92,13 +95,40 @@ impl Server {
     }
 }
 
-/// A router with what goes around all of its requests: CORS, then compression outermost.
-pub(in crate::http) fn surrounded(router: Router, settings: &HttpSettings) -> Router {
-    let router = match &settings.cors {
-        Some(cors) => router.layer(cors.layer()),
-        None => router,
-    };
-    if settings.compression { router.layer(compression::layer()) } else { router }
+/// A router, and the same with compression, for callers that take it: the others need not pay for asking.
+#[derive(Debug, Clone, Default)]
+pub(in crate::http) struct Routers {
+    plain: Router,
+    packing: Option<Router>,
+}
+
+impl Routers {
+    /// A router with what goes around all of its requests: CORS, then compression outermost.
+    pub(in crate::http) fn surround(router: Router, settings: &HttpSettings) -> Self {
+        let plain = match &settings.cors {
+            Some(cors) => router.layer(cors.layer()),
+            None => router,
+        };
+        let packing = settings.compression.then(|| plain.clone().layer(compression::layer()));
+        Self { plain, packing }
+    }
+
+    /// The one that does all of it.
+    #[cfg(feature = "testing")]
+    pub(in crate::http) fn whole(self) -> Router {
+        self.packing.unwrap_or(self.plain)
+    }
+
+    /// The one for a request with these headers.
+    pub(in crate::http) fn of(&self, headers: &HeaderMap) -> &Router {
+        self.packing.as_ref().filter(|_| headers.contains_key(header::ACCEPT_ENCODING)).unwrap_or(&self.plain)
+    }
+}
+
+impl From<Router> for Routers {
+    fn from(plain: Router) -> Self {
+        Self { plain, packing: None }
+    }
 }
 
 /// Accepts as long as there are places; who finds none waits in the system's queue.
