@@ -33,10 +33,6 @@ impl Giver {
     pub(crate) fn by_name(self) -> bool {
         self.caller || self.request
     }
-
-    pub(crate) fn is_request(self) -> bool {
-        self.request
-    }
 }
 
 pub(crate) struct MethodModel {

@@ -125,21 +125,24 @@ impl ParamModel {
     }
 }
 
+/// What is read of parameters.
+pub(super) const PARAMETER_ATTRIBUTES: [&str; 9] =
+    ["inject", "default", "extract", "query", "header", "cookie", "body", "form", "multipart"];
+
 /// A parameter's attributes are ours, or the compiler's own. One that looks like ours is told here: left to the compiler, it would
 /// say more of the parameter's type.
 fn misspelt(param: &mut PatType, diag: &mut Diag) {
     const COMPILERS: [&str; 7] = ["cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid"];
-    const OURS: [&str; 9] = ["inject", "default", "extract", "query", "header", "cookie", "body", "form", "multipart"];
     let name = param.pat.to_token_stream();
     let instead = |attr: &Attribute| {
         let word = attr.path().get_ident()?.to_string();
-        if COMPILERS.contains(&&*word) || OURS.contains(&&*word) {
+        if COMPILERS.contains(&&*word) || PARAMETER_ATTRIBUTES.contains(&&*word) {
             return None;
         }
         if word == "sensitive" {
             return Some(format!("what no log may show is named on the method: `#[rpc(sensitive({name}))]`"));
         }
-        let near = kinoko_text::nearest(&word, OURS)?;
+        let near = kinoko_text::nearest(&word, PARAMETER_ATTRIBUTES)?;
         Some(format!("no parameter has an attribute `{word}`: did you mean `#[{near}]`?"))
     };
     param.attrs.retain(|attr| match instead(attr) {

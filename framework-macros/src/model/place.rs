@@ -45,7 +45,7 @@ pub(super) fn take(param: &mut PatType, giver: Giver, krate: &Path, diag: &mut D
     let mut found: Option<PlaceAttr> = None;
     for (word, place) in PLACES {
         for attr in take_ours(&mut param.attrs, word, krate) {
-            if !giver.is_request() {
+            if !giver.request {
                 let text = format!(
                     "`#[{word}]` says where an HTTP request carries the parameter: mark the method `#[http(…)]`, or leave it out"
                 );

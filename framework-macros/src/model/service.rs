@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, FnArg, Ident, Path, Type, spanned::Spanned};
 
-use super::{Entrypoints, Role, output::ungrouped};
+use super::{Entrypoints, Role, output::ungrouped, param::PARAMETER_ATTRIBUTES};
 use crate::{
     args::ServiceArgs,
     check,
@@ -65,15 +65,13 @@ impl ServiceModel {
     }
 }
 
-/// What is read of parameters.
-const PARAMETERS: [&str; 9] =
-    ["inject", "default", "extract", "query", "header", "cookie", "body", "form", "multipart"];
-
 /// `#[inject]` and the like say nothing on a method that nothing fires.
 fn stray_parameters(inputs: &mut syn::punctuated::Punctuated<FnArg, syn::Token![,]>, krate: &Path, diag: &mut Diag) {
     for arg in inputs {
         let FnArg::Typed(param) = arg else { continue };
-        for attr in param.attrs.extract_if(.., |attr| PARAMETERS.iter().any(|name| is_ours(attr, name, krate))) {
+        for attr in
+            param.attrs.extract_if(.., |attr| PARAMETER_ATTRIBUTES.iter().any(|name| is_ours(attr, name, krate)))
+        {
             diag.on(&attr, "this attribute works on methods that something fires: mark the method, `#[rpc]` for one, or leave it out");
         }
     }

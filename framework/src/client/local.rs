@@ -53,7 +53,9 @@ impl Local {
         match outcome {
             Outcome::Reply(body) => Some(body),
             Outcome::Fault { fault, .. } => encode_reply::<()>(&format, Err(&fault)).ok(),
-            _ => None,
+            Outcome::Cancelled(_) | Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
+                None
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ impl Codecs {
 }
 
 /// A content type without its parameters.
-fn essence(content_type: &str) -> &str {
+pub(crate) fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 

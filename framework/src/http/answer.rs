@@ -66,24 +66,8 @@ pub trait Answers<const IS_RESPONSE: bool> {
 
 impl<T: IntoResponse> Answers<true> for T {
     fn answer(self, status: u16) -> Outcome {
-        let mut response = self.into_response();
-        if response.status() == StatusCode::OK
-            && let Ok(status) = StatusCode::from_u16(status)
-        {
-            *response.status_mut() = status;
-        }
-        answered(without_content(response), None)
+        success(self.into_response(), status)
     }
-}
-
-/// A 204 has no content (RFC 9110, 15.3.5), whatever the value would be.
-fn without_content(mut response: Response) -> Response {
-    if response.status() == StatusCode::NO_CONTENT {
-        *response.body_mut() = Body::empty();
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-    }
-    response
 }
 
 #[diagnostic::do_not_recommend]
@@ -92,15 +76,28 @@ impl<T: Serialize> Answers<false> for T {
         match Format::Json.encode(&self) {
             Ok(body) => {
                 let mut response = Response::new(Body::from(body));
-                if let Ok(status) = StatusCode::from_u16(status) {
-                    *response.status_mut() = status;
-                }
                 response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                answered(without_content(response), None)
+                success(response, status)
             }
             Err(error) => unexpected(Fault::internal("UnserializableValue", error.to_string())),
         }
     }
+}
+
+/// A response with this status, unless it has one of its own.
+fn success(mut response: Response, status: u16) -> Outcome {
+    if response.status() == StatusCode::OK
+        && let Ok(status) = StatusCode::from_u16(status)
+    {
+        *response.status_mut() = status;
+    }
+    // A 204 has no content (RFC 9110, 15.3.5), whatever the value would be.
+    if response.status() == StatusCode::NO_CONTENT {
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    answered(response, None)
 }
 
 /// An error that answers a request.

@@ -6,7 +6,7 @@ use crate::protocol::{Headers, context_data::TRACE_HEADERS};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The names of [`TRACE_HEADERS`], looked at once.
+/// The keys of [`TRACE_HEADERS`], which are read while compiling.
 const TRACE: [HeaderName; 3] = [
     HeaderName::from_static(TRACE_HEADERS[0]),
     HeaderName::from_static(TRACE_HEADERS[1]),
@@ -27,9 +27,9 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn read(http: &HeaderMap) -> Self {
         let mut headers = Headers::default();
-        for name in TRACE {
-            if let Some(value) = http.get(&name).and_then(|value| value.to_str().ok()) {
-                headers.set(name.as_str().to_owned(), value);
+        for (name, key) in TRACE_HEADERS.into_iter().zip(TRACE) {
+            if let Some(value) = http.get(key).and_then(|value| value.to_str().ok()) {
+                headers.set(name, value);
             }
         }
         if let Some(language) = http.get(header::ACCEPT_LANGUAGE).and_then(|value| preferred(value.to_str().ok()?)) {
@@ -51,7 +51,8 @@ fn is_plain(id: &HeaderValue) -> bool {
     !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-fn bearer(value: &str) -> Option<&str> {
+/// The token of an `Authorization` header.
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }

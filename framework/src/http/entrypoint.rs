@@ -18,15 +18,15 @@ use super::{
     context, problem,
     request::Request,
     router::Route,
-    runner::{Runner, Target, log_fault},
-    server::watched,
+    runner::{Runner, Target, failure},
+    server::{check_declared, watched},
     websocket::{SocketEndpoint, SocketSettings},
 };
 use crate::{
     Result,
     container::ServiceParts,
     context::{Cancelled, WorkerContext},
-    entrypoint::{Entrypoint, timeout},
+    entrypoint::Entrypoint,
     protocol::{Fault, Message, Properties},
     service::{Outcome, RouteInfo},
     transport::{ConsumerStatus, Transport},
@@ -132,10 +132,10 @@ impl Served {
     /// One request.
     async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let head = context::Head::read(&parts.headers);
-        let message = |body| {
+        let context::Head { headers, request_id } = context::Head::read(&parts.headers);
+        let message = move |body| {
             Arc::new(Message {
-                properties: Properties { headers: head.headers.clone(), ..Properties::default() },
+                properties: Properties { headers, ..Properties::default() },
                 body,
                 ..Message::default()
             })
@@ -156,7 +156,7 @@ impl Served {
             (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
             (Err(fault), _) | (_, Err(fault)) => {
                 let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
-                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, &head);
+                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, request_id);
             }
         };
         let context = self.runner.context(&self.target, message);
@@ -166,7 +166,7 @@ impl Served {
             None => outcome,
             Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
         };
-        self.answer(outcome, &context, &head)
+        self.answer(outcome, &context, request_id)
     }
 
     fn max_body_bytes(&self) -> usize {
@@ -191,10 +191,7 @@ impl Served {
             return Ok(Bytes::new());
         }
         let limit = self.max_body_bytes();
-        let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > limit as u64) {
-            return Err(problem::too_large(limit));
-        }
+        check_declared(headers, limit)?;
         let read = Limited::new(body, limit).collect();
         match tokio::time::timeout(self.defaults.body_timeout, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -213,7 +210,7 @@ impl Served {
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopped)))
     }
 
-    fn answer(&self, outcome: Outcome, context: &WorkerContext, head: &context::Head) -> Response {
+    fn answer(&self, outcome: Outcome, context: &WorkerContext, request_id: Option<HeaderValue>) -> Response {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
             Outcome::Response(answered) => {
@@ -226,25 +223,9 @@ impl Served {
                     Err(_) => problem::response(&no_request(), call_id),
                 }
             }
-            Outcome::Fault { fault, expected } => {
-                log_fault(context, &fault, expected);
-                problem::response(&fault, call_id)
-            }
-            Outcome::Cancelled(reason) => {
-                tracing::warn!(service, method, call_id, %reason, "request dropped");
-                match reason {
-                    Cancelled::DeadlinePassed => {
-                        problem::response(&timeout(service, method, Some(self.target.timeout)), call_id)
-                    }
-                    Cancelled::Stopping | Cancelled::ConnectionLost => problem::response(&problem::stopping(), call_id),
-                }
-            }
-            // Of methods that something else than a request fires.
-            Outcome::Reply(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
-                problem::response(&no_request(), call_id)
-            }
+            outcome => problem::response(&failure(outcome, context, &self.target, no_request), call_id),
         };
-        let id = head.request_id.clone().or_else(|| HeaderValue::from_str(call_id).ok());
+        let id = request_id.or_else(|| HeaderValue::from_str(call_id).ok());
         if let Some(id) = id {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }

@@ -14,10 +14,12 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::problem;
 use crate::{
     codec::Format,
     container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
+    entrypoint::timeout,
     protocol::{Fault, Message, excerpt},
     service::{DynService, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
@@ -131,13 +133,28 @@ impl Runner {
     }
 }
 
-/// Says in the log how a worker failed.
-pub(super) fn log_fault(context: &WorkerContext, fault: &Fault, expected: bool) {
+/// Why there is no answer, said in the log as well; `none` is what is told of a method that something else fires.
+pub(super) fn failure(outcome: Outcome, context: &WorkerContext, target: &Target, none: fn() -> Fault) -> Box<Fault> {
     let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
-    if expected {
-        tracing::warn!(service, method, call_id, fault = excerpt(fault), "request failed as expected");
-    } else {
-        tracing::error!(service, method, call_id, fault = excerpt(fault), "request failed");
+    match outcome {
+        Outcome::Fault { fault, expected } => {
+            if expected {
+                tracing::warn!(service, method, call_id, fault = excerpt(&fault), "request failed as expected");
+            } else {
+                tracing::error!(service, method, call_id, fault = excerpt(&fault), "request failed");
+            }
+            fault
+        }
+        Outcome::Cancelled(reason) => {
+            tracing::warn!(service, method, call_id, %reason, "request dropped");
+            Box::new(match reason {
+                Cancelled::DeadlinePassed => timeout(service, method, Some(target.timeout)),
+                Cancelled::Stopping | Cancelled::ConnectionLost => problem::stopping(),
+            })
+        }
+        Outcome::Reply(_) | Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
+            Box::new(none())
+        }
     }
 }
 

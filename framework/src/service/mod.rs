@@ -68,7 +68,7 @@ pub struct ServiceDescriptor {
 
 impl ServiceDescriptor {
     /// A service that nothing fires.
-    #[cfg(all(test, feature = "cli"))]
+    #[cfg(all(test, any(feature = "cli", feature = "http")))]
     pub(crate) const fn named(name: &'static str) -> Self {
         Self {
             name,

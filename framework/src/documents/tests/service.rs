@@ -132,15 +132,7 @@ pub(super) const HIDDEN: RouteInfo =
     RouteInfo { path: "/hidden", about: RouteAbout { hide: true, ..about("hidden") }, ..LIST };
 
 pub(super) const SHOP: ServiceDescriptor = ServiceDescriptor {
-    name: "shop",
     doc: "What is for sale.",
-    nameko_wire: false,
-    max_workers: None,
-    methods: &[],
-    events: &[],
-    consumers: &[],
-    timers: &[],
-    http_prefix: "",
     routes: &[GET, REPLACE, LIST, BUY, HIDDEN],
-    sockets: &[],
+    ..ServiceDescriptor::named("shop")
 };

@@ -36,7 +36,7 @@ impl Lane {
             }
             Outcome::Cancelled(reason) => Ending::Dropped(reason),
             // Of methods that something else fires.
-            _ => {
+            Outcome::Reply(_) | Outcome::Response(_) | Outcome::Batch(_) => {
                 let fault = Fault::internal("NoHandler", "the method handles no single messages");
                 Ending::Failed(Verdict::new(Action::Retry, fault))
             }

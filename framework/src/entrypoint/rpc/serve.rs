@@ -160,7 +160,9 @@ impl Shared {
                 Publishing::done(Ok(()))
             }
             // Of methods that something else than a call fires.
-            _ => self.settle(no_call(), context, format, answer, delivery),
+            Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
+                self.settle(no_call(), context, format, answer, delivery)
+            }
         }
     }
 }

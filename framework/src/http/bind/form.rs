@@ -7,10 +7,11 @@ use futures_util::stream;
 use multer::Multipart;
 
 use super::values::{Pair, Pairs, Part, Raw};
+use crate::codec::essence;
 
 /// Whether a content type is this one, whatever its parameters.
 pub(super) fn is(content_type: &str, wanted: &str) -> bool {
-    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    essence(content_type).eq_ignore_ascii_case(wanted)
 }
 
 /// The parts of a multipart body that is in memory.

@@ -9,14 +9,14 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
+    codec::essence,
     protocol::Args,
     service::{ParamPlace, RouteInfo},
 };
 
 /// Whether a content type is JSON: `application/json`, `application/problem+json`.
 pub(super) fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let Some((kind, subtype)) = essence.split_once('/') else { return false };
+    let Some((kind, subtype)) = essence(content_type).split_once('/') else { return false };
     let ends = |suffix: &str| {
         subtype.len() > suffix.len() && subtype[subtype.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
     };

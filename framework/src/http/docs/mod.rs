@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// What is served under `/docs/`, beside the page.
-const FILES: [(&str, &str, Content); 9] = [
+const FILES: [(&str, &str, Content); 10] = [
     ("icon.svg", "image/svg+xml", Content::Plain(include_str!("page/icon.svg"))),
     ("page.css", CSS, Content::Plain(include_str!("page/page.css"))),
     ("page.js", JAVASCRIPT, Content::Plain(include_str!("page/page.js"))),
@@ -38,6 +38,7 @@ const FILES: [(&str, &str, Content); 9] = [
     ("asyncapi.js", JAVASCRIPT, Content::Plain(include_str!("page/asyncapi.js"))),
     ("sections.js", JAVASCRIPT, Content::Plain(include_str!("page/sections.js"))),
     ("send.js", JAVASCRIPT, Content::Plain(include_str!("page/send.js"))),
+    ("swagger-ui.css", CSS, Content::Gzip(include_bytes!("swagger-ui/swagger-ui.css.gz"))),
     ("swagger-ui.js", JAVASCRIPT, Content::Gzip(include_bytes!("swagger-ui/swagger-ui-bundle.js.gz"))),
 ];
 
@@ -81,7 +82,6 @@ fn routes(info: &Info, services: &[&'static ServiceDescriptor], sending: Option<
     let documents = [
         ("/openapi.json".to_owned(), document(openapi(info, services))),
         ("/asyncapi.json".to_owned(), document(asyncapi(info, services))),
-        ("/docs/swagger-ui.css".to_owned(), File::gzip(CSS, include_bytes!("swagger-ui/swagger-ui.css.gz"))),
     ];
     let mut routes: Vec<_> = files.chain(documents).map(|(path, file)| file_route(&path, file)).collect();
     let page = Arc::new(Page::new(info, sending.as_ref()));

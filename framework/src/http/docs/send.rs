@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 use super::{origin, route};
 use crate::{
     CallError, EventDispatcher, ServiceProxy,
+    codec::essence,
     http::{ops::Token, problem, router::Route},
     protocol::{Fault, Value},
 };
@@ -101,7 +102,7 @@ impl Sending {
 /// What a page of another origin cannot send without asking first.
 fn is_json(headers: &HeaderMap) -> bool {
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    essence(media).eq_ignore_ascii_case("application/json")
 }
 
 /// An error as its caller would have it.

@@ -5,7 +5,7 @@ use std::{fmt, hint::black_box, sync::Arc};
 use axum::http::{HeaderMap, header};
 
 use super::Mode;
-use crate::{Result, config::Settings};
+use crate::{Result, config::Settings, http::context::bearer};
 
 /// The least that `ops.token` may be long: what is shorter can be tried out.
 const LEAST_LENGTH: usize = 16;
@@ -47,8 +47,7 @@ impl Token {
         let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
             return false;
         };
-        let Some((scheme, given)) = value.split_once(' ') else { return false };
-        scheme.eq_ignore_ascii_case("bearer") && is_same(token.as_bytes(), given.trim().as_bytes())
+        bearer(value).is_some_and(|given| is_same(token.as_bytes(), given.trim_end().as_bytes()))
     }
 
     /// The token, where the program made it itself: whoever reads its log may have it.

@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::DefaultBodyLimit,
-    http::{Request, StatusCode, header, request::Parts},
+    http::{HeaderMap, Request, StatusCode, header, request::Parts},
     middleware::{Next, from_fn},
     response::Response,
 };
@@ -54,6 +54,16 @@ async fn bound(limits: RouteDefaults, request: Request<Body>, next: Next) -> Res
     problem::response(&fault, "")
 }
 
+/// Refuses a body that says itself that it is too large.
+///
+/// # Errors
+///
+/// The answer to it.
+pub(in crate::http) fn check_declared(headers: &HeaderMap, limit: usize) -> Result<(), Fault> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) { Err(problem::too_large(limit)) } else { Ok(()) }
+}
+
 /// Gives the body of a request its limits, for a handler that reads it itself.
 ///
 /// # Errors
@@ -64,10 +74,7 @@ pub(in crate::http) fn watched(
     body: Body,
     limits: RouteDefaults,
 ) -> Result<(Body, BodyWatch), Fault> {
-    let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > limits.max_body_bytes as u64) {
-        return Err(problem::too_large(limits.max_body_bytes));
-    }
+    check_declared(&head.headers, limits.max_body_bytes)?;
     // axum's own limit of 2 MB would hold, whatever the setting says. It is told by an extension that only a request takes.
     let mut unlimited = Request::new(());
     DefaultBodyLimit::disable().apply(&mut unlimited);

@@ -4,6 +4,8 @@ use axum::http::{Response, header};
 use hyper::body::Body;
 use tower_http::compression::{CompressionLayer, predicate::Predicate};
 
+use crate::codec::essence;
+
 /// Below this a body fits into one packet anyway.
 const LEAST_BYTES: u64 = 1024;
 
@@ -30,7 +32,7 @@ impl Predicate for Worthwhile {
 
 /// Whether a content type is one that compresses.
 fn is_text(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(content_type).to_ascii_lowercase();
     let known = ["application/json", "application/javascript", "application/xml", "application/wasm", "image/svg+xml"];
     (essence.starts_with("text/") && essence != "text/event-stream")
         || known.contains(&essence.as_str())

@@ -25,7 +25,7 @@ use tokio::{
 use self::connection::Shared;
 pub(crate) use self::settings::HttpSettings;
 pub(in crate::http) use self::{
-    body::{bounded, watched},
+    body::{bounded, check_declared, watched},
     listener::{Address, Bound, listen_first},
     settings::{ConnectionLimits, lasting, number, texts},
     tls::Tls,

@@ -19,14 +19,12 @@ use super::{
 use crate::{
     Result,
     codec::Format,
-    context::{Cancelled, WorkerContext},
     dependency::ContainerScope,
-    entrypoint::timeout,
     http::{
         context::Head,
         problem,
         router::Route,
-        runner::{Runner, Target, log_fault},
+        runner::{Runner, Target, failure},
     },
     protocol::{Fault, Headers, Message, Properties, excerpt},
     service::{MethodInfo, Outcome},
@@ -179,29 +177,9 @@ impl SocketEndpoint {
                 tracing::debug!(service = self.service(), method = info.name, "request answered");
                 frame::result(&body, &correlation_id).ok_or_else(|| Box::new(no_answer()))
             }
-            outcome => Err(self.fault(outcome, &context, target)),
+            outcome => Err(failure(outcome, &context, target, no_answer)),
         };
         result.unwrap_or_else(|fault| frame::failure(&fault, Some(context.call_id()), &correlation_id))
-    }
-
-    /// Why there is no result.
-    fn fault(&self, outcome: Outcome, context: &WorkerContext, target: &Target) -> Box<Fault> {
-        let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
-        match outcome {
-            Outcome::Fault { fault, expected } => {
-                log_fault(context, &fault, expected);
-                fault
-            }
-            Outcome::Cancelled(reason) => {
-                tracing::warn!(service, method, call_id, %reason, "request dropped");
-                Box::new(match reason {
-                    Cancelled::DeadlinePassed => timeout(service, method, Some(target.timeout)),
-                    Cancelled::Stopping | Cancelled::ConnectionLost => problem::stopping(),
-                })
-            }
-            // Of methods that something else than a message fires.
-            _ => Box::new(no_answer()),
-        }
     }
 }
 
