@@ -4,6 +4,7 @@ mod answers;
 mod binding;
 mod context;
 mod extractors;
+mod gate;
 mod routes;
 mod server;
 mod streams;

@@ -1,49 +1,11 @@
 //! A request runs a worker: deadline, limits, hooks, shutdown.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use kinoko::{Result, SetupContext, WorkerOutcome, prelude::*, testing::TestApp};
+use kinoko::{http::axum, prelude::*, testing::TestApp};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
-/// Records how workers end, and lets the test hold them.
-#[derive(Clone, Default)]
-struct Gate {
-    ends: Arc<Mutex<Vec<String>>>,
-    entered: Arc<Notify>,
-    open: Arc<Notify>,
-}
-
-impl Gate {
-    async fn pass(&self) {
-        self.entered.notify_one();
-        self.open.notified().await;
-    }
-
-    fn ends(&self) -> Vec<String> {
-        self.ends.lock().unwrap().clone()
-    }
-}
-
-impl Dependency for Gate {
-    type Options = ();
-
-    async fn setup(_: &SetupContext, (): ()) -> Result<Self> {
-        Ok(Self::default())
-    }
-
-    async fn worker_result(&self, _: &WorkerContext, outcome: WorkerOutcome<'_>) -> Result<()> {
-        self.ends.lock().unwrap().push(match outcome {
-            WorkerOutcome::Ok => "ok".to_owned(),
-            WorkerOutcome::Failed(fault) => fault.exc_type.to_string(),
-            other => format!("{other:?}"),
-        });
-        Ok(())
-    }
-}
+use super::gate::Gate;
 
 #[derive(Dependencies)]
 struct Works {
@@ -63,8 +25,6 @@ impl Works {
         Err(axum::http::StatusCode::CONFLICT)
     }
 }
-
-use kinoko::http::axum;
 
 async fn app(gate: &Gate) -> kinoko::testing::RunningTestApp {
     TestApp::new().service::<Works>().replace(gate.clone()).start().await.unwrap()

@@ -124,7 +124,7 @@ async fn a_worker_that_takes_too_long_is_dropped_and_its_caller_told() {
     assert_eq!(answer["error"]["code"], "TIMEOUT");
     // Where the method has no limit of its own, that of requests holds.
     assert_eq!(socket.call("held", &json!({})).await.unwrap()["error"]["code"], "TIMEOUT");
-    assert_eq!(gate.ends(), ["slow Cancelled(DeadlinePassed)", "held Cancelled(DeadlinePassed)"]);
+    assert_eq!(gate.ends_of_methods(), ["slow Cancelled(DeadlinePassed)", "held Cancelled(DeadlinePassed)"]);
     app.stop().await.unwrap();
 }
 

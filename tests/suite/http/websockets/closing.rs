@@ -21,7 +21,7 @@ async fn a_socket_that_goes_away_cancels_its_workers_and_hooks_run() {
         }
         soon("the worker ends", gate.ended.notified()).await;
     }
-    assert_eq!(gate.ends(), ["held Cancelled(ConnectionLost)", "held Cancelled(ConnectionLost)"]);
+    assert_eq!(gate.ends_of_methods(), ["held Cancelled(ConnectionLost)", "held Cancelled(ConnectionLost)"]);
     app.stop().await.unwrap();
 }
 
@@ -63,7 +63,7 @@ async fn a_stop_answers_what_runs_and_then_closes() {
     assert_eq!(busy.closed().await.unwrap(), WebSocketClose { code: 1001, reason: "the service stops".into() });
     drop((busy, idle));
     soon("the stop ends", stopping).await.unwrap().unwrap();
-    assert_eq!(gate.ends(), ["held ok"]);
+    assert_eq!(gate.ends_of_methods(), ["held ok"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +78,7 @@ async fn a_stop_drops_what_outlasts_the_grace_period() {
     assert_eq!(socket.closed().await.unwrap().code, 1001);
     drop(socket);
     assert!(stopping.await.unwrap().unwrap_err().to_string().contains("1 workers were dropped"));
-    assert_eq!(gate.ends(), ["held Cancelled(Stopping)"]);
+    assert_eq!(gate.ends_of_methods(), ["held Cancelled(Stopping)"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,7 @@ async fn so_many_messages_of_one_socket_are_worked_on() {
     // Another socket has its own two.
     let mut other = app.websocket(PATH).await.unwrap();
     assert_eq!(other.call("add", &json!({"a": 1})).await.unwrap()["data"], 2);
-    assert_eq!(gate.ends(), ["add ok"]);
+    assert_eq!(gate.ends_of_methods(), ["add ok"]);
     gate.open.notify_one();
     assert_eq!(socket.next().await.unwrap()["data"], "let go");
     assert_eq!(socket.next().await.unwrap()["correlation_id"], "third");

@@ -5,55 +5,21 @@ mod closing;
 mod hub;
 mod limits;
 
-use std::sync::{Arc, Mutex};
-
 use kinoko::{
-    AuthToken, Result, SetupContext, WorkerOutcome,
+    AuthToken, Result,
     http::{Socket, WebSocketHub},
     prelude::*,
     testing::{RunningTestApp, TestApp},
 };
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+
+use super::gate::Gate;
 
 #[derive(Debug, thiserror::Error, ServiceError)]
 enum ChatError {
     #[error("room {room} is full")]
     #[fault(code = "FULL", retry = true)]
     Full { room: String },
-}
-
-/// Records how workers end, and lets the test hold them.
-#[derive(Clone, Default)]
-struct Gate {
-    ends: Arc<Mutex<Vec<String>>>,
-    ended: Arc<Notify>,
-    entered: Arc<Notify>,
-    open: Arc<Notify>,
-}
-
-impl Gate {
-    fn ends(&self) -> Vec<String> {
-        self.ends.lock().unwrap().clone()
-    }
-}
-
-impl Dependency for Gate {
-    type Options = ();
-
-    async fn setup(_: &SetupContext, (): ()) -> Result<Self> {
-        Ok(Self::default())
-    }
-
-    async fn worker_result(&self, cx: &WorkerContext, outcome: WorkerOutcome<'_>) -> Result<()> {
-        self.ends.lock().unwrap().push(match outcome {
-            WorkerOutcome::Ok => format!("{} ok", cx.entrypoint()),
-            WorkerOutcome::Failed(fault) => format!("{} {}", cx.entrypoint(), fault.exc_type),
-            other => format!("{} {other:?}", cx.entrypoint()),
-        });
-        self.ended.notify_one();
-        Ok(())
-    }
 }
 
 #[derive(Dependencies)]
@@ -107,8 +73,7 @@ impl Chat {
 
     #[websocket]
     async fn held(&self) -> &'static str {
-        self.gate.entered.notify_one();
-        self.gate.open.notified().await;
+        self.gate.pass().await;
         "let go"
     }
 
