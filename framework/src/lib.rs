@@ -193,6 +193,8 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
+    #[cfg(feature = "sql")]
+    pub use crate::sql::InTx;
     #[cfg(feature = "http")]
     pub use crate::{http, websocket};
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{
     Tx,
     backend::{Backend, Dialect},
+    outbox::{Outbox, Written},
     pools::Pools,
     tx::Open,
 };
@@ -34,6 +35,8 @@ use crate::{
 /// | `database.max_connections` | 10 | of one process; 1 in memory |
 /// | `database.acquire_timeout` | 5s | how long a worker waits for a free connection |
 /// | `database.migrate` | true | whether migrations run at the start |
+/// | `database.relay` | true | whether this process sends what is in the outbox, see [`InTx`](super::InTx) |
+/// | `database.outbox.poll` | 5s | how often it looks for what nobody told it of: on SQLite, what another process has committed |
 ///
 /// `#[dependency(key = "orders.database")]` reads another section. Services of one process with the same URL share one pool.
 ///
@@ -47,6 +50,7 @@ pub(super) struct Inner<D: Backend> {
     address: String,
     /// Who writes at the moment, where only one may: the others wait in order here, and not by trial and error in the database.
     writer: Option<Arc<Mutex<()>>>,
+    pub(super) outbox: Outbox,
 }
 
 /// What `#[dependency(…)]` on a [`Database`] field can say.
@@ -69,6 +73,8 @@ impl Default for DatabaseOptions {
 const MAX_CONNECTIONS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATE: bool = true;
+const RELAY: bool = true;
+const POLL: Duration = Duration::from_secs(5);
 const URL: &str = "sqlite:{service}.db";
 
 impl<D: Backend> Dependency for Database<D> {
@@ -81,6 +87,8 @@ impl<D: Backend> Dependency for Database<D> {
             SettingInfo::new(format!("{key}.max_connections")).default_text(MAX_CONNECTIONS.to_string()),
             SettingInfo::new(format!("{key}.acquire_timeout")).default_text("5s"),
             SettingInfo::new(format!("{key}.migrate")).default_text(MIGRATE.to_string()),
+            SettingInfo::new(format!("{key}.relay")).default_text(RELAY.to_string()),
+            SettingInfo::new(format!("{key}.outbox.poll")).default_text("5s"),
         ]
     }
 
@@ -93,15 +101,21 @@ impl<D: Backend> Dependency for Database<D> {
         if let Some(migrations) = migrations.filter(|_| migrate) {
             database.migrate(&migrations).await?;
         }
+        database.prepare_outbox().await?;
         Ok(database)
     }
 }
 
 /// Where a database is, and how it is connected to.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) url: String,
     max_connections: u32,
     acquire_timeout: Duration,
+    /// Whether this process sends what is in the outbox.
+    pub(super) relay: bool,
+    /// How often it looks without being told.
+    pub(super) poll: Duration,
 }
 
 impl Place {
@@ -114,12 +128,23 @@ impl Place {
             return Err(settings.refuse(&key("max_connections"), "0 connections reach no database"));
         }
         let acquire_timeout = settings.duration(&key("acquire_timeout"), ACQUIRE_TIMEOUT)?;
-        Ok(Self { url, max_connections, acquire_timeout })
+        let relay = settings.get(&key("relay"))?.unwrap_or(RELAY);
+        let poll = settings.duration(&key("outbox.poll"), POLL)?;
+        if poll.is_zero() {
+            return Err(settings.refuse(&key("outbox.poll"), "`0s` would look all the time; leave it out for `5s`"));
+        }
+        Ok(Self { url, max_connections, acquire_timeout, relay, poll })
     }
 
     /// Where nothing else is said.
     fn at(url: &str) -> Self {
-        Self { url: url.to_owned(), max_connections: MAX_CONNECTIONS, acquire_timeout: ACQUIRE_TIMEOUT }
+        Self {
+            url: url.to_owned(),
+            max_connections: MAX_CONNECTIONS,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            relay: RELAY,
+            poll: POLL,
+        }
     }
 }
 
@@ -169,7 +194,7 @@ impl<D: Backend> Database<D> {
             Error::from(error).with_kind(ErrorKind::Unavailable).context(format!("connecting to {address}"))
         })?;
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer })))
+        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, outbox: Outbox::default() })))
     }
 
     /// Which SQL it speaks.
@@ -196,10 +221,16 @@ impl<D: Backend> Database<D> {
     }
 
     pub(super) async fn open_transaction(&self) -> Result<Open<D>> {
+        self.prepare_outbox().await?;
+        self.open_plain_transaction().await
+    }
+
+    /// One that writes no messages.
+    pub(super) async fn open_plain_transaction(&self) -> Result<Open<D>> {
         let writer = self.writing().await?;
         let transaction = self.0.pool.begin_with(self.0.dialect.begin()).await;
         let transaction = transaction.map_err(|error| self.failed("beginning a transaction", error))?;
-        Ok(Open { transaction, _writer: writer })
+        Ok(Open { transaction, database: self.clone(), outbox: Written::default(), _writer: writer })
     }
 
     /// Waits until this process may write.
@@ -208,7 +239,7 @@ impl<D: Backend> Database<D> {
     ///
     /// [`ErrorKind::Unavailable`] where others write all the time that a connection may be waited for: the same code, perhaps, which waits
     /// for itself.
-    async fn writing(&self) -> Result<Option<OwnedMutexGuard<()>>> {
+    pub(super) async fn writing(&self) -> Result<Option<OwnedMutexGuard<()>>> {
         let Some(writer) = self.0.writer.clone() else { return Ok(None) };
         let limit = self.0.pool.options().get_acquire_timeout();
         let guard = tokio::time::timeout(limit, writer.lock_owned()).await.map_err(|_| {

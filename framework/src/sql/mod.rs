@@ -32,8 +32,8 @@
 
 mod backend;
 mod database;
+mod outbox;
 mod pools;
-#[allow(dead_code, reason = "outbox and inbox are to come")]
 mod schema;
 mod tx;
 
@@ -42,5 +42,6 @@ pub use sqlx::{Any, Postgres, Sqlite};
 pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
+    outbox::{InTx, OutboxStatus, TxMessage, TxSender},
     tx::Tx,
 };

@@ -1,17 +1,35 @@
-//! The databases of one process: services with the same URL share a pool.
+//! The databases of one process: services with the same URL share a pool, and a relay.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::warn;
 
-use super::{Database, backend::Backend, database::Place};
+use super::{Database, backend::Backend, database::Place, outbox::Relay};
 use crate::{
     Result,
     dependency::{Dependency, Scope, SetupContext},
+    event::Sender,
+    task::Tasks,
 };
 
+/// How long relays may take to finish what they have begun: less than any dependency may take to stop.
+const FINISH_LIMIT: Duration = Duration::from_secs(8);
+
 /// All databases of a process, by their URL.
-pub(super) struct Pools<D: Backend>(Arc<Mutex<HashMap<String, Database<D>>>>);
+pub(super) struct Pools<D: Backend>(Arc<Inner<D>>);
+
+struct Inner<D: Backend> {
+    databases: Mutex<HashMap<String, (Database<D>, Place)>>,
+    sender: Arc<Sender>,
+    relays: Tasks,
+    /// Relays finish.
+    stop: CancellationToken,
+    /// Relays end where they are. Dropped without a stop, that is the end of them as well.
+    abandon: CancellationToken,
+    _abandons: DropGuard,
+}
 
 impl<D: Backend> Clone for Pools<D> {
     fn clone(&self) -> Self {
@@ -21,13 +39,23 @@ impl<D: Backend> Clone for Pools<D> {
 
 impl<D: Backend> Pools<D> {
     pub(super) async fn database(&self, place: &Place) -> Result<Database<D>> {
-        let mut pools = self.0.lock().await;
-        if let Some(database) = pools.get(&place.url) {
+        let mut databases = self.0.databases.lock().await;
+        if let Some((database, _)) = databases.get(&place.url) {
             return Ok(database.clone());
         }
         let database = Database::open(place).await?;
-        pools.insert(place.url.clone(), database.clone());
+        databases.insert(place.url.clone(), (database.clone(), place.clone()));
         Ok(database)
+    }
+
+    fn relay(&self, database: &Database<D>, place: &Place) {
+        let Inner { sender, relays, stop, abandon, .. } = &*self.0;
+        let (database, sender) = (database.clone(), sender.clone());
+        let relay = Relay { database, sender, url: place.url.clone(), poll: place.poll };
+        let (stop, abandon) = (stop.clone(), abandon.clone());
+        relays.spawn(async move {
+            let _ = abandon.run_until_cancelled(relay.run(stop)).await;
+        });
     }
 }
 
@@ -36,13 +64,36 @@ impl<D: Backend> Dependency for Pools<D> {
 
     const SCOPE: Scope = Scope::Process;
 
-    async fn setup(_: &SetupContext, (): ()) -> Result<Self> {
-        Ok(Self(Arc::default()))
+    async fn setup(cx: &SetupContext, (): ()) -> Result<Self> {
+        let abandon = CancellationToken::new();
+        Ok(Self(Arc::new(Inner {
+            databases: Mutex::default(),
+            sender: cx.sender().clone(),
+            relays: Tasks::new(),
+            stop: CancellationToken::new(),
+            _abandons: abandon.clone().drop_guard(),
+            abandon,
+        })))
+    }
+
+    async fn start(&self) -> Result<()> {
+        for (database, place) in self.0.databases.lock().await.values() {
+            if place.relay && database.0.outbox.available().is_ok() {
+                self.relay(database, place);
+            }
+        }
+        Ok(())
     }
 
     async fn stop(&self) -> Result<()> {
-        let pools = std::mem::take(&mut *self.0.lock().await);
-        for database in pools.into_values() {
+        let Inner { databases, relays, stop, abandon, .. } = &*self.0;
+        stop.cancel();
+        if timeout(FINISH_LIMIT, relays.join()).await.is_err() {
+            warn!("what the outbox has begun to send is not confirmed, it stays there and is sent again");
+            abandon.cancel();
+            relays.join().await;
+        }
+        for (database, _) in std::mem::take(&mut *databases.lock().await).into_values() {
             database.close().await;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    Database,
+    Database, Tx,
     backend::{Backend, Dialect},
 };
 use crate::{Error, ErrorKind, Result};
@@ -32,7 +32,7 @@ impl<D: Backend> Database<D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setup`] where they were made by a later version of kinoko, or must not be made.
+    /// [`ErrorKind::Refused`] where this program must not make them; [`ErrorKind::Setup`] where they were made by a later version of kinoko.
     pub(super) async fn ensure(&self, tables: &Tables) -> Result<()> {
         // Without the table there is no version either; what else is wrong shows below.
         if let Ok(mut connection) = self.0.pool.acquire().await
@@ -41,10 +41,11 @@ impl<D: Backend> Database<D> {
         {
             return Ok(());
         }
-        let mut tx = self.begin().await?;
+        let mut tx = Tx::new(self.open_plain_transaction().await?);
         self.make(&mut tx, tables).await.map_err(|error| {
             let text = format!("making kinoko's own tables of the {}", tables.component);
-            self.failed(&text, error).with_kind(ErrorKind::Setup)
+            let kind = if is_forbidden(&error) { ErrorKind::Refused } else { ErrorKind::Setup };
+            self.failed(&text, error).with_kind(kind)
         })?;
         tx.commit().await
     }
@@ -82,6 +83,13 @@ impl<D: Backend> Database<D> {
         }
         Ok(version == latest)
     }
+}
+
+/// Whether the database lets this program read and no more.
+fn is_forbidden(error: &sqlx::Error) -> bool {
+    // PostgreSQL: insufficient_privilege, read_only_sql_transaction. SQLite: SQLITE_READONLY.
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["42501", "25006", "8"].contains(&&*code))
 }
 
 async fn version<D: Backend>(connection: &mut D::Connection, tables: &Tables) -> sqlx::Result<usize> {

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Database,
     backend::{Backend, Cell},
+    outbox::Written,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -72,6 +73,9 @@ pub struct Tx<D: Backend = Any> {
 /// A transaction that has begun.
 pub(super) struct Open<D: Backend> {
     pub(super) transaction: Transaction<'static, D>,
+    pub(super) database: Database<D>,
+    /// What goes out with its commit.
+    pub(super) outbox: Written,
     /// Dropped after the transaction: the next writer begins then.
     pub(super) _writer: Option<OwnedMutexGuard<()>>,
 }
@@ -108,6 +112,12 @@ impl<D: Backend> Tx<D> {
         }
     }
 
+    /// What the outbox writes with.
+    pub(super) fn parts(&mut self) -> (&mut D::Connection, &mut Written, &Database<D>) {
+        let Open { transaction, outbox, database, .. } = self.open.as_mut().expect("it ends by value");
+        (transaction, outbox, database)
+    }
+
     fn own(&self, what: &str) -> Result<()> {
         if self.slot.is_none() {
             return Ok(());
@@ -119,7 +129,14 @@ impl<D: Backend> Tx<D> {
 
 impl<D: Backend> Open<D> {
     async fn commit(self) -> Result<()> {
-        self.transaction.commit().await.map_err(|error| {
+        let Self { transaction, database, outbox, _writer } = self;
+        let committed = transaction.commit().await;
+        // The next one may write, the relay among them.
+        drop(_writer);
+        if committed.is_ok() {
+            outbox.committed(&database);
+        }
+        committed.map_err(|error| {
             let kind = match error {
                 sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => ErrorKind::OutcomeUnknown,
                 _ => ErrorKind::Internal,
