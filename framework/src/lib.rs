@@ -187,14 +187,14 @@ pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
+    #[cfg(feature = "sql")]
+    pub use crate::sql::InTx;
     pub use crate::{
         App, Call, CallError, Client, Config, Context, ContextValue, DeadLetter, Dependencies, Dependency, Event,
         EventDispatcher, EventSet, Fault, FromWorker, Has, Language, PendingReply, Publisher, RawDelivery, Reject,
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
-    #[cfg(feature = "sql")]
-    pub use crate::sql::InTx;
     #[cfg(feature = "http")]
     pub use crate::{http, websocket};
 }

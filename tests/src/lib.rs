@@ -4,6 +4,7 @@ mod certificates;
 #[cfg(doctest)]
 mod guide;
 mod log;
+mod own_database;
 mod private_broker;
 mod proxy;
 mod python;
@@ -15,6 +16,7 @@ mod wait;
 pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
     log::captured_log,
+    own_database::OwnDatabase,
     private_broker::{PrivateBroker, free_ports},
     proxy::{Direction, Proxy},
     python::{Python, PythonLoad, PythonService},

@@ -20,6 +20,7 @@ mod http;
 mod inject;
 mod limits;
 mod logs;
+mod outbox;
 mod panics;
 mod publishing;
 mod results;

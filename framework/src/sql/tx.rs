@@ -129,13 +129,11 @@ impl<D: Backend> Tx<D> {
 
 impl<D: Backend> Open<D> {
     async fn commit(self) -> Result<()> {
-        let Self { transaction, database, outbox, _writer } = self;
+        let Self { transaction, database, outbox, _writer: writer } = self;
         let committed = transaction.commit().await;
         // The next one may write, the relay among them.
-        drop(_writer);
-        if committed.is_ok() {
-            outbox.committed(&database);
-        }
+        drop(writer);
+        outbox.ended(&database, committed.is_ok());
         committed.map_err(|error| {
             let kind = match error {
                 sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => ErrorKind::OutcomeUnknown,

@@ -126,11 +126,7 @@ impl<'t, D: Backend> TxSender<'t, Publisher, D> {
     }
 
     /// A message with this body as it is. Await it.
-    pub fn publish_bytes(
-        self,
-        content_type: impl Into<Name>,
-        body: impl Into<Bytes>,
-    ) -> TxMessage<'t, Publish, D> {
+    pub fn publish_bytes(self, content_type: impl Into<Name>, body: impl Into<Bytes>) -> TxMessage<'t, Publish, D> {
         TxMessage::new(self.sender.publish_bytes(content_type, body), self.tx)
     }
 }
@@ -138,6 +134,13 @@ impl<'t, D: Backend> TxSender<'t, Publisher, D> {
 /// A [`Dispatch`] or a [`Publish`] within a transaction, not yet written. Await it: the answer is its message id.
 ///
 /// It has their setters, but for `timeout`: nobody waits for the broker here, and the relay does for as long as it takes.
+///
+/// ```compile_fail,E0599
+/// # use kinoko::{prelude::*, sql::Tx};
+/// # async fn show(events: EventDispatcher, mut tx: Tx) -> kinoko::Result<()> {
+/// events.in_tx(&mut tx).dispatch_to("orders", "placed", &7).timeout("5s").await?;
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///

@@ -107,11 +107,10 @@ mod tests {
         let read = [row(1, "a"), row(2, "a"), row(3, "b"), row(4, "a")];
         assert_eq!(ids(read.map(|row| lanes.add(row))), [Some(1), None, Some(3), None]);
         assert_eq!(lanes.waiting(), 2);
-        assert_eq!(ids([lanes.sent(&row(1, "a")), lanes.sent(&row(3, "b")), lanes.sent(&row(2, "a"))]), [
-            Some(2),
-            None,
-            Some(4)
-        ]);
+        assert_eq!(
+            ids([lanes.sent(&row(1, "a")), lanes.sent(&row(3, "b")), lanes.sent(&row(2, "a"))]),
+            [Some(2), None, Some(4)]
+        );
         assert_eq!(lanes.waiting(), 0);
     }
 
@@ -133,7 +132,10 @@ mod tests {
         assert!(lanes.add(row(2, "a")).is_none());
         lanes.refused(&row(1, "a"));
         assert_eq!(lanes.waiting(), 0);
-        assert_eq!(ids([lanes.add(row(2, "a")), lanes.add(row(3, "a")), lanes.add(row(4, "b"))]), [None, None, Some(4)]);
+        assert_eq!(
+            ids([lanes.add(row(2, "a")), lanes.add(row(3, "a")), lanes.add(row(4, "b"))]),
+            [None, None, Some(4)]
+        );
         lanes.held(&row(1, "a"));
         assert_eq!(ids([lanes.add(row(1, "a")), lanes.add(row(2, "a"))]), [Some(1), None]);
     }
@@ -146,6 +148,9 @@ mod tests {
         }
         assert_eq!(ids([lanes.sent(&row(1, "a"))]), [Some(2)]);
         lanes.let_go([1].into_iter());
-        assert_eq!(ids([lanes.add(row(1, "a")), lanes.add(row(2, "a")), lanes.add(row(3, "a"))]), [None, Some(2), None]);
+        assert_eq!(
+            ids([lanes.add(row(1, "a")), lanes.add(row(2, "a")), lanes.add(row(3, "a"))]),
+            [None, Some(2), None]
+        );
     }
 }

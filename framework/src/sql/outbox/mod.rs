@@ -13,8 +13,8 @@ mod store;
 mod wake;
 mod write;
 
-pub(super) use self::{relay::Relay, wake::Outbox, write::Written};
 pub use self::{
     in_tx::{InTx, TxMessage, TxSender},
     status::OutboxStatus,
 };
+pub(super) use self::{relay::Relay, wake::Outbox, write::Written};

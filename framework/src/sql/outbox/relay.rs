@@ -61,7 +61,9 @@ impl<D: Backend> Relay<D> {
             () = work.run(&stop) => {}
             () = listening => {}
         }
-        if work.lease.is_ours() && let Err(error) = work.relay.database.give_lease_back(&work.holder).await {
+        if work.lease.is_ours()
+            && let Err(error) = work.relay.database.give_lease_back(&work.holder).await
+        {
             info!(database = work.relay.database.address(), %error, "the outbox's lease was not given back, it runs out by itself");
         }
     }

@@ -15,13 +15,15 @@ use crate::{
 };
 
 /// `due` is when a message is to go, and `not_before` when it may be tried: 0 is now, later is a delay or a pause after a refusal.
+///
+/// Strict on SQLite: one row of another type, written by hand, would keep all others from being read.
 pub(super) const TABLES: Tables = Tables {
     component: "outbox",
     versions: &[Version {
         sqlite: &[
             "CREATE TABLE kinoko_outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, ordered_by TEXT NOT NULL, message_id TEXT NOT NULL, \
-             exchange TEXT NOT NULL, routing_key TEXT NOT NULL, properties TEXT NOT NULL, body BLOB NOT NULL, due BIGINT NOT NULL, \
-             not_before BIGINT NOT NULL, attempts BIGINT NOT NULL DEFAULT 0, last_error TEXT)",
+             exchange TEXT NOT NULL, routing_key TEXT NOT NULL, properties TEXT NOT NULL, body BLOB NOT NULL, due INTEGER NOT NULL, \
+             not_before INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT) STRICT",
             ORDER,
             LATER,
             LEASE,
@@ -41,7 +43,8 @@ pub(super) const TABLES: Tables = Tables {
 
 const ORDER: &str = "CREATE INDEX kinoko_outbox_order ON kinoko_outbox (ordered_by, id)";
 const LATER: &str = "CREATE INDEX kinoko_outbox_later ON kinoko_outbox (not_before) WHERE not_before > 0";
-const LEASE: &str = "CREATE TABLE kinoko_outbox_lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL)";
+const LEASE: &str =
+    "CREATE TABLE kinoko_outbox_lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL)";
 const NOBODY: &str = "INSERT INTO kinoko_outbox_lease VALUES ('relay', '', 0)";
 
 /// On what PostgreSQL tells other processes of a commit, with the id of the one that wrote.
@@ -140,9 +143,10 @@ impl<D: Backend> Database<D> {
     pub(super) async fn delete(&self, ids: &[i64]) -> Result<()> {
         let list: Vec<_> = ids.iter().map(i64::to_string).collect();
         let (sql, list) = match self.dialect() {
-            Dialect::Sqlite => {
-                ("DELETE FROM kinoko_outbox WHERE id IN (SELECT value FROM json_each($1))", format!("[{}]", list.join(",")))
-            }
+            Dialect::Sqlite => (
+                "DELETE FROM kinoko_outbox WHERE id IN (SELECT value FROM json_each($1))",
+                format!("[{}]", list.join(",")),
+            ),
             Dialect::Postgres => {
                 ("DELETE FROM kinoko_outbox WHERE id = ANY(CAST(string_to_array($1, ',') AS BIGINT[]))", list.join(","))
             }

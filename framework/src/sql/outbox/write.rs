@@ -22,12 +22,12 @@ pub(in crate::sql) struct Written {
 }
 
 impl Written {
-    /// The transaction has committed, or may have.
-    pub(in crate::sql) fn committed<D: Backend>(self, database: &Database<D>) {
+    /// The transaction has committed, or nobody knows whether it has.
+    pub(in crate::sql) fn ended<D: Backend>(self, database: &Database<D>, committed: bool) {
         if self.any {
             database.0.outbox.wake();
         }
-        for prepared in self.recorded {
+        for prepared in self.recorded.into_iter().filter(|_| committed) {
             if let Some(recorded) = prepared.recorded() {
                 recorded.take(&prepared);
             }
@@ -88,7 +88,11 @@ fn check(prepared: &Prepared, ordered_by: Option<&str>) -> Result<(), DispatchEr
         return invalid("what is sent later has no place in an order: leave `ordered_by` out, or the delay".to_owned());
     }
     if key.len() > names::MAX_BYTES {
-        return invalid(format!("the key of `ordered_by` is {} bytes long, {} are allowed", key.len(), names::MAX_BYTES));
+        return invalid(format!(
+            "the key of `ordered_by` is {} bytes long, {} are allowed",
+            key.len(),
+            names::MAX_BYTES
+        ));
     }
     let id = prepared.message_id();
     for (what, text) in [
