@@ -24,7 +24,7 @@ pub(super) const TABLES: Tables = Tables {
             "CREATE TABLE kinoko_outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, ordered_by TEXT NOT NULL, message_id TEXT NOT NULL, \
              exchange TEXT NOT NULL, routing_key TEXT NOT NULL, properties TEXT NOT NULL, body BLOB NOT NULL, due INTEGER NOT NULL, \
              not_before INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT) STRICT",
-            ORDER,
+            HELD,
             LATER,
             LEASE,
             NOBODY,
@@ -33,7 +33,7 @@ pub(super) const TABLES: Tables = Tables {
             "CREATE TABLE kinoko_outbox (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ordered_by TEXT NOT NULL, \
              message_id TEXT NOT NULL, exchange TEXT NOT NULL, routing_key TEXT NOT NULL, properties TEXT NOT NULL, body BYTEA NOT NULL, \
              due BIGINT NOT NULL, not_before BIGINT NOT NULL, attempts BIGINT NOT NULL DEFAULT 0, last_error TEXT)",
-            ORDER,
+            HELD,
             LATER,
             LEASE,
             NOBODY,
@@ -41,7 +41,8 @@ pub(super) const TABLES: Tables = Tables {
     }],
 };
 
-const ORDER: &str = "CREATE INDEX kinoko_outbox_order ON kinoko_outbox (ordered_by, id)";
+/// Of what holds others back, and of nothing else: what goes out at once is in no index but that of its id.
+const HELD: &str = "CREATE INDEX kinoko_outbox_held ON kinoko_outbox (ordered_by, id) WHERE not_before > 0";
 const LATER: &str = "CREATE INDEX kinoko_outbox_later ON kinoko_outbox (not_before) WHERE not_before > 0";
 const LEASE: &str =
     "CREATE TABLE kinoko_outbox_lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL)";
