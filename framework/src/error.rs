@@ -105,6 +105,23 @@ impl Error {
         self.0.source.as_deref().map(|source| source as _)
     }
 
+    /// The first error of this type beneath.
+    #[cfg(feature = "sql")]
+    pub(crate) fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next = self.source();
+        while let Some(source) = next {
+            // Its own `source` passes over what it displays.
+            if let Some(Standard(error)) = source.downcast_ref() {
+                return error.find();
+            }
+            if let Some(found) = source.downcast_ref() {
+                return Some(found);
+            }
+            next = source.source();
+        }
+        None
+    }
+
     /// The whole chain in one line, for logs: `setting up db: connection refused`.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
