@@ -17,9 +17,9 @@ pub enum ErrorKind {
     Setup,
     /// The broker is there and says no: wrong credentials, unknown virtual host, missing permission.
     Refused,
-    /// The broker cannot be reached just now, so the message was not sent.
+    /// The broker cannot be reached just now, so the message was not sent; or a database cannot.
     Unavailable,
-    /// It was sent, and the broker did not tell what became of it: it may have it, or not.
+    /// It was sent, and the broker did not tell what became of it: it may have it, or not. So with a commit whose connection was lost.
     OutcomeUnknown,
     /// The broker did not take a message, or not into every queue that it was for: one is full, perhaps.
     Rejected,

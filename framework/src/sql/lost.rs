@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Whether the connection is gone, or never was.
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
         // Connection exceptions; the server is told to stop, crashed, or starts.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             code.len() == 5 && (code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03"))
@@ -127,18 +127,19 @@ impl<D: Backend> Database<D> {
 
     /// An error of the database, with what was being done.
     pub(super) fn failed(&self, doing: &str, error: sqlx::Error) -> Error {
-        let is_lost = is_lost(&error);
-        if is_lost {
+        let (is_lost, is_late) = (is_lost(&error), matches!(error, sqlx::Error::PoolTimedOut));
+        if is_lost || is_late {
             self.suspect();
         }
         let address = self.address();
-        if matches!(error, sqlx::Error::PoolTimedOut) {
+        if is_late {
             let (limit, most) =
                 (self.0.pool.options().get_acquire_timeout(), self.0.pool.options().get_max_connections());
             let why = match self.0.health.reason() {
                 Some(reason) => format!("no connection within {limit:?}: {reason}"),
+                None if self.0.pool.size() < most => format!("no connection could be made within {limit:?}"),
                 None => format!(
-                    "all of the {most} connections have been in use for {limit:?}: raise `max_connections`, or keep calls to others out of \
+                    "all connections, {most} at most, have been in use for {limit:?}: raise `max_connections`, or keep calls to others out of \
                      transactions"
                 ),
             };

@@ -81,7 +81,7 @@ impl<D: Backend> Database<D> {
     /// [`ErrorKind::Setup`] where they were made by a later version of kinoko, or must not be made.
     pub(super) async fn ensure(&self, tables: &Tables) -> Result<()> {
         debug_assert!(
-            ALL.iter().any(|known| known.component == tables.component),
+            cfg!(test) || ALL.iter().any(|known| known.component == tables.component),
             "the tables of the {} belong into `ALL`, which `own_tables` tells",
             tables.component
         );
@@ -94,7 +94,7 @@ impl<D: Backend> Database<D> {
         }
         if !self.0.tables {
             let text = format!(
-                "the tables of the {} on {} are not there, or older than this version of kinoko, and `database.tables` is false: make them \
+                "the tables of the {} on {} are not there, or older than this version of kinoko, and the setting `tables` of its section is false: make them \
                  as `kinoko::sql::own_tables(Dialect::{:?})` tells",
                 tables.component,
                 self.address(),
@@ -154,5 +154,48 @@ async fn version<D: Backend>(connection: &mut D::Connection, tables: &Tables) ->
     match rows.first() {
         Some(row) => Ok(usize::try_from(row.int(0)?).unwrap_or_default()),
         None => Ok(0),
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::{sql::place::Place, testing::TestDatabase};
+
+    const FIRST: Version = Version { sqlite: &["CREATE TABLE kinoko_it (n BIGINT)"], postgres: &[] };
+    const SECOND: Version = Version { sqlite: &["ALTER TABLE kinoko_it ADD COLUMN m BIGINT"], postgres: &[] };
+    const OLD: Tables = Tables { component: "it", versions: &[FIRST] };
+    const NEW: Tables = Tables { component: "it", versions: &[FIRST, SECOND] };
+
+    async fn open(database: &TestDatabase, tables: bool) -> Database {
+        Database::open(&Place { tables, ..Place::at(database.url()) }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn instances_that_start_at_once_make_them_once() {
+        let database = TestDatabase::sqlite().await.unwrap();
+        let instances = futures_util::future::join_all((0..8).map(|_| open(&database, true))).await;
+        let made = futures_util::future::join_all(instances.iter().map(|instance| instance.ensure(&NEW))).await;
+        made.into_iter().collect::<Result<Vec<_>>>().unwrap();
+    }
+
+    #[tokio::test]
+    async fn they_are_brought_up_to_date_and_never_back() {
+        let database = TestDatabase::sqlite().await.unwrap();
+        let db = open(&database, true).await;
+        db.ensure(&OLD).await.unwrap();
+        db.ensure(&NEW).await.unwrap();
+        let error = db.ensure(&OLD).await.unwrap_err();
+        assert!(error.to_string().contains("of version 2, and this kinoko knows up to 1"), "{error}");
+        db.ensure(&NEW).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn they_are_not_made_where_a_setting_says_so() {
+        let database = TestDatabase::sqlite().await.unwrap();
+        let error = open(&database, false).await.ensure(&NEW).await.unwrap_err();
+        assert!(error.to_string().contains("kinoko::sql::own_tables(Dialect::Sqlite)"), "{error}");
+        open(&database, true).await.ensure(&NEW).await.unwrap();
+        open(&database, false).await.ensure(&NEW).await.unwrap();
     }
 }

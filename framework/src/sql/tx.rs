@@ -122,9 +122,10 @@ impl<D: Backend> Tx<D> {
 impl<D: Backend> Open<D> {
     async fn commit(self) -> Result<()> {
         self.transaction.commit().await.map_err(|error| {
-            let is_lost = is_lost(&error);
+            // Whoever does not understand the answer does not know it either.
+            let is_unknown = is_lost(&error) || matches!(error, sqlx::Error::Protocol(_));
             let error = self.database.failed("committing a transaction", error);
-            if is_lost { error.with_kind(ErrorKind::OutcomeUnknown) } else { error }
+            if is_unknown { error.with_kind(ErrorKind::OutcomeUnknown) } else { error }
         })
     }
 
