@@ -11,9 +11,10 @@ use std::{
 use kinoko::{
     protocol::Name,
     sql::Database,
+    testing::TestDatabase,
     transport::{Binding, Exchange, ExchangeKind, Queue, Topology, Transport, TransportOptions, connect},
 };
-use kinoko_tests::{Deliveries, OwnDatabase, body, eventually, unique};
+use kinoko_tests::{Deliveries, body, eventually, postgres_url, unique};
 use serde::Deserialize;
 use tokio::task::block_in_place;
 
@@ -46,7 +47,7 @@ const READ: usize = 2048;
     ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
 )]
 async fn outbox_on_sqlite() {
-    committed_events_go_out("SQLite", OwnDatabase::sqlite()).await;
+    committed_events_go_out("SQLite", TestDatabase::sqlite().await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,10 +56,10 @@ async fn outbox_on_sqlite() {
     ignore = "needs PostgreSQL and a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_POSTGRES_URL and KINOKO_TEST_RABBITMQ_SERVER"
 )]
 async fn outbox_on_postgres() {
-    committed_events_go_out("PostgreSQL", OwnDatabase::postgres().await).await;
+    committed_events_go_out("PostgreSQL", TestDatabase::postgres(&postgres_url()).await.unwrap()).await;
 }
 
-async fn committed_events_go_out(name: &str, own: OwnDatabase) {
+async fn committed_events_go_out(name: &str, own: TestDatabase) {
     let began = Instant::now();
     let mut node = Node::get().await;
     let (goal, kills) = size();

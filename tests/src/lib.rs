@@ -4,7 +4,6 @@ mod certificates;
 #[cfg(doctest)]
 mod guide;
 mod log;
-mod own_database;
 mod private_broker;
 mod proxy;
 mod python;
@@ -16,7 +15,6 @@ mod wait;
 pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
     log::captured_log,
-    own_database::OwnDatabase,
     private_broker::{PrivateBroker, free_ports},
     proxy::{Direction, Proxy},
     python::{Python, PythonLoad, PythonService},

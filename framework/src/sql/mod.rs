@@ -32,7 +32,11 @@
 
 mod backend;
 mod database;
+mod health;
+mod lost;
+mod migrations;
 mod outbox;
+mod place;
 mod pools;
 mod schema;
 mod tx;
@@ -42,6 +46,8 @@ pub use sqlx::{Any, Postgres, Sqlite};
 pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
+    migrations::Migrations,
     outbox::{InTx, OutboxStatus, TxMessage, TxSender},
+    schema::own_tables,
     tx::Tx,
 };

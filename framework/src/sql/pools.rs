@@ -6,7 +6,12 @@ use tokio::{sync::Mutex, time::timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
-use super::{Database, backend::Backend, database::Place, outbox::Relay};
+use super::{
+    Database,
+    backend::{Backend, Dialect},
+    outbox::Relay,
+    place::Place,
+};
 use crate::{
     Result,
     dependency::{Dependency, Scope, SetupContext},
@@ -22,6 +27,9 @@ pub(super) struct Pools<D: Backend>(Arc<Inner<D>>);
 
 struct Inner<D: Backend> {
     databases: Mutex<HashMap<String, (Database<D>, Place)>>,
+    /// What asks them whether they answer.
+    watching: Tasks,
+    stopped: CancellationToken,
     sender: Arc<Sender>,
     relays: Tasks,
     /// Relays finish.
@@ -45,6 +53,10 @@ impl<D: Backend> Pools<D> {
         }
         let database = Database::open(place).await?;
         databases.insert(place.url.clone(), (database.clone(), place.clone()));
+        // SQLite runs in this process: there is no connection to lose.
+        if database.dialect() != Dialect::Sqlite {
+            self.0.watching.spawn(database.clone().watch(self.0.stopped.clone()));
+        }
         Ok(database)
     }
 
@@ -68,6 +80,8 @@ impl<D: Backend> Dependency for Pools<D> {
         let abandon = CancellationToken::new();
         Ok(Self(Arc::new(Inner {
             databases: Mutex::default(),
+            watching: Tasks::new(),
+            stopped: CancellationToken::new(),
             sender: cx.sender().clone(),
             relays: Tasks::new(),
             stop: CancellationToken::new(),
@@ -85,14 +99,24 @@ impl<D: Backend> Dependency for Pools<D> {
         Ok(())
     }
 
+    fn unready(&self) -> Option<String> {
+        // Held while a database is connected to, which is before the program could be ready.
+        let databases = self.0.databases.try_lock().ok()?;
+        let mut reasons: Vec<_> = databases.values().filter_map(|(database, _)| database.unready()).collect();
+        reasons.sort_unstable();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
     async fn stop(&self) -> Result<()> {
-        let Inner { databases, relays, stop, abandon, .. } = &*self.0;
+        let Inner { databases, watching, stopped, relays, stop, abandon, .. } = &*self.0;
         stop.cancel();
         if timeout(FINISH_LIMIT, relays.join()).await.is_err() {
             warn!("what the outbox has begun to send is not confirmed, it stays there and is sent again");
             abandon.cancel();
             relays.join().await;
         }
+        stopped.cancel();
+        watching.join().await;
         for (database, _) in std::mem::take(&mut *databases.lock().await).into_values() {
             database.close().await;
         }

@@ -9,9 +9,10 @@ use kinoko::{
     App, Settings,
     prelude::*,
     sql::Database,
+    testing::TestDatabase,
     transport::{Binding, Exchange, ExchangeKind, Queue, Topology, Transport, TransportOptions, connect},
 };
-use kinoko_tests::{OwnDatabase, Raw};
+use kinoko_tests::{Raw, postgres_url};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -94,7 +95,7 @@ async fn obey(role: Role, broker: &str) -> Result<(), Failed> {
 }
 
 struct Bench {
-    own: OwnDatabase,
+    own: TestDatabase,
     db: Database,
     events: EventDispatcher,
     transport: Arc<dyn Transport>,
@@ -105,8 +106,8 @@ struct Bench {
 impl Bench {
     async fn open(role: Role, broker: &str) -> Result<Self, Failed> {
         let own = match role {
-            Role::Sqlite => OwnDatabase::sqlite(),
-            Role::Postgres => OwnDatabase::postgres().await,
+            Role::Sqlite => TestDatabase::sqlite().await?,
+            Role::Postgres => TestDatabase::postgres(&postgres_url()).await?,
         };
         let db = Database::connect(own.url()).await?;
         sqlx::query("CREATE TABLE placed (id BIGINT)").execute(&*db).await?;

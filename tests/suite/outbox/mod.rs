@@ -13,9 +13,10 @@ use kinoko::{
     prelude::*,
     protocol::{Message, Name},
     sql::{Database, Tx},
+    testing::TestDatabase,
     transport::{Binding, Exchange, ExchangeKind, Queue, Topology, Transport, TransportOptions, connect},
 };
-use kinoko_tests::{Deliveries, OwnDatabase, body, eventually, unique};
+use kinoko_tests::{Deliveries, body, eventually, postgres_url, unique};
 use serde::{Deserialize, Serialize};
 
 /// Runs each test on both databases.
@@ -24,7 +25,7 @@ macro_rules! on_both {
         mod sqlite {$(
             #[tokio::test]
             async fn $test() {
-                super::$test($crate::outbox::Place::sqlite()).await;
+                super::$test($crate::outbox::Place::sqlite().await).await;
             }
         )*}
 
@@ -41,26 +42,26 @@ use on_both;
 
 /// A database of one test, and a broker.
 struct Place {
-    own: OwnDatabase,
+    own: TestDatabase,
     url: String,
     broker: String,
 }
 
 impl Place {
-    fn sqlite() -> Self {
-        Self::of(OwnDatabase::sqlite())
+    async fn sqlite() -> Self {
+        Self::of(TestDatabase::sqlite().await.unwrap())
     }
 
     async fn postgres() -> Self {
-        Self::of(OwnDatabase::postgres().await)
+        Self::of(TestDatabase::postgres(&postgres_url()).await.unwrap())
     }
 
-    fn of(own: OwnDatabase) -> Self {
+    fn of(own: TestDatabase) -> Self {
         Self { url: own.url().to_owned(), own, broker: format!("memory://{}", unique("outbox")) }
     }
 
     fn is_sqlite(&self) -> bool {
-        self.own.is_sqlite()
+        self.own.url().starts_with("sqlite:")
     }
 
     async fn database(&self) -> Database {

@@ -17,4 +17,4 @@ pub use self::{
     in_tx::{InTx, TxMessage, TxSender},
     status::OutboxStatus,
 };
-pub(super) use self::{relay::Relay, wake::Outbox, write::Written};
+pub(super) use self::{relay::Relay, store::TABLES, wake::Outbox, write::Written};

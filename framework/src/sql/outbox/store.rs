@@ -17,7 +17,7 @@ use crate::{
 /// `due` is when a message is to go, and `not_before` when it may be tried: 0 is now, later is a delay or a pause after a refusal.
 ///
 /// Strict on SQLite: one row of another type, written by hand, would keep all others from being read.
-pub(super) const TABLES: Tables = Tables {
+pub(in crate::sql) const TABLES: Tables = Tables {
     component: "outbox",
     versions: &[Version {
         sqlite: &[
