@@ -85,9 +85,9 @@ impl HttpEntrypoint {
             let target = self.runner.target(info.index, info.method, info.max_workers, limit);
             let served = Arc::new(Served { runner: self.runner.clone(), defaults: self.defaults, info, target });
             let owner = format!("`{}.{}`", descriptor.name, info.method);
-            let direct = (!info.extracts).then(|| served.clone());
-            let route = Route::new(info.verb, info.path, owner, move |request| served.clone().serve(request));
-            direct.into_iter().fold(route, Route::directly)
+            let routed = served.clone();
+            let route = Route::new(info.verb, info.path, owner, move |request| routed.clone().serve(request));
+            if info.extracts { route } else { route.directly(served) }
         });
         routes.chain(self.sockets.as_ref().and_then(SocketEndpoint::route))
     }

@@ -18,7 +18,7 @@ use crate::http::router::Direct;
 /// A router, and the same with compression, for callers that take it: the others need not pay for asking.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routers {
-    /// What needs neither, but where a layer wants to see every request.
+    /// The way past both; none where something goes around every request.
     direct: Option<Direct>,
     plain: Router,
     packing: Option<Router>,
@@ -45,7 +45,8 @@ impl Routers {
                 return served.serve(request).boxed();
             }
             let serve = service_fn(move |request| served.clone().serve(request).map(Ok));
-            return compression::layer().layer(serve).oneshot(request).map(whole).map(|r| r.map(Body::new)).boxed();
+            let packed = compression::layer().layer(serve).oneshot(request);
+            return packed.map(|answer| whole(answer).map(Body::new)).boxed();
         }
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
