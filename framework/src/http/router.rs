@@ -45,17 +45,21 @@ impl Route {
 }
 
 /// All routes, in both forms.
+#[derive(Debug)]
 pub(crate) struct Routes {
     pub(super) router: Router,
     pub(super) direct: Direct,
 }
+
+/// The methods of one path.
+type Verbs = Vec<(Method, Arc<Served>)>;
 
 /// The way from a request to the method that it fires, past axum's router.
 ///
 /// It has all paths, so that it chooses as that one does, and not all verbs: what is not here is there.
 #[derive(Clone)]
 pub(crate) struct Direct {
-    paths: Arc<matchit::Router<Vec<(Method, Arc<Served>)>>>,
+    paths: Arc<matchit::Router<Verbs>>,
     /// Where something else is mounted, which goes before.
     mounted: Arc<[String]>,
 }
