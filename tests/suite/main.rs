@@ -25,6 +25,7 @@ mod publishing;
 mod results;
 mod settings;
 mod shutdown;
+mod sql;
 mod starting;
 mod testing;
 mod timers;
