@@ -4,6 +4,7 @@
 
 mod cancellation;
 mod hook;
+pub(crate) mod idempotency;
 mod slot;
 
 use std::{
@@ -15,7 +16,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::cancellation::{Cancellation, UntilCancelled};
+use self::{
+    cancellation::{Cancellation, UntilCancelled},
+    idempotency::IdempotencyKeys,
+};
 pub(crate) use self::slot::{Slot, Slots};
 pub use self::{
     cancellation::Cancelled,
@@ -46,6 +50,7 @@ struct Inner {
     slot: Option<Slot>,
     short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
+    idempotency: Option<IdempotencyKeys>,
 }
 
 /// Everything that makes a [`WorkerContext`].
@@ -61,6 +66,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) slots: Option<Arc<dyn Slots>>,
     /// The message's `type` and `app_id` are those of the short path; else they are its sender's own.
     pub(crate) short_path: bool,
+    /// Its calls carry keys made of this.
+    pub(crate) idempotency: Option<IdempotencyKeys>,
 }
 
 impl WorkerContext {
@@ -77,6 +84,7 @@ impl WorkerContext {
             slot: origin.slots.map(Slot::new),
             short_path: origin.short_path,
             hooks: Mutex::default(),
+            idempotency: origin.idempotency,
         }))
     }
 
