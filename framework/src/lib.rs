@@ -72,6 +72,7 @@
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
+//! | `saga` | no | `kinoko::saga`: steps that are taken back when a later one fails, kept in a log |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -109,6 +110,8 @@ mod features;
 pub mod http;
 mod log;
 pub mod protocol;
+#[cfg(feature = "saga")]
+pub mod saga;
 pub mod service;
 mod task;
 #[cfg(feature = "testing")]

@@ -18,8 +18,8 @@ pub use crate::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },
     protocol::{
-        Args, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError, ServiceErrorProbe,
-        Shape, VariantInfo,
+        Args, Certainty, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError,
+        ServiceErrorProbe, Shape, VariantInfo,
     },
     service::expansion::*,
     service::{
