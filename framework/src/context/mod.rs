@@ -16,14 +16,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::{
-    cancellation::{Cancellation, UntilCancelled},
-    idempotency::IdempotencyKeys,
-};
 pub(crate) use self::slot::{Slot, Slots};
 pub use self::{
     cancellation::Cancelled,
     hook::{WorkerHook, WorkerOutcome},
+};
+use self::{
+    cancellation::{Cancellation, UntilCancelled},
+    idempotency::IdempotencyKeys,
 };
 use crate::protocol::{Message, Properties, Value, context_data};
 
