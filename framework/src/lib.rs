@@ -73,6 +73,7 @@
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
 //! | `saga` | no | `kinoko::saga`: steps that are taken back when a later one fails, kept in a log |
+//! | `sql` | no | `kinoko::sql`: SQLite and PostgreSQL, a transaction for each worker |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -113,6 +114,8 @@ pub mod protocol;
 #[cfg(feature = "saga")]
 pub mod saga;
 pub mod service;
+#[cfg(feature = "sql")]
+pub mod sql;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
