@@ -83,7 +83,7 @@
 //! `examples/` holds a quickstart, a catalog over HTTP and a small shop.
 
 // What the macros write names kinoko by its name, in our own tests too.
-#[cfg(all(test, feature = "http"))]
+#[cfg(all(test, any(feature = "http", feature = "saga")))]
 extern crate self as kinoko;
 
 #[doc(hidden)]
@@ -169,12 +169,24 @@ pub use kinoko_macros::main;
 #[doc = include_str!("docs/rpc.md")]
 #[doc(inline)]
 pub use kinoko_macros::rpc;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/saga.md")]
+#[doc(inline)]
+pub use kinoko_macros::saga;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/step.md")]
+#[doc(inline)]
+pub use kinoko_macros::step;
 #[doc = include_str!("docs/timer.md")]
 #[doc(inline)]
 pub use kinoko_macros::timer;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/wait.md")]
+#[doc(inline)]
+pub use kinoko_macros::wait;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/websocket.md")]
 #[doc(inline)]
@@ -198,4 +210,10 @@ pub mod prelude {
     };
     #[cfg(feature = "http")]
     pub use crate::{http, websocket};
+    #[cfg(feature = "saga")]
+    pub use crate::{
+        saga,
+        saga::{Saga, SagaHandle},
+        step, wait,
+    };
 }

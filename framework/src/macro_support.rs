@@ -41,6 +41,8 @@ pub use crate::__shape as shape;
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]
 pub use crate::protocol::{Described, Undescribed};
+#[cfg(feature = "saga")]
+pub use crate::saga::expansion as saga;
 
 use std::{io::Write, process::ExitCode};
 

@@ -71,6 +71,12 @@ impl MemoryLog {
         log
     }
 
+    /// The lease of a saga is over, whoever has it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn expire(&self, id: &SagaId) {
+        self.sagas().schedule(id, Some(Instant::now()));
+    }
+
     fn sagas(&self) -> MutexGuard<'_, Sagas> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

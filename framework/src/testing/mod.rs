@@ -60,12 +60,16 @@ mod hook;
 mod http;
 mod replaced;
 mod rig;
+#[cfg(feature = "saga")]
+mod saga;
 mod waiter;
 mod watch;
 #[cfg(feature = "http")]
 mod websocket;
 
 pub(crate) use self::rig::Rig;
+#[cfg(feature = "saga")]
+pub use self::saga::{SagaMatrix, saga};
 pub use self::{
     app::{RunningTestApp, TestApp},
     fired::Fired,
