@@ -31,7 +31,7 @@ pub(super) fn name(state: SagaState) -> Option<&'static str> {
 ///
 /// #[service(name = "alarms")]
 /// impl Alarms {
-///     #[event_handler(source = "orders", name = "saga_parked")]
+///     #[event_handler(source = "orders", event = "saga_parked")]
 ///     async fn on_parked(&self, event: SagaEvent) {
 ///         println!("{} {} needs somebody: {}", event.saga, event.id, event.reason.unwrap_or_default());
 ///     }

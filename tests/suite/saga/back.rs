@@ -89,6 +89,9 @@ fn held() -> (Saga<Held>, Journal) {
 async fn a_cancelled_saga_goes_back() {
     let (saga, journal) = held();
     let handle = saga.start("17", 1).await.unwrap();
+    while saga.status("17").await.unwrap().unwrap().instance.owner.is_some() {
+        tokio::task::yield_now().await;
+    }
     handle.cancel().await.unwrap();
     let error = handle.await.unwrap_err();
     assert!(matches!(error, SagaError::Compensated { reason: FailureReason::Cancelled, .. }), "{error}");

@@ -30,22 +30,22 @@ struct Watcher {
 
 #[service(name = "saga_watcher")]
 impl Watcher {
-    #[event_handler(source = "saga_orders", name = "saga_started")]
+    #[event_handler(source = "saga_orders", event = "saga_started")]
     fn started(&self, event: SagaEvent) {
         self.journal.note(format!("started {} {}", event.saga, event.id));
     }
 
-    #[event_handler(source = "saga_orders", name = "saga_completed")]
+    #[event_handler(source = "saga_orders", event = "saga_completed")]
     fn completed(&self, event: SagaEvent) {
         self.journal.note(format!("completed {}", event.id));
     }
 
-    #[event_handler(source = "saga_orders", name = "saga_compensated")]
+    #[event_handler(source = "saga_orders", event = "saga_compensated")]
     fn compensated(&self, event: SagaEvent) {
         self.journal.note(format!("compensated {}: {}", event.id, event.reason.unwrap_or_default()));
     }
 
-    #[event_handler(source = "saga_orders", name = "saga_parked")]
+    #[event_handler(source = "saga_orders", event = "saga_parked")]
     fn parked(&self, event: SagaEvent) {
         self.journal.note(format!("parked {} at {}", event.id, event.step.unwrap_or_default()));
     }
@@ -64,8 +64,9 @@ async fn a_service_tells_of_its_sagas_by_events() {
     let app = app.start().await.unwrap();
     let orders = app.client::<OrdersClient>();
     let told = async |id: &str, event: &str| {
-        let fired = app.waiter("saga_watcher", event);
+        let (started, fired) = (app.waiter("saga_watcher", "started"), app.waiter("saga_watcher", event));
         let answer = orders.place(id.to_owned(), order(30)).await;
+        started.await.unwrap();
         fired.await.unwrap();
         answer
     };

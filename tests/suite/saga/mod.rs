@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the steps of one test did, and what they are to do.
 #[derive(Clone, Default, Debug)]
-pub struct Journal(Arc<Mutex<Notes>>);
+pub(crate) struct Journal(Arc<Mutex<Notes>>);
 
 #[derive(Default, Debug)]
 struct Notes {
@@ -32,7 +32,7 @@ struct Notes {
 
 /// How one attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Plan {
+pub(crate) enum Plan {
     Refuse,
     RefuseForNow,
     Panic,
@@ -48,23 +48,23 @@ impl Dependency for Journal {
 
 impl Journal {
     /// The next attempts at this end so; those after them succeed.
-    pub fn plan(&self, step: &'static str, plans: &[Plan]) -> &Self {
+    pub(crate) fn plan(&self, step: &'static str, plans: &[Plan]) -> &Self {
         let mut plans = plans.to_vec();
         plans.reverse();
         self.0.lock().unwrap().plans.insert(step, plans);
         self
     }
 
-    pub fn note(&self, line: impl Into<String>) {
+    pub(crate) fn note(&self, line: impl Into<String>) {
         self.0.lock().unwrap().lines.push(line.into());
     }
 
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().lines.clone()
     }
 
     /// Notes an attempt, and ends it as it was planned.
-    pub async fn attempt(&self, step: &'static str, line: String) -> Result<(), ShopError> {
+    pub(crate) async fn attempt(&self, step: &'static str, line: String) -> Result<(), ShopError> {
         self.note(line);
         let plan = self.0.lock().unwrap().plans.get_mut(step).and_then(Vec::pop);
         match plan {
@@ -78,7 +78,7 @@ impl Journal {
 }
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error, ServiceError)]
-pub enum ShopError {
+pub(crate) enum ShopError {
     #[error("{what} was refused")]
     #[fault(retry = false)]
     Refused { what: String },
@@ -88,30 +88,30 @@ pub enum ShopError {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub(crate) struct Order {
     pub sku: String,
     pub price: u32,
 }
 
-pub fn order(price: u32) -> Order {
+pub(crate) fn order(price: u32) -> Order {
     Order { sku: "lamp".into(), price }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reservation(pub String);
+pub(crate) struct Reservation(pub String);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Payment(pub u32);
+pub(crate) struct Payment(pub u32);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Parcel(pub String);
+pub(crate) struct Parcel(pub String);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Receipt(pub String);
+pub(crate) struct Receipt(pub String);
 
 /// Four steps, of which the third is the pivot.
 #[derive(Dependencies, Clone)]
-pub struct PlaceOrder {
+pub(crate) struct PlaceOrder {
     pub journal: Journal,
 }
 
@@ -159,12 +159,12 @@ impl PlaceOrder {
 }
 
 /// A saga of this test's own, on a log of its own.
-pub fn place_order() -> (Saga<PlaceOrder>, Journal) {
+pub(crate) fn place_order() -> (Saga<PlaceOrder>, Journal) {
     let journal = Journal::default();
     (kinoko::testing::saga(PlaceOrder { journal: journal.clone() }), journal)
 }
 
 /// The timeline as people read it.
-pub fn timeline(status: &SagaStatus) -> Vec<String> {
+pub(crate) fn timeline(status: &SagaStatus) -> Vec<String> {
     status.timeline.iter().map(|entry| entry.what.to_string()).collect()
 }

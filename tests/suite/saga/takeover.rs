@@ -15,7 +15,7 @@ mod first {
     use kinoko::prelude::*;
 
     #[derive(Dependencies)]
-    pub struct Orders {
+    pub(super) struct Orders {
         pub place_order: Saga<PlaceOrder>,
     }
 
@@ -40,7 +40,7 @@ mod changed {
     use kinoko::prelude::*;
 
     #[derive(Dependencies)]
-    pub struct PlaceOrder;
+    pub(super) struct PlaceOrder;
 
     #[saga(name = "place_order")]
     impl PlaceOrder {
@@ -51,7 +51,7 @@ mod changed {
     }
 
     #[derive(Dependencies)]
-    pub struct Orders {
+    pub(super) struct Orders {
         pub place_order: Saga<PlaceOrder>,
     }
 
