@@ -72,7 +72,7 @@ fn transition(seq: u64, state: SagaState, then: Then) -> Transition {
     Transition { seq, state, progress, happened: vec![Happened::to(What::Done, "first")], seen: 0, then }
 }
 
-pub async fn what_is_started_is_there_once(log: &dyn SagaLog) {
+pub(crate) async fn what_is_started_is_there_once(log: &dyn SagaLog) {
     let case = Case::new(log);
     let claimed = case.start("1", HOUR).await;
     assert_eq!((claimed.lease.fence, claimed.instance.seq), (1, 0));
@@ -93,7 +93,7 @@ pub async fn what_is_started_is_there_once(log: &dyn SagaLog) {
     assert_eq!(told, [(1, "started".to_owned()), (2, "begun first".to_owned())]);
 }
 
-pub async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
+pub(crate) async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     log.append(&lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
@@ -110,7 +110,7 @@ pub async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
     assert!(case.claim("second", HOUR).await.is_empty(), "what rests is not due");
 }
 
-pub async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
+pub(crate) async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     assert!(case.claim("second", HOUR).await.is_empty());
@@ -119,7 +119,7 @@ pub async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
     assert!(log.claim(claim, &holder("second", HOUR)).await.unwrap().is_empty());
 }
 
-pub async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: &dyn SagaLog) {
+pub(crate) async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: &dyn SagaLog) {
     let case = Case::new(log);
     let first = case.start("1", Duration::ZERO).await.lease;
     let second = case.claim("second", HOUR).await.remove(0);
@@ -131,14 +131,14 @@ pub async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: &dyn Sa
     log.append(&second.lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
 }
 
-pub async fn a_lease_that_ran_out_and_was_not_taken_still_holds(log: &dyn SagaLog) {
+pub(crate) async fn a_lease_that_ran_out_and_was_not_taken_still_holds(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", Duration::ZERO).await.lease;
     log.append(&lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
     log.renew(&lease).await.unwrap();
 }
 
-pub async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) {
+pub(crate) async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) {
     let case = Case::new(log);
     for (id, then) in [("now", Then::DueIn(Duration::ZERO)), ("later", Then::DueIn(HOUR)), ("never", Then::Rest)] {
         let lease = case.start(id, HOUR).await.lease;
@@ -151,7 +151,7 @@ pub async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) {
     assert_eq!(ids, ["now"]);
 }
 
-pub async fn a_signal_makes_it_due(log: &dyn SagaLog) {
+pub(crate) async fn a_signal_makes_it_due(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     assert!(!log.signal(&case.id("2"), "go", json!(1)).await.unwrap(), "there is no such saga");
@@ -172,7 +172,7 @@ pub async fn a_signal_makes_it_due(log: &dyn SagaLog) {
     assert!(case.claim("fourth", HOUR).await.is_empty());
 }
 
-pub async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
+pub(crate) async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
     let case = Case::new(log);
     for id in ["a", "b", "c"] {
         case.start(id, HOUR).await;
