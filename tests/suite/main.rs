@@ -26,6 +26,7 @@ mod results;
 mod saga;
 mod settings;
 mod shutdown;
+mod sql;
 mod starting;
 mod testing;
 mod timers;

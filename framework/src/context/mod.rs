@@ -103,6 +103,12 @@ impl WorkerContext {
         CURRENT.scope(self, future)
     }
 
+    /// Runs a piece of a future as part of this worker.
+    #[cfg(feature = "http")]
+    pub(crate) fn within<T>(&self, piece: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), piece)
+    }
+
     /// The service that the worker belongs to.
     pub fn service(&self) -> &'static str {
         self.0.service

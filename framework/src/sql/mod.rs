@@ -32,6 +32,10 @@
 
 mod backend;
 mod database;
+mod health;
+mod lost;
+mod migrations;
+mod place;
 mod pools;
 #[allow(dead_code, reason = "outbox and inbox are to come")]
 mod schema;
@@ -42,5 +46,7 @@ pub use sqlx::{Any, Postgres, Sqlite};
 pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
+    migrations::Migrations,
+    schema::own_tables,
     tx::Tx,
 };
