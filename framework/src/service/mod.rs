@@ -25,10 +25,10 @@ pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
     entrypoints::{
-        BatchInfo, BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, RetryPolicy,
-        Schedule, TimerInfo,
+        BatchInfo, BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
+        IdempotencyStore, RetryPolicy, Schedule, TimerInfo,
     },
-    provided::{NotProvided, Provided, Provider, assert_provided},
+    provided::{NotProvided, Prepare, Provided, Provider, assert_provided},
     queues::assert_queues,
     routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
 };

@@ -37,7 +37,6 @@ impl Dialect {
     }
 
     /// The database's own clock, which all instances share, in milliseconds since 1970: an expression.
-    #[allow(dead_code, reason = "leases are to come")]
     pub(super) fn now_ms(self) -> &'static str {
         match self {
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",

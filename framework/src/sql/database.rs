@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{
     Tx,
     backend::{Backend, Dialect},
+    inbox::Inbox,
     pools::Pools,
     tx::Open,
 };
@@ -47,6 +48,7 @@ pub(super) struct Inner<D: Backend> {
     address: String,
     /// Who writes at the moment, where only one may: the others wait in order here, and not by trial and error in the database.
     writer: Option<Arc<Mutex<()>>>,
+    pub(super) inbox: Inbox,
 }
 
 /// What `#[dependency(…)]` on a [`Database`] field can say.
@@ -169,7 +171,7 @@ impl<D: Backend> Database<D> {
             Error::from(error).with_kind(ErrorKind::Unavailable).context(format!("connecting to {address}"))
         })?;
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer })))
+        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, inbox: Inbox::new(dialect) })))
     }
 
     /// Which SQL it speaks.
@@ -208,7 +210,7 @@ impl<D: Backend> Database<D> {
     ///
     /// [`ErrorKind::Unavailable`] where others write all the time that a connection may be waited for: the same code, perhaps, which waits
     /// for itself.
-    async fn writing(&self) -> Result<Option<OwnedMutexGuard<()>>> {
+    pub(super) async fn writing(&self) -> Result<Option<OwnedMutexGuard<()>>> {
         let Some(writer) = self.0.writer.clone() else { return Ok(None) };
         let limit = self.0.pool.options().get_acquire_timeout();
         let guard = tokio::time::timeout(limit, writer.lock_owned()).await.map_err(|_| {

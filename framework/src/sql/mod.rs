@@ -32,6 +32,8 @@
 
 mod backend;
 mod database;
+#[doc(hidden)]
+pub mod inbox;
 mod pools;
 #[allow(dead_code, reason = "outbox and inbox are to come")]
 mod schema;
