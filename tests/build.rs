@@ -1,4 +1,4 @@
-//! Tells the tests what there is, so that a test without its broker shows as ignored.
+//! Tells the tests what there is, so that a test without its broker or database shows as ignored.
 
 use std::env;
 
@@ -6,6 +6,7 @@ fn main() {
     for (variables, cfg) in [
         (&["KINOKO_TEST_AMQP_URI"][..], "broker"),
         (&["KINOKO_TEST_RABBITMQ_SERVER"], "private_broker"),
+        (&["KINOKO_TEST_POSTGRES_URL"], "postgres"),
         (&["KINOKO_TEST_PYTHON_NAMEKO2", "KINOKO_TEST_PYTHON_NAMEKO3"], "python"),
         (&["KINOKO_TEST_PYTHON_HTTP"], "python_http"),
         (&["KINOKO_TEST_PYTHON_HTTP", "KINOKO_TEST_CHROMIUM"], "browser"),

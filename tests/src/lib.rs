@@ -40,6 +40,15 @@ pub fn amqp_uri() -> String {
     std::env::var("KINOKO_TEST_AMQP_URI").expect("KINOKO_TEST_AMQP_URI names a broker")
 }
 
+/// The PostgreSQL on which tests may create databases.
+///
+/// # Panics
+///
+/// Without `KINOKO_TEST_POSTGRES_URL`: tests that call this are ignored then.
+pub fn postgres_url() -> String {
+    std::env::var("KINOKO_TEST_POSTGRES_URL").expect("KINOKO_TEST_POSTGRES_URL names a PostgreSQL")
+}
+
 /// A message with a correlation id and a body, and nothing else.
 pub fn message(exchange: &str, routing_key: &str, id: &str) -> Message {
     Message {
