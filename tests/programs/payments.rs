@@ -1,7 +1,7 @@
 //! A service that calls itself and dies in the middle of it: before the commit of its transaction, or after.
 
 use kinoko::{
-    context::{WorkerHook, WorkerOutcome},
+    WorkerHook, WorkerOutcome,
     prelude::*,
     protocol::Fault,
     sql::{Database, Tx},

@@ -58,7 +58,8 @@ fn memory(args: &IdempotentArgs, service: &TokenStream, value: &TokenStream, k: 
         }
         IdempotentStore::Database(Some(ty)) => (at(ty.span()), copied(ty)),
     };
-    let (k, service, value) = (moved(k, span), moved(service, span), moved(value, span));
+    // The value's variables are of the generated code, and stay where they are.
+    let (k, service) = (moved(k, span), moved(service, span));
     Some(quote_spanned!(span=> <#service as #k::Remembers<#store>>::memory(#value)))
 }
 

@@ -1,9 +1,9 @@
 //! What is kept, of what, for whom and for how long.
 
-use std::{future::IntoFuture, time::Duration};
+use std::time::Duration;
 
 use kinoko::{CallError, Value};
-use kinoko_tests::{eventually, soon};
+use kinoko_tests::eventually;
 use serde_json::json;
 
 use super::{PaymentError, on_each_database};
@@ -70,7 +70,7 @@ on_each_database! {
         // A second instance, since the one at hand lets them stand in line.
         let mut two = place.instance().await;
         let refused = two.client().charge("o-2".into(), 6, None).idempotency_key("k-2");
-        let refused = soon("a refusal", refused.into_future()).await;
+        let refused = refused.await;
         let Err(CallError::Remote(fault)) = refused else { panic!("{refused:?}") };
         assert_eq!(fault.code.as_deref(), Some("IDEMPOTENCY_KEY_REUSED"));
         assert!(two.begun().is_empty());
@@ -182,7 +182,8 @@ async fn a_lease_of_nothing_ends_the_start() {
     let place = super::Place::sqlite().await;
     let yaml = format!("database:\n  url: \"{}\"\nidempotency:\n  lease: 0s\n", place.url);
     let (runs, _) = tokio::sync::mpsc::unbounded_channel();
-    let desk = super::Desk { runs, gate: std::sync::Arc::default(), number: std::sync::Arc::default() };
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let desk = super::Desk { runs, gate, number: std::sync::Arc::default() };
     let app = kinoko::testing::TestApp::new().service::<super::Payments>().replace(desk).yaml(&yaml);
     let error = app.start().await.err().unwrap().chain();
     assert!(error.contains("idempotency.lease") && error.contains("longer than nothing"), "{error}");

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use kinoko::CallError;
-use kinoko_tests::soon;
 
 use super::{A_WHILE, on_each_database};
 
@@ -16,7 +15,7 @@ on_each_database! {
         let second = two.client().charge("o-1".into(), 5, None).idempotency_key("k").send().await.unwrap();
         two.silence(A_WHILE).await;
         one.let_go(1);
-        let (first, second) = (soon("the first", first).await.unwrap(), soon("the second", second).await.unwrap());
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
         assert_eq!(first, second);
         assert_eq!((two.begun().len(), place.entries().await), (0, 1));
         one.app.stop().await.unwrap();
@@ -31,9 +30,9 @@ on_each_database! {
         let second = two.client().quote("lost".into()).idempotency_key("k").send().await.unwrap();
         two.silence(A_WHILE).await;
         one.let_go(1);
-        soon("the first", first).await.unwrap_err();
+        first.await.unwrap_err();
         assert_eq!(two.next().await, "lost");
-        soon("the second", second).await.unwrap_err();
+        second.await.unwrap_err();
         one.app.stop().await.unwrap();
         two.app.stop().await.unwrap();
     }
@@ -54,10 +53,10 @@ on_each_database! {
         assert_eq!(one.next().await, "free");
         assert!(matches!(late.await, Err(CallError::Timeout(_))));
         one.let_go(2);
-        let number = soon("the first", first).await.unwrap();
-        soon("another", free).await.unwrap();
+        let number = first.await.unwrap();
+        free.await.unwrap();
         for call in waiting {
-            assert_eq!(soon("one that waits", call).await.unwrap(), number);
+            assert_eq!(call.await.unwrap(), number);
         }
         assert!(one.begun().is_empty());
         one.app.stop().await.unwrap();
@@ -73,14 +72,14 @@ on_each_database! {
         // Four leases: each third of one it is renewed.
         two.silence(Duration::from_millis(1200)).await;
         one.let_go(1);
-        let number = soon("the first", first).await.unwrap();
-        assert_eq!(soon("the second", second).await.unwrap(), number);
+        let number = first.await.unwrap();
+        assert_eq!(second.await.unwrap(), number);
         one.app.stop().await.unwrap();
         two.app.stop().await.unwrap();
     }
 
     async fn a_run_that_is_taken_for_dead_is_taken_over_and_keeps_nothing(place: Place) {
-        let (mut one, mut two) = (place.instance().await, place.instance().await);
+        let (mut one, two) = (place.instance().await, place.instance().await);
         one.hold();
         let first = one.client().quote("o-1".into()).idempotency_key("k").send().await.unwrap();
         one.next().await;
@@ -88,7 +87,7 @@ on_each_database! {
         let second = two.client().quote("o-1".into()).idempotency_key("k").await.unwrap();
         one.let_go(1);
         // It has been done: its caller is told so. What is kept is the other one's.
-        assert_ne!(soon("the first", first).await.unwrap(), second);
+        assert_ne!(first.await.unwrap(), second);
         let third = one.client().quote("o-1".into()).idempotency_key("k").await.unwrap();
         assert_eq!(third, second);
         one.app.stop().await.unwrap();
@@ -100,7 +99,7 @@ on_each_database! {
         one.hold();
         let first = one.client().charge("o-1".into(), 5, None).idempotency_key("k").send().await.unwrap();
         one.next().await;
-        one.app.stop().await.unwrap();
+        assert!(one.app.stop().await.unwrap_err().to_string().contains("1 workers were dropped"));
         drop(first);
         // Long before the lease of 10 s is over.
         let mut two = place.instance().await;

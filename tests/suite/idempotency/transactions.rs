@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 use kinoko::CallError;
-use kinoko_tests::soon;
 
 use super::{Place, on_each_database};
 
@@ -50,14 +49,14 @@ fn dies(place: &Place, when: &str) {
 #[cfg_attr(not(postgres), ignore = "needs a database: KINOKO_TEST_POSTGRES_URL")]
 async fn a_run_that_was_taken_over_is_rolled_back() {
     let place = Place::postgres().await;
-    let (mut one, mut two) = (place.instance().await, place.instance().await);
+    let (mut one, two) = (place.instance().await, place.instance().await);
     one.hold();
     let first = one.client().charge("o-1".into(), 5, None).idempotency_key("k").send().await.unwrap();
     one.next().await;
     place.expire().await;
     let second = two.client().charge("o-1".into(), 5, None).idempotency_key("k").await.unwrap();
     one.let_go(1);
-    let error = soon("the first", first).await.unwrap_err();
+    let error = first.await.unwrap_err();
     let CallError::Remote(fault) = error else { panic!("{error:?}") };
     assert_eq!((fault.code.as_deref(), fault.retryable), (Some("IDEMPOTENCY_LEASE_LOST"), Some(true)));
     assert_eq!(place.entries().await, 1);
