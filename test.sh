@@ -6,8 +6,8 @@ cd "$(dirname "$0")"
 python_versions="3.11, 3.12 or 3.13"
 target=${CARGO_TARGET_DIR:-target}
 
-# Proofs: claims that are too slow to prove on every run. One a line: name, then the command, run from here with the broker
-# and the Python peers at hand.
+# Proofs: claims that are too slow to prove on every run. One a line: name, then the command, run from here with the broker,
+# PostgreSQL and the Python peers at hand.
 proofs() {
     cat <<'PROOFS'
 verdicts env KINOKO_TEST_PROOF_CALLS=100000 cargo test --release -p kinoko-tests --test services -- --nocapture no_verdict_reaches_the_wrong_caller
@@ -27,19 +27,21 @@ usage() {
     cat <<'USAGE'
 usage: ./test.sh [--quick | --proof NAME | --help]
 
-  (nothing)     all tests and doctests. Needs RabbitMQ and Python; gets them where it can
-  --quick       only the tests that need neither a broker nor Python nor many compilations; the others show as ignored
+  (nothing)     all tests and doctests. Needs RabbitMQ, PostgreSQL and Python; gets them where it can
+  --quick       only the tests that need none of these, and not many compilations; the others show as ignored
   --proof NAME  the proof of that name in full, instead of the tests
   --help        this text
 
 Reads
   KINOKO_TEST_AMQP_URI         broker to use. Otherwise the one on 127.0.0.1:5672 as guest, or one that this script starts and stops
   KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
+  KINOKO_TEST_POSTGRES_URL     PostgreSQL to use, as a user who may create databases. Otherwise the one on 127.0.0.1:5432 that lets postgres
+                               or the current user in without a password, or one that this script starts and stops
   KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one for HTTP
   KINOKO_TEST_CHROMIUM         Chromium, or Chrome, that opens the docs page
   CARGO_TARGET_DIR             where cargo builds (default: target)
 
-Writes target/test-env: source it to run single tests with plain cargo on a broker that stays.
+Writes target/test-env: source it to run single tests with plain cargo on a broker and a PostgreSQL that stay.
 USAGE
     echo
     echo "proofs:"
@@ -174,6 +176,109 @@ check_broker() {
         stop_with "the broker does not let us in as KINOKO_TEST_AMQP_URI says (default: guest/guest on 127.0.0.1:5672); its reason is above"
 }
 
+# --- PostgreSQL
+
+# A server that speaks PostgreSQL answers a start-up message with R and 0 where it asks this user for no password, then with S, its
+# parameters, where it knows the user.
+postgres_answers() {
+    local port=$1 user=$2 length answer
+    printf -v length '\\x%02x' $((8 + 5 + ${#user} + 1 + 9 + 9 + 1))
+    answer=$(
+        {
+            exec 3<>"/dev/tcp/127.0.0.1/$port"
+            printf "\\0\\0\\0$length\\0\\x03\\0\\0user\\0%s\\0database\\0postgres\\0\\0" "$user" >&3
+            timeout 3 head -c 10 <&3 | od -An -tx1
+        } 2>/dev/null
+    ) || return 1
+    [ "$answer" = " 52 00 00 00 08 00 00 00 00 53" ]
+}
+
+# Debian keeps the programs of each version in a folder of its own; the newest is taken.
+find_postgres_programs() {
+    local candidate
+    while read -r candidate; do
+        if [ -n "$candidate" ] && [ -x "$candidate/initdb" ] && [ -x "$candidate/postgres" ]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done < <(
+        printf '%s\n' /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin | sort -rV
+        dirname "$(command -v initdb || echo /)"
+    )
+    return 1
+}
+
+own_postgres=""
+own_postgres_folder=""
+own_postgres_port=$((30000 + $$ % 10000))
+
+start_own_postgres() {
+    local programs waited=0 owner=()
+    if ! programs=$(find_postgres_programs); then
+        install_packages postgresql || true
+        programs=$(find_postgres_programs) || stop_with \
+            "no PostgreSQL, and it could not be installed. Install it (Debian: apt-get install postgresql), or name one in KINOKO_TEST_POSTGRES_URL. Without it: ./test.sh --quick"
+    fi
+    # Not under target: the server refuses to run as root, and whoever it runs as then need not get there.
+    own_postgres_folder=$(mktemp -d)
+    if [ "$(id -u)" = 0 ]; then
+        owner=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+        chown postgres "$own_postgres_folder"
+    fi
+    say "starting a PostgreSQL of our own in $own_postgres_folder"
+    (cd / && "${owner[@]}" "$programs/initdb" --pgdata="$own_postgres_folder/data" --username=postgres --auth=trust \
+        --encoding=UTF8 --locale=C --no-sync) </dev/null >"$own_postgres_folder/out" 2>&1 || {
+        cat "$own_postgres_folder/out" >&2
+        stop_with "initdb of $programs failed; its output is above"
+    }
+    # It holds nothing worth a wait for the disk.
+    (cd / && exec "${owner[@]}" "$programs/postgres" -D "$own_postgres_folder/data" -p "$own_postgres_port" \
+        -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=300) \
+        </dev/null >>"$own_postgres_folder/out" 2>&1 &
+    own_postgres=$!
+    until postgres_answers "$own_postgres_port" postgres; do
+        if ! kill -0 "$own_postgres" 2>/dev/null || [ "$waited" -ge 60 ]; then
+            tail -n 20 "$own_postgres_folder/out" >&2
+            stop_with "PostgreSQL did not start; its output is above. Start one on 127.0.0.1:5432, or name one in KINOKO_TEST_POSTGRES_URL"
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
+stop_own_postgres() {
+    if [ -n "$own_postgres" ]; then
+        # Interrupted it ends its connections and then itself; terminated it would wait for them.
+        kill -INT "$own_postgres" 2>/dev/null || true
+        wait "$own_postgres" 2>/dev/null || true
+        own_postgres=""
+    fi
+    if [ -n "$own_postgres_folder" ]; then
+        rm -rf "$own_postgres_folder"
+        own_postgres_folder=""
+    fi
+}
+
+ensure_postgres() {
+    local user
+    if [ -n "${KINOKO_TEST_POSTGRES_URL:-}" ]; then
+        say "PostgreSQL: the one that KINOKO_TEST_POSTGRES_URL names"
+    else
+        for user in postgres "$(id -un)"; do
+            if postgres_answers 5432 "$user"; then
+                KINOKO_TEST_POSTGRES_URL=postgres://$user@127.0.0.1:5432/postgres
+                say "PostgreSQL: the one on 127.0.0.1:5432, as $user"
+                break
+            fi
+        done
+        if [ -z "${KINOKO_TEST_POSTGRES_URL:-}" ]; then
+            start_own_postgres
+            KINOKO_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$own_postgres_port/postgres
+        fi
+    fi
+    export KINOKO_TEST_POSTGRES_URL
+}
+
 # --- Python peers
 
 python_fits() {
@@ -256,13 +361,14 @@ ensure_all() {
     mkdir -p "$target"
     ensure_rabbitmq_server
     ensure_broker
+    ensure_postgres
     ensure_python_peers
     ensure_chromium
     check_broker
     {
-        echo "# Written by test.sh. A broker that test.sh started itself is gone by now."
-        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3 \
-            KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM; do
+        echo "# Written by test.sh. A broker or a PostgreSQL that test.sh started itself is gone by now."
+        for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"
@@ -291,13 +397,29 @@ sum_of() {
     sed -n "s/.*test result: .* \([0-9][0-9]*\) $1;.*/\1/p" "$part_log" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# What failed, each cut short, for whoever sees the end of a long log only.
+failures() {
+    awk '
+        /^---- .* ----$/ { inside = 1; lines = 0 }
+        /^(failures:|test result: .*)$/ { inside = 0 }
+        inside && lines++ < 40 { print substr($0, 1, 400) }
+        /^error(\[E[0-9]+\])?: / { print }
+    ' "$part_log"
+}
+
 finish() {
     stop_own_node
+    stop_own_postgres
+    if [ "$failed" = yes ]; then
+        failures >"$target/test-failures"
+        say "failures"
+        cat "$target/test-failures"
+    else
+        rm -f "$target/test-failures"
+    fi
     say "summary"
     printf '%s' "$summary"
-    if [ "$failed" = yes ]; then
-        exit 1
-    fi
+    [ "$failed" = no ]
 }
 
 run_tests() {
@@ -346,7 +468,7 @@ main() {
     # Colours survive the pipe only when asked for.
     if [ -t 1 ]; then export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}; fi
     part_log=$(mktemp)
-    trap 'stop_own_node; rm -f "$part_log"' EXIT
+    trap 'stop_own_node; stop_own_postgres; rm -f "$part_log"' EXIT
     trap 'exit 130' INT TERM
 
     case "${1:-}" in
@@ -355,9 +477,9 @@ main() {
         run_tests
         ;;
     --quick)
-        say "quick: no broker, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
-        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_PYTHON_NAMEKO2 KINOKO_TEST_PYTHON_NAMEKO3 \
-            KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM
+        say "quick: no broker, no PostgreSQL, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
+        unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;

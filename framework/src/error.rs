@@ -17,9 +17,9 @@ pub enum ErrorKind {
     Setup,
     /// The broker is there and says no: wrong credentials, unknown virtual host, missing permission.
     Refused,
-    /// The broker cannot be reached just now, so the message was not sent.
+    /// The broker cannot be reached just now, so the message was not sent; or a database cannot.
     Unavailable,
-    /// It was sent, and the broker did not tell what became of it: it may have it, or not.
+    /// It was sent, and the broker did not tell what became of it: it may have it, or not. So with a commit whose connection was lost.
     OutcomeUnknown,
     /// The broker did not take a message, or not into every queue that it was for: one is full, perhaps.
     Rejected,
@@ -103,6 +103,23 @@ impl Error {
     /// The error beneath, if there is one.
     pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+
+    /// The first error of this type beneath.
+    #[cfg(feature = "sql")]
+    pub(crate) fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next = self.source();
+        while let Some(source) = next {
+            // Its own `source` passes over what it displays.
+            if let Some(Standard(error)) = source.downcast_ref() {
+                return error.find();
+            }
+            if let Some(found) = source.downcast_ref() {
+                return Some(found);
+            }
+            next = source.source();
+        }
+        None
     }
 
     /// The whole chain in one line, for logs: `setting up db: connection refused`.

@@ -59,6 +59,9 @@
 //! **HTTP.** With the feature `http`, `#[http(GET, "/orders/{id}")]` on a method answers requests, and the module `http` has files, problems
 //! and axum itself. Parameters come from path, query, headers and body by one rule, and every request runs a worker, as a call does.
 //!
+//! **Databases.** With the feature `sql`, `kinoko::sql::Database` is a field, SQLite or PostgreSQL by its URL, and `#[inject] tx: Tx` a
+//! transaction that is committed before the reply leaves, or rolled back. Migrations run at the start.
+//!
 //! **Tests.** A service is a struct that a test builds with fakes. For everything larger there is `kinoko::testing` (feature `testing`):
 //! services in memory, dependencies replaced, entrypoints called directly and awaited.
 //!

@@ -54,6 +54,9 @@ mod page_17_documents {}
 #[doc = include_str!("../../docs/guide/18-websockets.md")]
 mod page_18_websockets {}
 
+#[doc = include_str!("../../docs/guide/19-databases.md")]
+mod page_19_databases {}
+
 #[doc = include_str!("../../docs/guide/21-outbox-and-idempotency.md")]
 mod page_21_outbox_and_idempotency {}
 

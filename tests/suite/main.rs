@@ -26,6 +26,7 @@ mod publishing;
 mod results;
 mod settings;
 mod shutdown;
+mod sql;
 mod starting;
 mod testing;
 mod timers;

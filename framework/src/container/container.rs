@@ -127,6 +127,11 @@ impl Container {
         self.entrypoints.iter().flat_map(|entrypoint| entrypoint.consumer_statuses()).collect()
     }
 
+    /// Why some of its dependencies take no requests.
+    pub(super) fn unready(&self) -> Vec<String> {
+        self.scope.registry.unready()
+    }
+
     /// How many workers run.
     pub(super) fn running(&self) -> usize {
         self.entrypoints.iter().map(|entrypoint| entrypoint.running()).sum()

@@ -28,7 +28,7 @@ impl Program {
 
     /// Whether they take requests.
     pub(crate) fn readiness(&self) -> Readiness {
-        Readiness::of(&self.containers, &*self.transport)
+        Readiness::of(&self.containers, &*self.transport, &self.process)
     }
 
     /// What it was told.
@@ -41,9 +41,15 @@ impl Program {
         let states = self.containers.iter().map(|container| ServiceState {
             name: container.name(),
             running_workers: container.running(),
+            unready: container.unready(),
             consumers: container.consumer_statuses(),
         });
         states.collect()
+    }
+
+    /// What the dependencies lack that all services share.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        self.process.registry.unready()
     }
 
     /// Where the broker is, without its password, and how the connection to it does.
@@ -86,5 +92,7 @@ impl Program {
 pub(crate) struct ServiceState {
     pub(crate) name: &'static str,
     pub(crate) running_workers: usize,
+    /// What its dependencies lack.
+    pub(crate) unready: Vec<String>,
     pub(crate) consumers: Vec<ConsumerStatus>,
 }

@@ -1,11 +1,15 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::container::Container;
-use crate::transport::{ConnectionState, Transport};
+use crate::{
+    dependency::ProcessScope,
+    transport::{ConnectionState, Transport},
+};
 
 /// Whether a program takes requests at the moment, and why not.
 ///
-/// About the broker, not about the process: an outage makes a program unready, and is no reason to restart it.
+/// About the broker and what else the program needs, not about the process: an outage makes a program unready, and is no reason to restart
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
     reasons: Vec<String>,
@@ -13,15 +17,18 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn of(containers: &[std::sync::Arc<Container>], transport: &dyn Transport) -> Self {
+    pub(super) fn of(containers: &[Arc<Container>], transport: &dyn Transport, process: &ProcessScope) -> Self {
         let mut reasons = Vec::new();
         reasons.extend(broker_reason(&transport.address(), &transport.state().borrow()));
+        reasons.extend(process.registry.unready());
         let mut interruptions = 0;
         for container in containers {
+            let service = container.name();
+            reasons.extend(container.unready().iter().map(|reason| format!("service `{service}`: {reason}")));
             for consumer in container.consumer_statuses() {
                 interruptions += consumer.interruptions;
                 if !consumer.running {
-                    let (service, queue) = (container.name(), &consumer.queue);
+                    let queue = &consumer.queue;
                     reasons.push(format!("service `{service}` does not consume `{queue}`: {}", consumer.reason));
                 }
             }
@@ -29,7 +36,8 @@ impl Readiness {
         Self { reasons, interruptions }
     }
 
-    /// Whether the connection stands, takes publishes, and every service's queues are consumed.
+    /// Whether the connection stands, takes publishes, every service's queues are consumed, and no dependency says that it is
+    /// [`unready`](crate::Dependency::unready).
     pub fn is_ready(&self) -> bool {
         self.reasons.is_empty()
     }

@@ -112,6 +112,14 @@ pub trait Dependency: Clone + Send + Sync + 'static {
         ready(Ok(()))
     }
 
+    /// Why the program is to take no requests because of it, at the moment: `cannot reach the cache at …`; `None`: it works.
+    ///
+    /// Asked by [`RunningApp::readiness`](crate::RunningApp::readiness) and so by `/health/ready`, while the program runs. It does not wait: what
+    /// has to be asked elsewhere, a task of the dependency's own asks again and again. Not for an error of one worker. Default: `None`.
+    fn unready(&self) -> Option<String> {
+        None
+    }
+
     /// Stops what it runs, when the last worker is over. After 10 s, or a panic, the others are stopped without waiting for it.
     ///
     /// # Errors

@@ -108,6 +108,18 @@ impl SetupContext {
         })
     }
 
+    /// The database that a test gives the program in the place of the one that its code names.
+    #[cfg(feature = "sql")]
+    #[cfg_attr(not(feature = "testing"), allow(clippy::unused_async, reason = "only a test makes one"))]
+    pub(crate) async fn database_of_test(&self, default: &str) -> Result<Option<String>> {
+        #[cfg(feature = "testing")]
+        if let Some(rig) = &self.container.process.rig {
+            return rig.databases.instead_of(default).await.map(Some);
+        }
+        let _ = default;
+        Ok(None)
+    }
+
     /// What a test puts in the place of a `T`. Its life is the test's: it is neither set up nor started nor stopped here.
     fn replacement<T: Dependency>(&self) -> Option<T> {
         #[cfg(feature = "testing")]
@@ -205,6 +217,7 @@ struct Entries {
 trait Lifecycle: Send + Sync {
     async fn start(&self) -> Result<()>;
     async fn stop(&self) -> Result<()>;
+    fn unready(&self) -> Option<String>;
     fn name(&self) -> &'static str;
 }
 
@@ -215,6 +228,9 @@ impl<T: Dependency> Lifecycle for T {
     }
     async fn stop(&self) -> Result<()> {
         Dependency::stop(self).await
+    }
+    fn unready(&self) -> Option<String> {
+        Dependency::unready(self)
     }
     fn name(&self) -> &'static str {
         type_name::<T>()
@@ -264,6 +280,13 @@ impl Registry {
             })?;
         }
         Ok(from + lifecycle.len())
+    }
+
+    /// Why some dependencies take no requests at the moment.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        // Outside of the lock: it is the user's code.
+        let lifecycle = self.entries().lifecycle.clone();
+        lifecycle.iter().filter_map(|dependency| dependency.unready()).collect()
     }
 
     /// Stops every dependency, the last one first. One that fails does not keep the others.

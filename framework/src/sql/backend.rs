@@ -101,7 +101,6 @@ cells!(i64 => Int, i32 => Int, String => Text, &str => Text, Vec<u8> => Bytes, &
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells(Vec<Cell>);
 
-#[allow(dead_code, reason = "outbox and inbox are to come")]
 impl Cells {
     /// The integer in a column.
     ///

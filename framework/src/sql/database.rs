@@ -2,23 +2,22 @@
 
 use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
-use sqlx::{
-    Any, Pool, SqlStr,
-    migrate::{MigrateError, Migrator},
-    pool::PoolOptions,
-};
+use sqlx::{Any, Connection, Pool, SqlStr, pool::PoolOptions};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     Tx,
     backend::{Backend, Dialect},
+    health::Health,
     inbox::Inbox,
+    lost::reason,
+    migrations::Migrations,
+    place::Place,
     pools::Pools,
-    tx::Open,
 };
 use crate::{
     Error, ErrorKind, Result,
-    config::{SettingInfo, Settings},
+    config::SettingInfo,
     dependency::{Dependency, SetupContext},
 };
 
@@ -35,6 +34,7 @@ use crate::{
 /// | `database.max_connections` | 10 | of one process; 1 in memory |
 /// | `database.acquire_timeout` | 5s | how long a worker waits for a free connection |
 /// | `database.migrate` | true | whether migrations run at the start |
+/// | `database.tables` | true | whether kinoko makes its own tables; if not: [`own_tables`](super::own_tables) |
 ///
 /// `#[dependency(key = "orders.database")]` reads another section. Services of one process with the same URL share one pool.
 ///
@@ -46,6 +46,9 @@ pub(super) struct Inner<D: Backend> {
     pub(super) dialect: Dialect,
     /// Without its password.
     address: String,
+    pub(super) health: Health,
+    /// Whether kinoko makes its own tables here.
+    pub(super) tables: bool,
     /// Who writes at the moment, where only one may: the others wait in order here, and not by trial and error in the database.
     writer: Option<Arc<Mutex<()>>>,
     pub(super) inbox: Inbox,
@@ -58,8 +61,8 @@ pub struct DatabaseOptions {
     pub key: String,
     /// The URL where the settings have none. Default: `sqlite:{service}.db`.
     pub url: Option<String>,
-    /// What makes and changes the tables, run at the start: `migrations = sqlx::migrate!("migrations")`. Default: none.
-    pub migrations: Option<Migrator>,
+    /// What makes and changes the tables, run at the start: `migrations = sqlx::migrate!("migrations")`, or another [`Migrations`]. Default: none.
+    pub migrations: Option<Migrations>,
 }
 
 impl Default for DatabaseOptions {
@@ -68,60 +71,21 @@ impl Default for DatabaseOptions {
     }
 }
 
-const MAX_CONNECTIONS: u32 = 10;
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-const MIGRATE: bool = true;
-const URL: &str = "sqlite:{service}.db";
-
 impl<D: Backend> Dependency for Database<D> {
     type Options = DatabaseOptions;
 
     fn settings(options: &DatabaseOptions) -> Vec<SettingInfo> {
-        let DatabaseOptions { key, url, .. } = options;
-        vec![
-            SettingInfo::new(format!("{key}.url")).default_text(url.clone().unwrap_or_else(|| URL.to_owned())),
-            SettingInfo::new(format!("{key}.max_connections")).default_text(MAX_CONNECTIONS.to_string()),
-            SettingInfo::new(format!("{key}.acquire_timeout")).default_text("5s"),
-            SettingInfo::new(format!("{key}.migrate")).default_text(MIGRATE.to_string()),
-        ]
+        Place::settings(&options.key, options.url.as_deref())
     }
 
     async fn setup(cx: &SetupContext, options: DatabaseOptions) -> Result<Self> {
         let DatabaseOptions { key, url, migrations } = options;
-        let settings = cx.settings();
-        let place = Place::read(settings, &key, url, cx.service())?;
-        let migrate = settings.get(&format!("{key}.migrate"))?.unwrap_or(MIGRATE);
+        let place = Place::read(cx, &key, url).await?;
         let database = cx.require::<Pools<D>>().await?.database(&place).await?;
-        if let Some(migrations) = migrations.filter(|_| migrate) {
+        if let Some(migrations) = migrations.filter(|_| place.migrate) {
             database.migrate(&migrations).await?;
         }
         Ok(database)
-    }
-}
-
-/// Where a database is, and how it is connected to.
-pub(super) struct Place {
-    pub(super) url: String,
-    max_connections: u32,
-    acquire_timeout: Duration,
-}
-
-impl Place {
-    fn read(settings: &Settings, section: &str, default: Option<String>, service: &str) -> Result<Self> {
-        let key = |name: &str| format!("{section}.{name}");
-        let url = settings.get::<String>(&key("url"))?;
-        let url = url.or(default).unwrap_or_else(|| URL.replace("{service}", service));
-        let max_connections = settings.get(&key("max_connections"))?.unwrap_or(MAX_CONNECTIONS);
-        if max_connections == 0 {
-            return Err(settings.refuse(&key("max_connections"), "0 connections reach no database"));
-        }
-        let acquire_timeout = settings.duration(&key("acquire_timeout"), ACQUIRE_TIMEOUT)?;
-        Ok(Self { url, max_connections, acquire_timeout })
-    }
-
-    /// Where nothing else is said.
-    fn at(url: &str) -> Self {
-        Self { url: url.to_owned(), max_connections: MAX_CONNECTIONS, acquire_timeout: ACQUIRE_TIMEOUT }
     }
 }
 
@@ -148,11 +112,10 @@ impl<D: Backend> Database<D> {
 
     pub(super) async fn open(place: &Place) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let (address, dialect) = (shown(&place.url), dialect::<D>(&place.url)?);
-        let in_memory = dialect == Dialect::Sqlite && place.url.contains(":memory:");
+        let (address, dialect) = (place.shown(), place.dialect::<D>()?);
         let pool = PoolOptions::<D>::new().acquire_timeout(place.acquire_timeout);
         // In memory each connection has a database of its own, so there is one, which stays.
-        let pool = match in_memory {
+        let pool = match place.is_in_memory(dialect) {
             true => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
             false => pool.max_connections(place.max_connections),
         };
@@ -167,11 +130,22 @@ impl<D: Backend> Database<D> {
                 })
             }),
         };
-        let pool = pool.connect(&with_file(&place.url, dialect, in_memory)).await.map_err(|error| {
-            Error::from(error).with_kind(ErrorKind::Unavailable).context(format!("connecting to {address}"))
-        })?;
+        let url = place.with_file(dialect);
+        let pool = match pool.connect(&url).await {
+            Ok(pool) => pool,
+            Err(error) => {
+                // The pool waits for one that starts, and says then that it has waited.
+                let error = match error {
+                    sqlx::Error::PoolTimedOut => refusal::<D>(&url).await.unwrap_or(error),
+                    error => error,
+                };
+                let text = format!("connecting to {address}: {}", reason(&error));
+                return Err(Error::new(ErrorKind::Unavailable, text));
+            }
+        };
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, inbox: Inbox::new(dialect) })))
+        let (health, tables, inbox) = (Health::default(), place.tables, Inbox::new(dialect));
+        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables, inbox })))
     }
 
     /// Which SQL it speaks.
@@ -197,13 +171,6 @@ impl<D: Backend> Database<D> {
         Ok(Tx::new(self.open_transaction().await?))
     }
 
-    pub(super) async fn open_transaction(&self) -> Result<Open<D>> {
-        let writer = self.writing().await?;
-        let transaction = self.0.pool.begin_with(self.0.dialect.begin()).await;
-        let transaction = transaction.map_err(|error| self.failed("beginning a transaction", error))?;
-        Ok(Open { transaction, _writer: writer })
-    }
-
     /// Waits until this process may write.
     ///
     /// # Errors
@@ -222,46 +189,6 @@ impl<D: Backend> Database<D> {
         })?;
         Ok(Some(guard))
     }
-
-    /// Runs migrations that have not run yet, one instance at a time.
-    ///
-    /// # Errors
-    ///
-    /// What a migration fails with; a migration that was changed after it had run.
-    pub async fn migrate(&self, migrations: &Migrator) -> Result<()> {
-        let migrated = match self.0.dialect {
-            // Holds an advisory lock meanwhile.
-            Dialect::Postgres => self.migrate_postgres(migrations).await,
-            Dialect::Sqlite => self.migrate_sqlite(migrations).await,
-        };
-        migrated.map_err(|error| {
-            let text = format!("migrating {}", self.0.address);
-            Error::from(error).with_kind(ErrorKind::Setup).context(text)
-        })
-    }
-
-    async fn migrate_postgres(&self, migrations: &Migrator) -> Result<(), MigrateError> {
-        migrations.run_direct(None, &mut *self.0.pool.acquire().await?, false).await
-    }
-
-    /// All of it in one transaction, which holds the lock; each migration is a savepoint in it.
-    async fn migrate_sqlite(&self, migrations: &Migrator) -> Result<(), MigrateError> {
-        let _writer = self.writing().await;
-        let mut transaction = self.0.pool.begin_with(self.0.dialect.begin()).await?;
-        migrations.run_direct(None, &mut *transaction, false).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// An error of the database, with what was being done.
-    pub(super) fn failed(&self, doing: &str, error: sqlx::Error) -> Error {
-        let kind = match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
-                ErrorKind::Unavailable
-            }
-            _ => ErrorKind::Internal,
-        };
-        Error::from(error).with_kind(kind).context(format!("{doing} on {}", self.0.address))
-    }
 }
 
 const PRAGMAS: [&str; 4] = [
@@ -272,45 +199,9 @@ const PRAGMAS: [&str; 4] = [
     "PRAGMA foreign_keys = ON",
 ];
 
-fn dialect<D: Backend>(url: &str) -> Result<Dialect> {
-    let of_url = Dialect::of(url).ok_or_else(|| {
-        let text = format!(
-            "`{}` is no database that kinoko knows: write `sqlite:file.db`, or `postgres://user:password@host/name`",
-            shown(url)
-        );
-        Error::new(ErrorKind::Config, text)
-    })?;
-    match D::DIALECT {
-        Some(dialect) if dialect != of_url => {
-            let text = format!(
-                "`{}` is no database of {}, which the type of the field names: write `Database` for either",
-                shown(url),
-                D::NAME
-            );
-            Err(Error::new(ErrorKind::Config, text))
-        }
-        _ => Ok(of_url),
-    }
-}
-
-/// SQLite makes the file where there is none.
-fn with_file(url: &str, dialect: Dialect, in_memory: bool) -> String {
-    match dialect {
-        Dialect::Sqlite if !in_memory && !url.contains("mode=") => {
-            format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' })
-        }
-        _ => url.to_owned(),
-    }
-}
-
-/// A URL without its password.
-fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // The last `@`: a password may hold one.
-    match rest.rsplit_once('@') {
-        Some((login, place)) => format!("{scheme}://{}@{place}", login.split(':').next().unwrap_or_default()),
-        None => url.to_owned(),
-    }
+/// Why there is no connection, as the server, or the network, says it.
+async fn refusal<D: Backend>(url: &str) -> Option<sqlx::Error> {
+    tokio::time::timeout(Duration::from_secs(1), D::Connection::connect(url)).await.ok()?.err()
 }
 
 impl<D: Backend> Deref for Database<D> {

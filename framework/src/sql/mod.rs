@@ -32,10 +32,13 @@
 
 mod backend;
 mod database;
+mod health;
 #[doc(hidden)]
 pub mod inbox;
+mod lost;
+mod migrations;
+mod place;
 mod pools;
-#[allow(dead_code, reason = "outbox and inbox are to come")]
 mod schema;
 mod tx;
 
@@ -44,5 +47,7 @@ pub use sqlx::{Any, Postgres, Sqlite};
 pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
+    migrations::Migrations,
+    schema::own_tables,
     tx::Tx,
 };

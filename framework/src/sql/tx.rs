@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Database,
     backend::{Backend, Cell},
+    lost::is_lost,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -72,6 +73,7 @@ pub struct Tx<D: Backend = Any> {
 /// A transaction that has begun.
 pub(super) struct Open<D: Backend> {
     pub(super) transaction: Transaction<'static, D>,
+    pub(super) database: Database<D>,
     /// Dropped after the transaction: the next writer begins then.
     pub(super) _writer: Option<OwnedMutexGuard<()>>,
 }
@@ -103,7 +105,7 @@ impl<D: Backend> Tx<D> {
     pub async fn rollback(mut self) -> Result<()> {
         self.own("rolled back")?;
         match self.open.take() {
-            Some(open) => Ok(open.transaction.rollback().await?),
+            Some(open) => open.rollback().await,
             None => Ok(()),
         }
     }
@@ -120,12 +122,22 @@ impl<D: Backend> Tx<D> {
 impl<D: Backend> Open<D> {
     async fn commit(self) -> Result<()> {
         self.transaction.commit().await.map_err(|error| {
-            let kind = match error {
-                sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => ErrorKind::OutcomeUnknown,
-                _ => ErrorKind::Internal,
-            };
-            Error::from(error).with_kind(kind).context("committing a transaction")
+            // Whoever does not understand the answer does not know it either.
+            let is_unknown = is_lost(&error) || matches!(error, sqlx::Error::Protocol(_));
+            let error = self.database.failed("committing a transaction", error);
+            if is_unknown { error.with_kind(ErrorKind::OutcomeUnknown) } else { error }
         })
+    }
+
+    async fn rollback(self) -> Result<()> {
+        match self.transaction.rollback().await {
+            // The database has undone what it has no connection to any more.
+            Err(error) if is_lost(&error) => {
+                self.database.suspect();
+                Ok(())
+            }
+            done => done.map_err(|error| self.database.failed("rolling back a transaction", error)),
+        }
     }
 }
 
@@ -207,13 +219,11 @@ impl<D: Backend> WorkerHook for End<D> {
                 "the transaction was kept beyond its method, in a task or a field, so it cannot be committed with it: it will be rolled back",
             )),
             // Dropped it is rolled back as well, when the connection is used next: too late for whoever waits for its locks.
-            (WorkerOutcome::Failed(_) | WorkerOutcome::Cancelled(_), Some(open)) => {
-                Ok(open.transaction.rollback().await?)
-            }
+            (WorkerOutcome::Failed(_) | WorkerOutcome::Cancelled(_), Some(open)) => open.rollback().await,
             (WorkerOutcome::Failed(_) | WorkerOutcome::Cancelled(_), None) => Ok(()),
             (WorkerOutcome::Partly(_), open) => {
                 if let Some(open) = open {
-                    open.transaction.rollback().await?;
+                    open.rollback().await?;
                 }
                 Err(Error::msg(
                     "a part of the batch failed, so the transaction was rolled back, and all of it is tried again",

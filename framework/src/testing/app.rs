@@ -118,6 +118,15 @@ impl TestApp {
         self
     }
 
+    /// Uses this database where the settings name none, in the place of any URL in the code: as if it was the setting `database.url`.
+    ///
+    /// Without one, each URL in the code has a file of its own, which is thrown away when the test has stopped the program.
+    #[cfg(feature = "sql")]
+    pub fn database(mut self, database: &super::TestDatabase) -> Self {
+        self.rig.databases.given = Some(database.url().to_owned());
+        self
+    }
+
     /// Puts an instance in the place of every dependency of its type: fields of the services, and what providers
     /// [`require`](crate::SetupContext::require). Nameko's `replace_dependencies`.
     ///

@@ -15,13 +15,14 @@
 //! | call a running service without a broker, as a caller of your making | [`RunningTestApp::hook`] | `entrypoint_hook` |
 //! | wait until an entrypoint has fired and its worker is over | [`RunningTestApp::waiter`] | `entrypoint_waiter` |
 //! | put something else in the place of a dependency | [`TestApp::replace`] | `replace_dependencies` |
+//! | a database that is thrown away at the end | `TestDatabase` (feature `sql`) | |
 //! | leave only some entrypoints of a service | [`TestApp::only_entrypoints`] | `restrict_entrypoints` |
 //!
 //! # The clock
 //!
 //! All of it works with a paused clock, `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`): nothing in memory waits
 //! for the outside, so a deadline of 30 s passes at once when there is nothing else to do. On a real broker leave the clock alone:
-//! it would jump while an answer is on its way.
+//! it would jump while an answer is on its way. The same goes for databases, SQLite's too.
 //!
 //! # Examples
 //!
@@ -53,6 +54,8 @@
 //! ```
 
 mod app;
+#[cfg(feature = "sql")]
+mod database;
 mod direct;
 mod fired;
 mod hook;
@@ -65,6 +68,8 @@ mod watch;
 #[cfg(feature = "http")]
 mod websocket;
 
+#[cfg(feature = "sql")]
+pub use self::database::TestDatabase;
 pub(crate) use self::rig::Rig;
 pub use self::{
     app::{RunningTestApp, TestApp},

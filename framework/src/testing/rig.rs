@@ -23,6 +23,8 @@ pub(crate) struct Rig {
     pub(super) replaced: Replaced,
     /// A service, and the entrypoints that it keeps.
     pub(super) only: Vec<(String, Vec<String>)>,
+    #[cfg(feature = "sql")]
+    pub(crate) databases: super::database::Databases,
     pub(super) watch: Arc<Watch>,
     /// What timers go by.
     pub(crate) clock: Clock,

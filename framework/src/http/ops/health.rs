@@ -34,6 +34,7 @@ pub(super) fn ready(watched: &Watched) -> Response {
         "phase": name(phase),
         "reasons": reasons,
         "broker": broker(&watched.program),
+        "dependencies": dependencies(&watched.program.unready()),
         "services": services,
         "interruptions": readiness.interruptions(),
     });
@@ -61,6 +62,11 @@ fn broker(program: &Program) -> Value {
     json!({"ready": reason.is_none(), "address": address, "state": name, "reason": reason})
 }
 
+/// Those that keep the program from being ready.
+fn dependencies(unready: &[String]) -> Value {
+    unready.iter().map(|reason| json!({"ready": false, "reason": reason})).collect()
+}
+
 fn service(service: &ServiceState) -> Value {
     let consumers: Vec<_> = service
         .consumers
@@ -76,9 +82,10 @@ fn service(service: &ServiceState) -> Value {
         .collect();
     json!({
         "name": service.name,
-        "ready": service.consumers.iter().all(|consumer| consumer.running),
+        "ready": service.consumers.iter().all(|consumer| consumer.running) && service.unready.is_empty(),
         "running_workers": service.running_workers,
         "consumers": consumers,
+        "dependencies": dependencies(&service.unready),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A row is of no more account when its `until` has passed: a run that died, or an answer whose window is over. Nobody need have deleted it.
-pub(super) const TABLES: Tables = Tables {
+pub(in crate::sql) const TABLES: Tables = Tables {
     component: "inbox",
     versions: &[Version {
         sqlite: &[

@@ -20,11 +20,9 @@ use std::{
 
 use tokio::sync::OnceCell;
 
+pub(super) use self::claim::TABLES;
+pub use self::run::{Idempotent, Once, run_once};
 use self::{claim::Statements, sweep::Sweeper, turns::Turns};
-pub use self::{
-    run::{Idempotent, Once, run_once},
-    sweep::SWEPT_AT_ONCE,
-};
 use super::{
     Database,
     backend::{Backend, Dialect},
@@ -88,7 +86,7 @@ impl Times {
 impl<D: Backend> Database<D> {
     async fn remembering(&self, times: Times) -> Result<Times> {
         let ready = self.0.inbox.times.get_or_try_init(|| async {
-            self.ensure(&claim::TABLES).await?;
+            self.ensure(&TABLES).await?;
             Ok(times)
         });
         ready.await.copied()

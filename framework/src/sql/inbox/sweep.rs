@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many rows one statement deletes: few enough to hold up nobody else.
-pub const SWEPT_AT_ONCE: i64 = 1000;
+const SWEPT_AT_ONCE: i64 = 1000;
 
 /// The sweeps of one process. Several at once, of several instances, do no harm.
 pub(super) struct Sweeper<D: Backend> {
