@@ -157,8 +157,8 @@ impl Sweep {
     }
 
     fn micros(&self, instant: Instant) -> u64 {
-        // Rounded up: a sweep that comes a microsecond early would find nothing due and run again.
-        u64::try_from(instant.saturating_duration_since(self.base).as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX - 1)
+        // Up: a sweep that comes a microsecond early would find nothing due and run again.
+        u64::try_from(instant.saturating_duration_since(self.base).as_micros() + 1).unwrap_or(u64::MAX - 1)
     }
 }
 

@@ -24,6 +24,7 @@ mod logs;
 mod panics;
 mod publishing;
 mod results;
+mod saga;
 mod settings;
 mod shutdown;
 mod sql;

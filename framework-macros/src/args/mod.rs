@@ -15,7 +15,9 @@ mod names;
 mod path;
 mod positional;
 mod rpc;
+mod saga;
 mod service;
+mod step;
 mod timer;
 mod value;
 
@@ -40,7 +42,9 @@ pub(crate) use self::{
     idempotent::{IdempotentArgs, IdempotentStore},
     main::MainArgs,
     rpc::{Expected, RpcArgs},
+    saga::SagaArgs,
     service::ServiceArgs,
+    step::{Compensate, StepArgs},
     timer::{ScheduleArg, TimerArgs},
 };
 use crate::diag::{Diag, known};

@@ -5,13 +5,13 @@ use std::{any::Any, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axum::{
     body::{Body, HttpBody},
-    extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
 
 use super::{
     answer::Answered,
@@ -62,7 +62,7 @@ pub(crate) struct HttpEntrypoint {
 }
 
 /// One route, as its requests find it.
-struct Served {
+pub(super) struct Served {
     runner: Arc<Runner>,
     defaults: RouteDefaults,
     info: &'static RouteInfo,
@@ -85,7 +85,9 @@ impl HttpEntrypoint {
             let target = self.runner.target(info.index, info.method, info.max_workers, limit);
             let served = Arc::new(Served { runner: self.runner.clone(), defaults: self.defaults, info, target });
             let owner = format!("`{}.{}`", descriptor.name, info.method);
-            Route::new(info.verb, info.path, owner, move |request| served.clone().serve(request))
+            let routed = served.clone();
+            let route = Route::new(info.verb, info.path, owner, move |request| routed.clone().serve(request));
+            if info.extracts { route } else { route.directly(served) }
         });
         routes.chain(self.sockets.as_ref().and_then(SocketEndpoint::route))
     }
@@ -130,7 +132,7 @@ impl Entrypoint for HttpEntrypoint {
 
 impl Served {
     /// One request.
-    async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
+    pub(super) async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
         let context::Head { headers, request_id } = context::Head::read(&parts.headers);
         let message = move |body| {
@@ -140,7 +142,7 @@ impl Served {
                 ..Message::default()
             })
         };
-        let path = self.path(&mut parts).await;
+        let path = self.path(parts.uri.path());
         let mut watch = None;
         let read = match self.info.extracts {
             true => {
@@ -161,7 +163,7 @@ impl Served {
         };
         let context = self.runner.context(&self.target, message);
         let request = Arc::new(Request::new(parts, path, unread));
-        let outcome = self.runner.run(&self.target, context.clone(), Some(request)).await;
+        let outcome = self.runner.run(&self.target, &context, Some(request), |work| work).await;
         let outcome = match watch.and_then(|watch| watch.fault()) {
             None => outcome,
             Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
@@ -174,15 +176,13 @@ impl Served {
     }
 
     /// The path's parameters, under the names that this route has for them.
-    async fn path(&self, parts: &mut axum::http::request::Parts) -> Result<Vec<(&'static str, String)>, Fault> {
-        if !self.info.path.contains('{') {
-            return Ok(Vec::new());
-        }
-        let raw = RawPathParams::from_request_parts(parts, &())
-            .await
-            .map_err(|_| problem::bad_request("MALFORMED_PATH", "the path is not UTF-8 once it is decoded"))?;
-        let names = super::router::names(self.info.path);
-        Ok(names.zip(raw.iter()).map(|(name, (_, value))| (name, value.to_owned())).collect())
+    fn path(&self, path: &str) -> Result<Vec<(&'static str, String)>, Fault> {
+        let params = super::router::params(self.info.path, path).map(|(name, value)| {
+            let value = percent_decode_str(value).decode_utf8();
+            let refuse = |_| problem::bad_request("MALFORMED_PATH", "the path is not UTF-8 once it is decoded");
+            Ok((name, value.map_err(refuse)?.into_owned()))
+        });
+        params.collect()
     }
 
     /// The whole body. Before the worker takes its slot: whoever sends slowly holds nobody up.

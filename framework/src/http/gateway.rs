@@ -73,8 +73,8 @@ impl HttpGateway {
 
     /// What answers requests, once it is prepared: all of it, without a socket.
     #[cfg(feature = "testing")]
-    pub(crate) fn router(&self) -> axum::Router {
-        self.routers.get().cloned().unwrap_or_default().whole()
+    pub(crate) fn routers(&self) -> Routers {
+        self.routers.get().cloned().unwrap_or_default()
     }
 
     pub(super) fn http_address(&self) -> Option<SocketAddr> {

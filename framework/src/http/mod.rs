@@ -25,6 +25,8 @@ mod site;
 mod websocket;
 
 pub(crate) use self::gateway::HttpGateway;
+#[cfg(feature = "testing")]
+pub(crate) use self::server::Routers;
 pub use self::{
     file::File,
     media::Secured,

@@ -1,15 +1,15 @@
 //! The routes of all services of a program, as one router; what cannot stand beside each other is told before anything is served.
 
-use std::{collections::BTreeMap, convert::Infallible, future::Future};
+use std::{collections::BTreeMap, convert::Infallible, fmt, future::Future, sync::Arc};
 
 use axum::{
     Router,
-    http::Method,
+    http::{Method, Request},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 
-use super::problem;
+use super::{entrypoint::Served, problem};
 use crate::{Error, ErrorKind, Result};
 
 /// One verb of one path.
@@ -19,6 +19,7 @@ pub(crate) struct Route {
     /// Who serves it, for people.
     owner: String,
     handler: MethodRouter,
+    direct: Option<Arc<Served>>,
 }
 
 impl Route {
@@ -27,10 +28,15 @@ impl Route {
         F: Fn(axum::extract::Request) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response> + Send + 'static,
     {
-        let filter = Method::from_bytes(verb.as_bytes()).ok().and_then(|verb| MethodFilter::try_from(verb).ok());
+        let filter = verb_of(verb).and_then(|verb| MethodFilter::try_from(verb).ok());
         // The macro takes no other verbs.
         let filter = filter.unwrap_or(MethodFilter::GET);
-        Self { verb, path: path.to_owned(), owner, handler: on(filter, serve) }
+        Self { verb, path: path.to_owned(), owner, handler: on(filter, serve), direct: None }
+    }
+
+    /// The same, for requests that come past axum's router: where no extractor asks for what that makes ready.
+    pub(super) fn directly(self, served: Arc<Served>) -> Self {
+        Self { direct: Some(served), ..self }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -38,17 +44,60 @@ impl Route {
     }
 }
 
+/// All routes, in both forms.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(super) router: Router,
+    pub(super) direct: Direct,
+}
+
+/// The methods of one path.
+type Verbs = Vec<(Method, Arc<Served>)>;
+
+/// The way from a request to the method that it fires, past axum's router.
+///
+/// It has all paths, so that it chooses as that one does, and not all verbs: what is not here is there.
+#[derive(Clone)]
+pub(crate) struct Direct {
+    paths: Arc<matchit::Router<Verbs>>,
+    /// Where something else is mounted, which goes before.
+    mounted: Arc<[String]>,
+}
+
+impl Direct {
+    /// The same beside what is mounted at these prefixes.
+    pub(super) fn beside(self, mounted: impl Iterator<Item = String>) -> Self {
+        Self { mounted: mounted.collect(), ..self }
+    }
+
+    pub(super) fn find<B>(&self, request: &Request<B>) -> Option<&Arc<Served>> {
+        let path = request.uri().path();
+        let verbs = self.paths.at(path).ok()?.value;
+        let (_, served) = verbs.iter().find(|(verb, _)| verb == request.method())?;
+        (!self.mounted.iter().any(|prefix| is_below(path, prefix))).then_some(served)
+    }
+}
+
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Direct").field("mounted", &self.mounted).finish_non_exhaustive()
+    }
+}
+
+/// Whether a path is a prefix, which has no slash at its end, or below it.
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// One router of all routes. Not found, and not by this verb, are problems as well.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] for two routes that no request could choose between.
-pub(crate) fn router(routes: Vec<Route>) -> Result<Router> {
+pub(crate) fn router(routes: Vec<Route>) -> Result<Routes> {
     let mut by_path: BTreeMap<String, Vec<Route>> = BTreeMap::new();
-    let mut paths = matchit::Router::new();
     for route in routes {
-        let shape = shape(&route.path);
-        let others = by_path.entry(shape.clone()).or_default();
+        let others = by_path.entry(shape(&route.path)).or_default();
         if let Some(other) = others.iter().find(|other| other.verb == route.verb) {
             let text = format!(
                 "{} {} is served by {} and by {} ({}): leave one of them out, or give a service a prefix of its own by \
@@ -57,23 +106,27 @@ pub(crate) fn router(routes: Vec<Route>) -> Result<Router> {
             );
             return Err(Error::new(ErrorKind::Usage, text));
         }
-        if others.is_empty()
-            && let Err(error) = paths.insert(shape, ())
-        {
-            let text = format!("{} {} of {} cannot be served: {error}", route.verb, route.path, route.owner);
-            return Err(Error::new(ErrorKind::Usage, text));
-        }
         others.push(route);
     }
-    let mut router = Router::new();
+    let (mut router, mut paths) = (Router::new(), matchit::Router::new());
     for (path, routes) in by_path {
+        let direct = routes.iter().filter_map(|route| Some((verb_of(route.verb)?, route.direct.clone()?)));
+        if let Err(error) = paths.insert(path.clone(), direct.collect()) {
+            let Route { verb, path, owner, .. } = &routes[0];
+            return Err(Error::new(ErrorKind::Usage, format!("{verb} {path} of {owner} cannot be served: {error}")));
+        }
         let verbs =
             routes.into_iter().fold(MethodRouter::<(), Infallible>::new(), |verbs, route| verbs.merge(route.handler));
         router = router.route(&path, verbs);
     }
-    Ok(router
+    let router = router
         .fallback(|| async { problem::response(&problem::not_found(), "") })
-        .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") }))
+        .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") });
+    Ok(Routes { router, direct: Direct { paths: Arc::new(paths), mounted: Arc::default() } })
+}
+
+fn verb_of(verb: &str) -> Option<Method> {
+    Method::from_bytes(verb.as_bytes()).ok()
 }
 
 /// The path with its parameters named by their place, so that two routes may name them otherwise.
@@ -88,11 +141,17 @@ fn shape(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The names of a path's parameters, in order.
-pub(super) fn names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| {
+/// The parameters of a path that a request has, by the names that its route has for them, in order and still encoded.
+pub(super) fn params<'a>(route: &'static str, path: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let segments = route.split('/').scan(path, |left, segment| {
+        let rest = *left;
+        let (value, after) = rest.split_once('/').unwrap_or((rest, ""));
+        *left = after;
+        Some((segment, value, rest))
+    });
+    segments.filter_map(|(segment, value, rest)| {
         let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-        Some(name.strip_prefix('*').unwrap_or(name))
+        Some(name.strip_prefix('*').map_or((name, value), |name| (name, rest)))
     })
 }
 
@@ -120,7 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_order() {
-        assert_eq!(names("/a/{id}/b/{*rest}").collect::<Vec<_>>(), ["id", "rest"]);
+    fn parameters_are_named_by_their_place() {
+        let found = params("/a/{id}/b/{*rest}", "/a/1%2F2/b/c/d").collect::<Vec<_>>();
+        assert_eq!(found, [("id", "1%2F2"), ("rest", "c/d")]);
+        assert_eq!(params("/a/b", "/a/b").count(), 0);
     }
 }

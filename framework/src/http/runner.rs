@@ -5,13 +5,14 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::http::StatusCode;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
 use super::problem;
@@ -23,7 +24,7 @@ use crate::{
     protocol::{Fault, Message, excerpt},
     service::{DynService, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
-    worker::{Limits, MethodSlots, Workers, log},
+    worker::{Limits, MethodSlots, Running, Workers, log},
 };
 
 /// Runs the workers of one service.
@@ -93,27 +94,20 @@ impl Runner {
         })
     }
 
-    /// The worker. Dropped early, whoever fired it is gone: it is cancelled, and its hooks run to their end all the same.
-    pub(super) fn run(
-        self: &Arc<Self>,
+    /// The worker, with `around` what it can ask for. Dropped early, whoever fired it is gone: it is cancelled, and its hooks run to their
+    /// end all the same.
+    pub(super) async fn run(
+        &self,
         target: &Target,
-        context: WorkerContext,
+        context: &WorkerContext,
         request: Option<Arc<dyn Any + Send + Sync>>,
-    ) -> Working {
-        let work = self.clone().work(target.clone(), context.clone(), request);
-        Working { tasks: self.tasks.clone(), context, work: Some(work.boxed()) }
-    }
-
-    async fn work(
-        self: Arc<Self>,
-        target: Target,
-        context: WorkerContext,
-        request: Option<Arc<dyn Any + Send + Sync>>,
+        around: impl FnOnce(Work) -> Work,
     ) -> Outcome {
         // A stop waits for it, although its task is the connection's.
-        let _task = self.tasks.token();
-        let _running = self.workers.enter(context.clone());
+        let token = self.tasks.token();
+        let running = self.workers.enter(context.clone());
         if !target.slots.take_free() {
+            // Rare, so it takes no room in the future of every request.
             match context.until_cancelled(Box::pin(target.slots.take())).await {
                 Ok(Some(())) => {}
                 Ok(None) => return Outcome::Cancelled(Cancelled::Stopping),
@@ -125,11 +119,12 @@ impl Runner {
             slot.taken();
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
-        let worker = context.clone().scope(self.service.clone().dispatch(call));
-        match log::span(&context) {
-            Some(span) => worker.instrument(span).await,
-            None => worker.await,
-        }
+        let work = around(self.service.clone().dispatch(call));
+        let work = match log::span(context) {
+            Some(span) => work.instrument(span).boxed(),
+            None => work,
+        };
+        Working { tasks: &self.tasks, worker: Some(Worker { work, running, token }) }.await
     }
 }
 
@@ -169,40 +164,41 @@ fn busy() -> Outcome {
     Outcome::Fault { fault: Box::new(fault), expected: true }
 }
 
+/// What runs hooks and method.
+pub(super) type Work = BoxFuture<'static, Outcome>;
+
+/// A worker that runs, and what it holds meanwhile.
+struct Worker {
+    work: Work,
+    running: Running,
+    token: TaskTrackerToken,
+}
+
 /// A worker whose request may go away.
-pub(super) struct Working {
-    work: Option<BoxFuture<'static, Outcome>>,
-    context: WorkerContext,
-    tasks: Tasks,
+struct Working<'a> {
+    worker: Option<Worker>,
+    tasks: &'a Tasks,
 }
 
-impl Working {
-    /// The same as part of something that it can ask for.
-    pub(super) fn within<F: Future<Output = Outcome> + Send + 'static>(
-        mut self,
-        wrap: impl FnOnce(BoxFuture<'static, Outcome>) -> F,
-    ) -> Self {
-        self.work = self.work.take().map(|work| wrap(work).boxed());
-        self
-    }
-}
-
-impl Future for Working {
+impl Future for Working<'_> {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Some(work) = &mut self.work else { unreachable!("polled after its end") };
-        let outcome = std::task::ready!(work.as_mut().poll(cx));
-        self.work = None;
+        let Some(Worker { work, running, .. }) = &mut self.worker else { unreachable!("polled after its end") };
+        let outcome = ready!(running.context().within(|| work.as_mut().poll(cx)));
+        self.worker = None;
         Poll::Ready(outcome)
     }
 }
 
-impl Drop for Working {
+impl Drop for Working<'_> {
     fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.context.cancel(Cancelled::ConnectionLost);
-            self.tasks.spawn(work.map(drop));
+        if let Some(Worker { work, running, token }) = self.worker.take() {
+            running.context().cancel(Cancelled::ConnectionLost);
+            self.tasks.spawn(async move {
+                let _token = token;
+                running.context().clone().scope(work).await;
+            });
         }
     }
 }

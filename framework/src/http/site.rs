@@ -7,6 +7,7 @@ use tower_http::services::{ServeDir, ServeFile};
 
 use super::{
     problem,
+    router::{Routes, is_below},
     server::{self, HttpSettings, Routers},
 };
 use crate::{Error, ErrorKind, Result};
@@ -55,8 +56,8 @@ impl Site {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for paths that are none or that are served twice, and for a folder that is missing.
-    pub(crate) fn assemble(self, services: Router, routes: &[String], settings: &HttpSettings) -> Result<Routers> {
-        let mut services = services;
+    pub(crate) fn assemble(self, services: Routes, routes: &[String], settings: &HttpSettings) -> Result<Routers> {
+        let Routes { router: mut services, direct } = services;
         let mut mounted: Vec<(String, Router)> = Vec::new();
         let mut has_fallback = false;
         for Mount { path, content } in self.mounts {
@@ -69,9 +70,7 @@ impl Site {
                 services = services.fallback_service(content);
                 continue;
             }
-            let below =
-                |route: &str| route.strip_prefix(&*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if let Some(route) = routes.iter().find(|route| below(route)) {
+            if let Some(route) = routes.iter().find(|route| is_below(route, &prefix)) {
                 return Err(usage(format!(
                     "`{path}` is mounted, and the route `{route}` is there already: move one of them"
                 )));
@@ -81,6 +80,8 @@ impl Site {
             }
             mounted.push((prefix, content));
         }
+        // A layer is around every request.
+        let direct = self.layers.is_empty().then(|| direct.beside(mounted.iter().map(|(prefix, _)| prefix.clone())));
         let whole = match mounted.is_empty() {
             true => services,
             // Services keep a router of their own: what is mounted beside them cannot get in its way.
@@ -90,7 +91,7 @@ impl Site {
                 .fallback_service(services),
         };
         let layered = self.layers.into_iter().fold(whole, |router, layer| layer(router));
-        Ok(Routers::surround(layered, settings))
+        Ok(Routers::surround(layered, direct, settings))
     }
 }
 

@@ -225,14 +225,14 @@ impl RunningTestApp {
     #[cfg(feature = "http")]
     pub fn http(&self) -> super::HttpClient {
         let gateway = self.app.gateway::<crate::http::HttpGateway>();
-        super::HttpClient::new(gateway.map(crate::http::HttpGateway::router).unwrap_or_default())
+        super::HttpClient::new(gateway.map(crate::http::HttpGateway::routers).unwrap_or_default())
     }
 
     /// Connects a websocket to these services, with no socket of the system.
     #[cfg(feature = "http")]
     pub fn websocket(&self, path: &str) -> super::WebSocketCall {
         let gateway = self.app.gateway::<crate::http::HttpGateway>();
-        super::WebSocketCall::new(gateway.map(crate::http::HttpGateway::router).unwrap_or_default(), path)
+        super::WebSocketCall::new(gateway.map(crate::http::HttpGateway::routers).unwrap_or_default(), path)
     }
 
     /// Waits until an entrypoint of these services has fired: made before what fires it, awaited afterwards.

@@ -3,15 +3,16 @@
 use std::fmt;
 
 use axum::{
-    Router,
     body::{Body, to_bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header},
 };
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use tower::ServiceExt;
 
-use crate::{Error, ErrorKind, Result, http::axum};
+use crate::{
+    Error, ErrorKind, Result,
+    http::{Routers, axum},
+};
 
 /// Sends HTTP requests to services under test, with no socket: through the same router and layers as a real one.
 ///
@@ -28,7 +29,7 @@ use crate::{Error, ErrorKind, Result, http::axum};
 /// ```
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    router: Router,
+    routers: Routers,
 }
 
 macro_rules! verbs {
@@ -41,8 +42,8 @@ macro_rules! verbs {
 }
 
 impl HttpClient {
-    pub(super) fn new(router: Router) -> Self {
-        Self { router }
+    pub(super) fn new(routers: Routers) -> Self {
+        Self { routers }
     }
 
     verbs! { get GET post POST put PUT patch PATCH delete DELETE head HEAD options OPTIONS }
@@ -50,14 +51,14 @@ impl HttpClient {
     /// A request of any method to a path, which may have a query.
     pub fn request(&self, method: Method, path: &str) -> HttpCall {
         let uri = path.parse::<Uri>().map_err(|error| usage(format!("`{path}` is no path: {error}")));
-        HttpCall { router: self.router.clone(), method, uri, headers: HeaderMap::new(), body: Ok(Body::empty()) }
+        HttpCall { routers: self.routers.clone(), method, uri, headers: HeaderMap::new(), body: Ok(Body::empty()) }
     }
 }
 
 /// A request that is not sent yet.
 #[must_use = "a request does nothing until it is sent"]
 pub struct HttpCall {
-    router: Router,
+    routers: Routers,
     method: Method,
     uri: Result<Uri>,
     headers: HeaderMap,
@@ -110,7 +111,7 @@ impl HttpCall {
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri?;
         *request.headers_mut() = self.headers;
-        let response = self.router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let response = self.routers.answer(request, None).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await?;
         Ok(HttpAnswer { status: parts.status, headers: parts.headers, body })

@@ -1,14 +1,15 @@
 //! Websockets to services under test, with no socket of the system.
 
-use std::{collections::VecDeque, fmt, future::IntoFuture};
+use std::{collections::VecDeque, convert::Infallible, fmt, future::IntoFuture};
 
 use axum::{
-    Router,
-    http::{HeaderName, HeaderValue},
+    body::Body,
+    http::{HeaderName, HeaderValue, Request},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde_json::json;
 use tokio::io::{DuplexStream, duplex};
@@ -17,7 +18,12 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
-use crate::{Error, ErrorKind, Result, http::axum, protocol::Value, task::Tasks};
+use crate::{
+    Error, ErrorKind, Result,
+    http::{Routers, axum},
+    protocol::Value,
+    task::Tasks,
+};
 
 /// What one end may send before the other has read.
 const BUFFER: usize = 64 * 1024;
@@ -25,14 +31,14 @@ const BUFFER: usize = 64 * 1024;
 /// A websocket that is not connected yet. Await it.
 #[must_use = "a websocket does nothing until it is awaited"]
 pub struct WebSocketCall {
-    router: Router,
+    routers: Routers,
     path: String,
     headers: Vec<(String, String)>,
 }
 
 impl WebSocketCall {
-    pub(super) fn new(router: Router, path: &str) -> Self {
-        Self { router, path: path.to_owned(), headers: Vec::new() }
+    pub(super) fn new(routers: Routers, path: &str) -> Self {
+        Self { routers, path: path.to_owned(), headers: Vec::new() }
     }
 
     /// Adds a header to the request that opens it. What is no header shows when it connects.
@@ -53,7 +59,10 @@ impl WebSocketCall {
             }
         }
         let (near, far) = duplex(BUFFER);
-        let service = TowerToHyperService::new(self.router);
+        let routers = self.routers;
+        let service = service_fn(move |request: Request<Incoming>| {
+            routers.answer(request.map(Body::new), None).map(Ok::<_, Infallible>)
+        });
         Tasks::new().spawn_detached(async move {
             let server = hyper::server::conn::http1::Builder::new();
             // How it ends is seen from the other end.

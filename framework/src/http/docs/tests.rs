@@ -45,7 +45,7 @@ async fn started() -> RunningApp {
 fn documents(sending: Option<Sending>) -> Router {
     let services: &[&'static ServiceDescriptor] = &[<Greeting as crate::service::Service>::DESCRIPTOR];
     let info = Info::new(services, Some("<1.0> {{token}}"), &Settings::default()).unwrap();
-    router(routes(&info, services, sending)).unwrap()
+    router(routes(&info, services, sending)).unwrap().router
 }
 
 fn sending(app: &RunningApp, settings: &str) -> Sending {

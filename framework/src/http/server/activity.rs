@@ -3,7 +3,10 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -23,6 +26,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Activity {
     limits: ConnectionLimits,
     state: Mutex<State>,
+    /// It is no HTTP any more: what it is now has its own limits.
+    upgraded: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -35,8 +40,6 @@ struct State {
     /// Since when it shall close and had nothing to do but to send what is left.
     closing: Option<Instant>,
     is_http2: bool,
-    /// It is no HTTP any more: what it is now has its own limits.
-    upgraded: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,15 +63,9 @@ pub(super) enum Overdue {
 
 impl Activity {
     pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
-        let state = State {
-            phase: Phase::Head(Instant::now()),
-            requests: 0,
-            stalled: None,
-            closing: None,
-            is_http2: false,
-            upgraded: false,
-        };
-        Arc::new(Self { limits, state: Mutex::new(state) })
+        let state =
+            State { phase: Phase::Head(Instant::now()), requests: 0, stalled: None, closing: None, is_http2: false };
+        Arc::new(Self { limits, state: Mutex::new(state), upgraded: AtomicBool::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,11 +114,11 @@ impl Activity {
     }
 
     pub(super) fn upgraded(&self) {
-        self.state().upgraded = true;
+        self.upgraded.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_upgraded(&self) -> bool {
-        self.state().upgraded
+        self.upgraded.load(Ordering::Relaxed)
     }
 
     /// It was told to close when its requests are answered.
@@ -131,10 +128,10 @@ impl Activity {
 
     /// When it is overdue, as it stands.
     fn due(&self) -> Option<(Instant, Overdue)> {
-        let state = self.state();
-        if state.upgraded {
+        if self.is_upgraded() {
             return None;
         }
+        let state = self.state();
         let after = |since: Instant, limit, overdue| since.checked_add(limit).map(|at| (at, overdue));
         let ConnectionLimits { header_timeout, idle_timeout, .. } = self.limits;
         let phase = match state.phase {

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, ready},
     net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -11,9 +11,7 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::{Body, HttpBody},
-    extract::ConnectInfo,
     http::{Request, Response, StatusCode, Version, header},
 };
 use bytes::Bytes;
@@ -29,7 +27,6 @@ use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::timeout,
 };
-use tower::ServiceExt;
 
 use super::{
     Routers, Stage,
@@ -102,9 +99,7 @@ impl Shared {
     {
         let activity = Activity::new(self.limits);
         let io = TokioIo::new(Io::new(stream, activity.clone(), stage.clone(), permit));
-        let requests = hyper::service::service_fn(|request| {
-            answer(self.routers.of(request.headers()).clone(), request, peer, activity.clone())
-        });
+        let requests = hyper::service::service_fn(|request| self.answer(request, peer, &activity));
         let mut connection = std::pin::pin!(self.protocol.serve_connection_with_upgrades(io, requests));
         let mut watchdog = Watchdog::new(activity.clone());
         loop {
@@ -137,30 +132,36 @@ impl Shared {
             }
         }
     }
-}
 
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    activity: Arc<Activity>,
-) -> Result<Response<Sending>, Infallible> {
-    let running = activity.request(request.version() == Version::HTTP_2);
-    if is_for_no_host(&request) {
-        let response = problem::response(&problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once"), "");
-        return Ok(response.map(|body| Sending { body, _running: running }));
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        activity: &Arc<Activity>,
+    ) -> impl Future<Output = Result<Response<Sending>, Infallible>> + Send + use<> {
+        let running = activity.request(request.version() == Version::HTTP_2);
+        let answer = match is_for_no_host(&request) {
+            true => {
+                let fault = problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once");
+                ready(problem::response(&fault, "")).boxed()
+            }
+            // Most requests have no body, and an empty one costs nothing.
+            false => {
+                let body = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+                self.routers.answer(request.map(body), Some(peer))
+            }
+        };
+        async move {
+            // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
+            let response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+                problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), "")
+            });
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                running.activity().upgraded();
+            }
+            Ok(response.map(|body| Sending { body, _running: running }))
+        }
     }
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
-    let response = match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
-        Ok(response) => response?,
-        Err(_) => problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), ""),
-    };
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        running.activity().upgraded();
-    }
-    Ok(response.map(|body| Sending { body, _running: running }))
 }
 
 /// Whether a request names no host, or two of them, of which a proxy may have looked at the other (RFC 9112, 3.2).

@@ -1,4 +1,4 @@
-//! The HTTP server: one listener, its connections and their limits. What it serves is a [`Router`] that others made.
+//! The HTTP server: one listener, its connections and their limits. What it serves, others made.
 
 mod activity;
 mod body;
@@ -7,15 +7,12 @@ mod connection;
 mod cors;
 mod io;
 mod listener;
+mod routers;
 mod settings;
 mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    http::{HeaderMap, header},
-};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -23,13 +20,13 @@ use tokio::{
 };
 
 use self::connection::Shared;
-pub(crate) use self::settings::HttpSettings;
 pub(in crate::http) use self::{
     body::{bounded, check_declared, watched},
     listener::{Address, Bound, listen_first},
     settings::{ConnectionLimits, lasting, number, texts},
     tls::Tls,
 };
+pub(crate) use self::{routers::Routers, settings::HttpSettings};
 use crate::{Result, task::Tasks};
 
 /// How long to wait after the system had no place for another connection.
@@ -92,42 +89,6 @@ impl Server {
     pub(in crate::http) async fn close(&self) {
         self.stage.send_replace(Stage::Closed);
         let _ = timeout(CLOSE_LIMIT, self.tasks.join()).await;
-    }
-}
-
-/// A router, and the same with compression, for callers that take it: the others need not pay for asking.
-#[derive(Debug, Clone, Default)]
-pub(in crate::http) struct Routers {
-    plain: Router,
-    packing: Option<Router>,
-}
-
-impl Routers {
-    /// A router with what goes around all of its requests: CORS, then compression outermost.
-    pub(in crate::http) fn surround(router: Router, settings: &HttpSettings) -> Self {
-        let plain = match &settings.cors {
-            Some(cors) => router.layer(cors.layer()),
-            None => router,
-        };
-        let packing = settings.compression.then(|| plain.clone().layer(compression::layer()));
-        Self { plain, packing }
-    }
-
-    /// The one that does all of it.
-    #[cfg(feature = "testing")]
-    pub(in crate::http) fn whole(self) -> Router {
-        self.packing.unwrap_or(self.plain)
-    }
-
-    /// The one for a request with these headers.
-    pub(in crate::http) fn of(&self, headers: &HeaderMap) -> &Router {
-        self.packing.as_ref().filter(|_| headers.contains_key(header::ACCEPT_ENCODING)).unwrap_or(&self.plain)
-    }
-}
-
-impl From<Router> for Routers {
-    fn from(plain: Router) -> Self {
-        Self { plain, packing: None }
     }
 }
 

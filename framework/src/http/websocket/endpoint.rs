@@ -170,8 +170,7 @@ impl SocketEndpoint {
             ..Message::default()
         };
         let context = self.runner.context(target, Arc::new(message));
-        let work = self.runner.run(target, context.clone(), None);
-        let outcome = work.within(|work| socket.scope(work)).await;
+        let outcome = self.runner.run(target, &context, None, |work| Box::pin(socket.scope(work))).await;
         let result = match outcome {
             Outcome::Reply(body) => {
                 tracing::debug!(service = self.service(), method = info.name, "request answered");

@@ -1,6 +1,7 @@
 //! The HTTP server: what it serves, what it holds off, how it starts and stops. Over sockets, and mostly by hand: a client library
 //! would hide what is asked for here.
 
+mod beside;
 mod client;
 mod files;
 mod lifecycle;

@@ -1,0 +1,66 @@
+//! What a server serves: from a request to its answer, with what goes around all of them.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, header},
+    response::Response,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::{HttpSettings, compression};
+use crate::http::router::Direct;
+
+/// A router, and the same with compression, for callers that take it: the others need not pay for asking.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Routers {
+    /// The way past both; none where something goes around every request.
+    direct: Option<Direct>,
+    plain: Router,
+    packing: Option<Router>,
+}
+
+impl Routers {
+    /// A router with what goes around all of its requests: CORS, then compression outermost.
+    pub(in crate::http) fn surround(router: Router, direct: Option<Direct>, settings: &HttpSettings) -> Self {
+        let (plain, direct) = match &settings.cors {
+            Some(cors) => (router.layer(cors.layer()), None),
+            None => (router, direct),
+        };
+        let packing = settings.compression.then(|| plain.clone().layer(compression::layer()));
+        // With a state, although it is none, handlers are made into services here and not for each request.
+        Self { direct, plain: plain.with_state(()), packing: packing.map(|packing| packing.with_state(())) }
+    }
+
+    /// Answers a request. Extractors are told of `peer`, where there is one.
+    pub(crate) fn answer(&self, mut request: Request<Body>, peer: Option<SocketAddr>) -> BoxFuture<'static, Response> {
+        let packing = self.packing.as_ref().filter(|_| request.headers().contains_key(header::ACCEPT_ENCODING));
+        if let Some(served) = self.direct.as_ref().and_then(|direct| direct.find(&request)) {
+            let served = served.clone();
+            if packing.is_none() {
+                return served.serve(request).boxed();
+            }
+            let serve = service_fn(move |request| served.clone().serve(request).map(Ok));
+            let packed = compression::layer().layer(serve).oneshot(request);
+            return packed.map(|answer| whole(answer).map(Body::new)).boxed();
+        }
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        packing.unwrap_or(&self.plain).clone().oneshot(request).map(whole).boxed()
+    }
+}
+
+impl From<Router> for Routers {
+    fn from(plain: Router) -> Self {
+        Self { plain: plain.with_state(()), ..Self::default() }
+    }
+}
+
+fn whole<T>(answer: Result<T, Infallible>) -> T {
+    answer.unwrap_or_else(|never| match never {})
+}
