@@ -42,7 +42,8 @@ impl IdempotentArgs {
         let mut required = None;
         for entry in entries(list.unwrap_or_default(), "window = \"24h\"", diag) {
             match entry.key.to_string().as_str() {
-                "store" => args.store = store(&entry, diag)?,
+                // After an error nothing more is said of where.
+                "store" => args.store = store(&entry, diag).unwrap_or(IdempotentStore::Process),
                 "window" => args.window = entry.some_time(diag),
                 "required" => required = entry.flag(diag).then_some(entry.key),
                 _ => unknown_key(&entry, "idempotent", &KEYS, diag),
