@@ -16,6 +16,7 @@ mod file;
 mod gateway;
 mod media;
 mod ops;
+mod origin;
 mod problem;
 mod request;
 mod router;
