@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod bind;
+mod challenge;
 mod context;
 mod docs;
 mod entrypoint;

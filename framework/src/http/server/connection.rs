@@ -38,7 +38,10 @@ use super::{
     settings::ConnectionLimits,
     tls::Tls,
 };
-use crate::{http::problem, task::Tasks};
+use crate::{
+    http::{context::RequestId, problem},
+    task::Tasks,
+};
 
 /// What every connection of a server has.
 pub(super) struct Shared {
@@ -146,17 +149,21 @@ async fn answer(
     activity: Arc<Activity>,
 ) -> Result<Response<Sending>, Infallible> {
     let running = activity.request(request.version() == Version::HTTP_2);
+    let id = RequestId::of(request.headers());
     if is_for_no_host(&request) {
-        let response = problem::response(&problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once"), "");
+        let mut response =
+            problem::response(&problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once"), "");
+        id.name(&mut response);
         return Ok(response.map(|body| Sending { body, _running: running }));
     }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
-    let response = match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
+    let mut response = match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
         Ok(response) => response?,
         Err(_) => problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), ""),
     };
+    id.name(&mut response);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         running.activity().upgraded();
     }

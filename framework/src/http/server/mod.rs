@@ -113,10 +113,19 @@ impl Routers {
         Self { plain, packing }
     }
 
-    /// The one that does all of it.
+    /// The one that does all of it, what a connection does to answers included.
     #[cfg(feature = "testing")]
     pub(in crate::http) fn whole(self) -> Router {
-        self.packing.unwrap_or(self.plain)
+        use axum::{extract::Request, middleware};
+
+        self.packing.unwrap_or(self.plain).layer(middleware::from_fn(
+            |request: Request, next: middleware::Next| async {
+                let id = super::context::RequestId::of(request.headers());
+                let mut response = next.run(request).await;
+                id.name(&mut response);
+                response
+            },
+        ))
     }
 
     /// The one for a request with these headers.
