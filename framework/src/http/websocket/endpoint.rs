@@ -77,8 +77,7 @@ impl SocketEndpoint {
             return None;
         }
         let descriptor = self.runner.descriptor();
-        let (path, owner) =
-            (format!("{}/ws", descriptor.http_prefix), format!("the websockets of `{}`", descriptor.name));
+        let (path, owner) = (descriptor.socket_path(), format!("the websockets of `{}`", descriptor.name));
         let endpoint = self.clone();
         Some(Route::new("GET", &path, owner, move |request| endpoint.clone().upgrade(request)))
     }
