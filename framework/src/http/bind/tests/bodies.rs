@@ -164,6 +164,7 @@ fn one_is_not_told_as_several() {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct Stock {
     left: HashMap<String, u32>,
+    #[expect(dead_code, reason = "only whether it is read is asked")]
     limit: u32,
 }
 
