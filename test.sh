@@ -291,13 +291,28 @@ sum_of() {
     sed -n "s/.*test result: .* \([0-9][0-9]*\) $1;.*/\1/p" "$part_log" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# What failed, each cut short, for whoever sees the end of a long log only.
+failures() {
+    awk '
+        /^---- .* ----$/ { inside = 1; lines = 0 }
+        /^(failures:|test result: .*)$/ { inside = 0 }
+        inside && lines++ < 40 { print substr($0, 1, 400) }
+        /^error(\[E[0-9]+\])?: / { print }
+    ' "$part_log"
+}
+
 finish() {
     stop_own_node
+    if [ "$failed" = yes ]; then
+        failures >"$target/test-failures"
+        say "failures"
+        cat "$target/test-failures"
+    else
+        rm -f "$target/test-failures"
+    fi
     say "summary"
     printf '%s' "$summary"
-    if [ "$failed" = yes ]; then
-        exit 1
-    fi
+    [ "$failed" = no ]
 }
 
 run_tests() {

@@ -72,6 +72,7 @@
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
+//! | `sql` | no | `kinoko::sql`: SQLite and PostgreSQL, a transaction for each worker |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
 //! # Where to look next
@@ -110,6 +111,8 @@ pub mod http;
 mod log;
 pub mod protocol;
 pub mod service;
+#[cfg(feature = "sql")]
+pub mod sql;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;

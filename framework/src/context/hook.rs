@@ -36,6 +36,8 @@ pub enum WorkerOutcome<'a> {
     Ok,
     /// It returned an error, or panicked.
     Failed(&'a Fault),
+    /// Of a batch some are done with, and some are not: why the first of those is not.
+    Partly(&'a Fault),
     /// Its future was dropped before it ended.
     Cancelled(Cancelled),
 }

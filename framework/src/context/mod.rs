@@ -7,6 +7,7 @@ mod hook;
 mod slot;
 
 use std::{
+    any::Any,
     fmt,
     future::Future,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -46,6 +47,7 @@ struct Inner {
     slot: Option<Slot>,
     short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
+    extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 /// Everything that makes a [`WorkerContext`].
@@ -77,6 +79,7 @@ impl WorkerContext {
             slot: origin.slots.map(Slot::new),
             short_path: origin.short_path,
             hooks: Mutex::default(),
+            extensions: Mutex::default(),
         }))
     }
 
@@ -172,6 +175,19 @@ impl WorkerContext {
 
     pub(crate) fn take_hooks(&self) -> Vec<Box<dyn WorkerHook>> {
         std::mem::take(&mut *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps something for the rest of the worker, for others to find by its type.
+    #[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "only what a feature adds keeps anything"))]
+    pub(crate) fn extend(&self, value: Arc<dyn Any + Send + Sync>) {
+        self.0.extensions.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    }
+
+    /// What was kept of a type, the first of it.
+    #[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "only what a feature adds keeps anything"))]
+    pub(crate) fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let extensions = self.0.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+        extensions.iter().find_map(|value| value.clone().downcast().ok())
     }
 
     /// Writes what a nested call takes along: the context data, the trace, and the call-id stack with this worker on top.

@@ -129,6 +129,7 @@ async fn finish<S: Dependencies>(service: &S, cx: &WorkerContext, outcome: &Outc
         },
         Outcome::Failed(verdict) => WorkerOutcome::Failed(verdict.fault()),
         Outcome::Batch(verdicts) => match verdicts.iter().flatten().next() {
+            Some(verdict) if verdicts.iter().any(Option::is_none) => WorkerOutcome::Partly(verdict.fault()),
             Some(verdict) => WorkerOutcome::Failed(verdict.fault()),
             None => WorkerOutcome::Ok,
         },
