@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::{
+    args::{Compensate, StepArgs},
     diag::Diag,
     model::{ConsumerModel, ErrorKind, ErrorModel, HttpModel, RpcModel, ungrouped},
 };
@@ -170,6 +171,69 @@ pub(crate) fn service_head(head: &ItemImpl, diag: &mut Diag) -> Option<Ident> {
         None => {
             diag.on(&head.self_ty, "a service is a struct: write `impl SomeStruct`");
             None
+        }
+    }
+}
+
+/// The part of a saga before its braces. Gives the type's name.
+pub(crate) fn saga_head(head: &ItemImpl, diag: &mut Diag) -> Option<Ident> {
+    if let Some((path, _)) = &head.trait_ {
+        let text =
+            format!("`#[saga]` goes on the inherent block: write `impl {} {{ … }}`", head.self_ty.to_token_stream());
+        diag.on(path, text);
+        return None;
+    }
+    if !head.generics.params.is_empty() {
+        diag.on(&head.generics, "a saga is one concrete type: a log could not tell which; write the concrete type");
+        return None;
+    }
+    match ungrouped(&head.self_ty) {
+        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last().map(|last| last.ident.clone()),
+        _ => {
+            diag.on(&head.self_ty, "a saga is a struct: write `impl SomeStruct`");
+            None
+        }
+    }
+}
+
+/// What every method that a saga calls has to look like.
+pub(crate) fn step(sig: &Signature, diag: &mut Diag) {
+    let borrows = matches!(
+        sig.inputs.first(),
+        Some(FnArg::Receiver(receiver))
+            if matches!(receiver.kind, ReceiverKind::Reference(_, None, None)) && receiver.mutability.is_none()
+    );
+    if !borrows {
+        diag.on(&sig.ident, "a saga's methods take `&self`: all sagas of a process share the struct");
+    }
+    if !sig.generics.params.is_empty() {
+        diag.on(
+            &sig.generics,
+            "a saga's methods cannot be generic: the log does not choose a type; write the concrete type",
+        );
+    }
+    if let Safety::Unsafe(word) = &sig.safety {
+        diag.on(word, "a saga's methods cannot be unsafe: the log can promise nothing");
+    }
+}
+
+/// After the first step without a compensation nothing is taken back any more.
+pub(crate) fn pivot<'a>(steps: impl Iterator<Item = (&'a Ident, &'a StepArgs)>, diag: &mut Diag) {
+    let mut pivot: Option<&Ident> = None;
+    for (name, args) in steps {
+        match (&args.compensate, pivot) {
+            (None, None) => pivot = Some(name),
+            (Some(Compensate::By(undo)), Some(pivot)) => {
+                let text = format!(
+                    "there is no going back after `{pivot}`, which has no `compensate`: leave this one out, or write \
+                     `compensate = none` on `{pivot}` if there is nothing to take back of it"
+                );
+                diag.on(undo, text);
+            }
+            (Some(none), Some(pivot)) => {
+                diag.on(none.ident(), format!("there is no going back after `{pivot}`: leave this out"));
+            }
+            _ => {}
         }
     }
 }

@@ -26,38 +26,56 @@ pub fn contract(args: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn saga(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::saga(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn step(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("step", "saga", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn wait(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("wait", "saga", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn rpc(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("rpc", item.into()).into()
+    expand::stray("rpc", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
 pub fn event_handler(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("event_handler", item.into()).into()
+    expand::stray("event_handler", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
 pub fn consume(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("consume", item.into()).into()
+    expand::stray("consume", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
 pub fn timer(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("timer", item.into()).into()
+    expand::stray("timer", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
 pub fn http(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("http", item.into()).into()
+    expand::stray("http", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
 pub fn websocket(_: TokenStream, item: TokenStream) -> TokenStream {
-    expand::stray("websocket", item.into()).into()
+    expand::stray("websocket", "service", item.into()).into()
 }
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]

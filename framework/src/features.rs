@@ -7,3 +7,7 @@ pub(crate) const GATEWAYS: &[MakeGateway] = &[
     #[cfg(feature = "http")]
     crate::http::HttpGateway::make,
 ];
+
+/// The logs of sagas beside the one in memory.
+#[cfg(feature = "saga")]
+pub(crate) const SAGA_LOGS: &[crate::saga::SagaLogKind] = &[];

@@ -75,6 +75,7 @@
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
+//! | `saga` | no | `kinoko::saga`: steps that are taken back when a later one fails, kept in a log |
 //! | `sql` | no | `kinoko::sql`: SQLite and PostgreSQL, a transaction for each worker |
 //! | `testing` | no | `kinoko::testing`: services in a test, with their dependencies replaced and their entrypoints called and awaited |
 //!
@@ -85,7 +86,7 @@
 //! `examples/` holds a quickstart, a catalog over HTTP and a small shop.
 
 // What the macros write names kinoko by its name, in our own tests too.
-#[cfg(all(test, feature = "http"))]
+#[cfg(all(test, any(feature = "http", feature = "saga")))]
 extern crate self as kinoko;
 
 #[doc(hidden)]
@@ -113,6 +114,8 @@ mod features;
 pub mod http;
 mod log;
 pub mod protocol;
+#[cfg(feature = "saga")]
+pub mod saga;
 pub mod service;
 #[cfg(feature = "sql")]
 pub mod sql;
@@ -169,12 +172,24 @@ pub use kinoko_macros::main;
 #[doc = include_str!("docs/rpc.md")]
 #[doc(inline)]
 pub use kinoko_macros::rpc;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/saga.md")]
+#[doc(inline)]
+pub use kinoko_macros::saga;
 #[doc = include_str!("docs/service.md")]
 #[doc(inline)]
 pub use kinoko_macros::service;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/step.md")]
+#[doc(inline)]
+pub use kinoko_macros::step;
 #[doc = include_str!("docs/timer.md")]
 #[doc(inline)]
 pub use kinoko_macros::timer;
+#[cfg(feature = "saga")]
+#[doc = include_str!("docs/wait.md")]
+#[doc(inline)]
+pub use kinoko_macros::wait;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/websocket.md")]
 #[doc(inline)]
@@ -190,6 +205,8 @@ pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
+    #[cfg(feature = "sql")]
+    pub use crate::sql::InTx;
     pub use crate::{
         App, Call, CallError, Client, Config, Context, ContextValue, DeadLetter, Dependencies, Dependency, Event,
         EventDispatcher, EventSet, Fault, FromWorker, Has, Language, PendingReply, Publisher, RawDelivery, Reject,
@@ -198,4 +215,10 @@ pub mod prelude {
     };
     #[cfg(feature = "http")]
     pub use crate::{http, websocket};
+    #[cfg(feature = "saga")]
+    pub use crate::{
+        saga,
+        saga::{Saga, SagaHandle},
+        step, wait,
+    };
 }

@@ -18,8 +18,8 @@ pub use crate::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },
     protocol::{
-        Args, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError, ServiceErrorProbe,
-        Shape, VariantInfo,
+        Args, Certainty, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError,
+        ServiceErrorProbe, Shape, VariantInfo,
     },
     service::expansion::*,
     service::{
@@ -41,6 +41,8 @@ pub use crate::__shape as shape;
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]
 pub use crate::protocol::{Described, Undescribed};
+#[cfg(feature = "saga")]
+pub use crate::saga::expansion as saga;
 
 use std::{io::Write, process::ExitCode};
 

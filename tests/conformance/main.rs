@@ -8,6 +8,7 @@ mod options;
 mod publishing;
 mod requesting;
 mod routing;
+mod saga_log;
 mod settling;
 
 use self::broker::Broker;

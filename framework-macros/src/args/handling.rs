@@ -176,7 +176,7 @@ fn batch(entry: &Entry, diag: &mut Diag) -> Option<usize> {
 }
 
 /// `"1s..1m"`, or `"2s"` for both.
-fn backoff(entry: &Entry, diag: &mut Diag) -> Option<(Duration, Duration)> {
+pub(super) fn backoff(entry: &Entry, diag: &mut Diag) -> Option<(Duration, Duration)> {
     let text = entry.text("1s..1m", diag)?;
     let value = text.value();
     let (first, longest) = value.split_once("..").unwrap_or((&value, &value));

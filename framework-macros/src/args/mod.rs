@@ -14,7 +14,9 @@ mod names;
 mod path;
 mod positional;
 mod rpc;
+mod saga;
 mod service;
+mod step;
 mod timer;
 mod value;
 
@@ -38,7 +40,9 @@ pub(crate) use self::{
     http::HttpArgs,
     main::MainArgs,
     rpc::{Expected, RpcArgs},
+    saga::SagaArgs,
     service::ServiceArgs,
+    step::{Compensate, StepArgs},
     timer::{ScheduleArg, TimerArgs},
 };
 use crate::diag::{Diag, known};

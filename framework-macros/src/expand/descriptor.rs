@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::Type;
 
 use super::output::{Reply, held};
@@ -11,6 +11,8 @@ use crate::{
     model::{MethodModel, Output, ParamKind, ParamModel, RpcModel},
     syntax::copied,
 };
+
+pub(super) use crate::syntax::spelled;
 
 /// `&[Param { … }, …]`
 pub(super) fn params(method: &MethodModel, k: &TokenStream) -> TokenStream {
@@ -97,21 +99,6 @@ pub(super) fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     }
-}
-
-/// A type or a value as people write it: tokens alone would have a space between any two.
-pub(super) fn spelled(tokens: &impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    let tight = [" :: ", ":: ", " < ", "< ", " > ", " >", "& ", " ,", "( ", " )", "[ ", " ]", " ;", " (", " !"];
-    for spaced in tight {
-        let close = match spaced {
-            " > " => "> ",
-            other => other.trim(),
-        };
-        text = text.replace(spaced, close);
-    }
-    let text = text.replace("> ,", ">,").replace("> >", ">>");
-    text.strip_prefix("- ").map_or_else(|| text.clone(), |number| format!("-{number}"))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
     let (to_fault, from_fault) =
         if broken { (quote!(::core::unreachable!()), quote!(::core::unreachable!())) } else { bodies(model, k) };
     let variants = model.variants.iter().filter(|_| !broken).map(|variant| described(variant, k));
+    let certainty = (!broken).then(|| certainty(model, k));
     quote! {
         #[allow(deprecated, unused_variables, unreachable_code, clippy::all, clippy::pedantic)]
         const _: () = {
@@ -35,6 +36,8 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
                 }
 
                 const VARIANTS: &'static [#k::VariantInfo] = &[#(#variants),*];
+
+                #certainty
             }
 
             #[automatically_derived]
@@ -121,6 +124,41 @@ fn to_fault(variant: &VariantModel, k: &TokenStream) -> TokenStream {
             }
         }
     }
+}
+
+/// What each variant says of whether the work was done. Where all say that it was not, the trait says so itself.
+fn certainty(model: &ErrorModel, k: &TokenStream) -> Option<TokenStream> {
+    let calls_out = model.variants.iter().any(|variant| matches!(variant.kind, ErrorKind::Forward));
+    let arms: Vec<_> = model
+        .variants
+        .iter()
+        .filter_map(|variant| {
+            let (path, span) = (path(variant), at(variant.span));
+            let k = moved(k, span);
+            match variant.kind {
+                ErrorKind::Internal => Some(quote_spanned!(span=> #path { .. } => #k::Certainty::Unknown,)),
+                ErrorKind::Forward => {
+                    let field = variant.fields.first()?;
+                    let (member, forward) = (&field.member, forward(field, &k));
+                    Some(quote_spanned!(span=> #path { #member: inner } => (#forward.certainty)(inner),))
+                }
+                ErrorKind::Data { .. } => None,
+            }
+        })
+        .collect();
+    (!arms.is_empty()).then(|| {
+        quote! {
+            const CALLS_OUT: ::core::primitive::bool = #calls_out;
+
+            #[allow(unreachable_patterns)]
+            fn certainty(&self) -> #k::Certainty {
+                match self {
+                    #(#arms)*
+                    _ => #k::Certainty::Refused,
+                }
+            }
+        }
+    })
 }
 
 /// `FaultMeta { … }` of a variant that travels.

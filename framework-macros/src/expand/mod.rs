@@ -15,6 +15,7 @@ mod fired;
 mod http;
 mod main;
 mod output;
+mod saga;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,9 @@ use quote::{ToTokens, quote};
 use syn::Path;
 
 use crate::{
-    args::{ContractArgs, EventArgs, MainArgs, ServiceArgs},
+    args::{ContractArgs, EventArgs, MainArgs, SagaArgs, ServiceArgs},
     diag::Diag,
-    model::{ContractModel, DependenciesModel, ErrorModel, EventModel, EventSetModel, ServiceModel},
+    model::{ContractModel, DependenciesModel, ErrorModel, EventModel, EventSetModel, SagaModel, ServiceModel},
     syntax::{ImplBlock, TraitBlock},
 };
 
@@ -46,7 +47,7 @@ impl Crate {
 pub(crate) fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diag::default();
     let args = ServiceArgs::parse(args, &mut diag);
-    let mut block = match ImplBlock::parse(&item) {
+    let mut block = match ImplBlock::parse(&item, "service") {
         Ok(block) => block,
         Err(error) => return unreadable(diag, error, item),
     };
@@ -54,6 +55,21 @@ pub(crate) fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     let code = model.map(|model| service::expand(&model, !diag.is_empty()));
     let errors = diag.into_tokens();
     show("service", quote!(#block #code #errors))
+}
+
+pub(crate) fn saga(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = SagaArgs::parse(args, &mut diag);
+    let mut block = match ImplBlock::parse(&item, "saga") {
+        Ok(block) => block,
+        Err(error) => return unreadable(diag, error, item),
+    };
+    let code =
+        SagaModel::read(args, &mut block, &mut diag).filter(|_| diag.is_empty()).map(|model| saga::expand(&model));
+    let errors = diag.into_tokens();
+    // Methods that only the saga calls are not unused because of a mistake in another one.
+    let quiet = code.is_none().then(|| quote!(#[allow(dead_code)]));
+    show("saga", quote!(#quiet #block #code #errors))
 }
 
 pub(crate) fn contract(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -131,9 +147,9 @@ pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// An inner attribute outside the block that reads it.
-pub(crate) fn stray(name: &str, item: TokenStream) -> TokenStream {
+pub(crate) fn stray(name: &str, block: &str, item: TokenStream) -> TokenStream {
     let mut diag = Diag::default();
-    let text = format!("`#[{name}]` belongs inside an impl block marked `#[service]`");
+    let text = format!("`#[{name}]` belongs inside an impl block marked `#[{block}]`");
     diag.at(proc_macro2::Span::call_site(), text);
     let errors = diag.into_tokens();
     quote!(#errors #item)

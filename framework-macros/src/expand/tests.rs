@@ -1,5 +1,7 @@
 //! What comes out, as far as it can be told from tokens alone. Whether it compiles is for the fixtures in `tests/ui`.
 
+mod saga;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 

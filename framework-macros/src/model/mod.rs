@@ -14,7 +14,9 @@ mod param;
 mod payload;
 mod place;
 mod rpc;
+mod saga;
 mod service;
+mod step;
 
 pub(crate) use self::{
     contract::ContractModel,
@@ -29,5 +31,8 @@ pub(crate) use self::{
     param::{ParamKind, ParamModel, Pass},
     payload::Payload,
     rpc::{Rpc, RpcModel},
+    saga::SagaModel,
     service::ServiceModel,
+    step::{From, Source, StepModel},
 };
+use crate::syntax::spelled;

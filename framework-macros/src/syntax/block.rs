@@ -28,8 +28,8 @@ pub(crate) struct ImplBlock {
 }
 
 impl ImplBlock {
-    pub(crate) fn parse(item: &TokenStream) -> Result<Self> {
-        let misplaced = || syn::Error::new(Span::call_site(), "`#[service]` goes on an `impl` block");
+    pub(crate) fn parse(item: &TokenStream, attribute: &str) -> Result<Self> {
+        let misplaced = || syn::Error::new(Span::call_site(), format!("`#[{attribute}]` goes on an `impl` block"));
         let (head, body) = split_body(item).ok_or_else(misplaced)?;
         Ok(Self { head: syn::parse2(head).map_err(|_| misplaced())?, body: Body::parse(&body)? })
     }

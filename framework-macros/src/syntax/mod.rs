@@ -7,5 +7,5 @@ mod tokens;
 pub(crate) use self::{
     attributes::{cfgs, doc_text, docs, is_ours, take_ours},
     block::{ImplBlock, Item, Method, TraitBlock},
-    tokens::{Place, at, copied, find_borrow, find_word, hidden, moved},
+    tokens::{Place, at, copied, find_borrow, find_word, hidden, moved, spelled},
 };

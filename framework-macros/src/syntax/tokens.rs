@@ -111,3 +111,18 @@ pub(crate) fn find_borrow(tokens: TokenStream) -> Option<Span> {
     }
     None
 }
+
+/// A type or a value as people write it: tokens alone would have a space between any two.
+pub(crate) fn spelled(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    let tight = [" :: ", ":: ", " < ", "< ", " > ", " >", "& ", " ,", "( ", " )", "[ ", " ]", " ;", " (", " !"];
+    for spaced in tight {
+        let close = match spaced {
+            " > " => "> ",
+            other => other.trim(),
+        };
+        text = text.replace(spaced, close);
+    }
+    let text = text.replace("> ,", ">,").replace("> >", ">>");
+    text.strip_prefix("- ").map_or_else(|| text.clone(), |number| format!("-{number}"))
+}

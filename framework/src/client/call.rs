@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     codec::{EncodeError, Format},
-    context::WorkerContext,
+    context::{WorkerContext, idempotency},
     protocol::{Name, ServiceError, Value, context_data, decode_reply},
 };
 
@@ -120,7 +120,7 @@ where
     }
 
     /// What is to be done, and how long it may take.
-    fn prepare(self) -> Result<(Prepared, Duration), CallError<E>> {
+    fn prepare(mut self) -> Result<(Prepared, Duration), CallError<E>> {
         let now = Instant::now();
         let context = WorkerContext::current();
         let left = context.as_ref().and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
@@ -129,6 +129,10 @@ where
         let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         if timeout.is_zero() {
             return Err(origin.fail(Failure::TimedOut { sent: false }));
+        }
+        let has_key = self.headers.iter().any(|(name, _)| name == context_data::IDEMPOTENCY_KEY);
+        if !has_key && let Some(key) = idempotency::next_key() {
+            self.headers.push((context_data::IDEMPOTENCY_KEY.into(), key.as_str().into()));
         }
         let deadline = now + timeout;
         let prepared = match self.client.target {

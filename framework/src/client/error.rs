@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
     event::Verdict,
-    protocol::{Fault, ServiceError},
+    protocol::{Certainty, Fault, ServiceError},
 };
 
 /// Why a call has no answer. `E` is the method's own error.
@@ -162,6 +162,16 @@ impl<E: ServiceError> CallError<E> {
             _ => (!self.may_have_run()).then_some(true),
         };
         fault
+    }
+
+    /// Whether the work was done, as far as this tells. What the service's own error says, it knows.
+    #[doc(hidden)]
+    pub fn certainty(&self) -> Certainty {
+        match self {
+            Self::Service(error) => error.certainty(),
+            other if other.may_have_run() => Certainty::Unknown,
+            _ => Certainty::NotSent,
+        }
     }
 
     /// The inner error, where a forwarded fault was one.

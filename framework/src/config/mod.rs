@@ -62,6 +62,13 @@ use crate::{
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
 ///
+/// With the feature `saga`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `saga.log` | `memory://` | where sagas are kept: `memory://`, or `memory://name`, which apps of one process share |
+/// | `saga.lease` | `10s` | how long a saga is one process's own without a sign of life of it |
+///
 /// With the feature `http`, for the program's HTTP server and its operations endpoints; `docs/reference/settings.md` says more.
 ///
 /// | key | default | what |

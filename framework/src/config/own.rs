@@ -49,6 +49,12 @@ const HTTP: &[(&str, &str)] = &[
 #[cfg(not(feature = "http"))]
 const HTTP: &[(&str, &str)] = &[];
 
+/// Those of sagas.
+#[cfg(feature = "saga")]
+const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s")];
+#[cfg(not(feature = "saga"))]
+const SAGA: &[(&str, &str)] = &[];
+
 /// Those that are nothing, or what another one says, where nobody sets them.
 const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
     true => &[
@@ -66,6 +72,7 @@ const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
-    let with_default = OWN.iter().chain(HTTP).map(|(key, default)| SettingInfo::new(*key).default_text(*default));
+    let with_default =
+        OWN.iter().chain(HTTP).chain(SAGA).map(|(key, default)| SettingInfo::new(*key).default_text(*default));
     with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

@@ -4,6 +4,7 @@
 
 mod cancellation;
 mod hook;
+pub(crate) mod idempotency;
 mod slot;
 
 use std::{
@@ -16,11 +17,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::cancellation::{Cancellation, UntilCancelled};
 pub(crate) use self::slot::{Slot, Slots};
 pub use self::{
     cancellation::Cancelled,
     hook::{WorkerHook, WorkerOutcome},
+};
+use self::{
+    cancellation::{Cancellation, UntilCancelled},
+    idempotency::IdempotencyKeys,
 };
 use crate::protocol::{Message, Properties, Value, context_data};
 
@@ -47,6 +51,7 @@ struct Inner {
     slot: Option<Slot>,
     short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
+    idempotency: Option<IdempotencyKeys>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -63,6 +68,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) slots: Option<Arc<dyn Slots>>,
     /// The message's `type` and `app_id` are those of the short path; else they are its sender's own.
     pub(crate) short_path: bool,
+    /// Its calls carry keys made of this.
+    pub(crate) idempotency: Option<IdempotencyKeys>,
 }
 
 impl WorkerContext {
@@ -79,6 +86,7 @@ impl WorkerContext {
             slot: origin.slots.map(Slot::new),
             short_path: origin.short_path,
             hooks: Mutex::default(),
+            idempotency: origin.idempotency,
             extensions: Mutex::default(),
         }))
     }

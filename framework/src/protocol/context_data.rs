@@ -13,6 +13,8 @@ pub(crate) const TRACE_HEADERS: [&str; 3] = ["traceparent", "tracestate", "bagga
 pub(crate) const PREFIX: &str = "nameko.";
 /// The header of the call-id stack.
 pub(crate) const STACK_HEADER: &str = "nameko.call_id_stack";
+/// The header under which a request may be repeated without being done twice.
+pub(crate) const IDEMPOTENCY_KEY: &str = "kinoko.idempotency_key";
 /// Where nameko-amqp-retry keeps the routing key of a request that it sends again, straight to the service's queue.
 const RETRIED_HEADER: &str = "nameko.rpc_method_id";
 /// AMQP's limit for a short string, which `app_id` is.

@@ -213,6 +213,28 @@ pub trait ServiceError: fmt::Debug + fmt::Display + Send + Sync + Sized + 'stati
     /// What documents say of its variants. Default: nothing, for what is implemented by hand.
     #[doc(hidden)]
     const VARIANTS: &'static [VariantInfo] = &[];
+
+    /// Whether it can hold a [`CallError`](crate::CallError), so that whoever returns it may not know whether its work was done.
+    #[doc(hidden)]
+    const CALLS_OUT: bool = false;
+
+    /// What it says of whether the work was done. Default: it was not, since whoever returns it says so.
+    #[doc(hidden)]
+    fn certainty(&self) -> Certainty {
+        Certainty::Refused
+    }
+}
+
+/// What an error says of whether the work was done. Sagas ask.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// It was not, and whoever was to do it says so.
+    Refused,
+    /// Nobody was asked, this time.
+    NotSent,
+    /// It may have been.
+    Unknown,
 }
 
 /// The error of methods that return a plain value.
@@ -234,6 +256,13 @@ impl ServiceError for Error {
 
     fn from_fault(_: &Fault) -> Option<Self> {
         None
+    }
+
+    // By `?` it may be anything, a call's error among them.
+    const CALLS_OUT: bool = true;
+
+    fn certainty(&self) -> Certainty {
+        Certainty::Unknown
     }
 }
 

@@ -18,6 +18,8 @@ mod shape;
 pub use args::{ArgError, Args, Param, decode_args};
 pub use envelope::{decode_reply, encode_reply, encode_request};
 pub(crate) use excerpt::excerpt;
+#[doc(hidden)]
+pub use fault::Certainty;
 pub use fault::{Fault, FaultMeta, ServiceError};
 pub(crate) use field::value_at;
 pub use message::{Headers, Message, Properties};

@@ -15,7 +15,7 @@ use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, SetupContext},
     event::Verdict,
-    protocol::{Fault, FaultMeta, ServiceError, Value, VariantInfo, exception},
+    protocol::{Certainty, Fault, FaultMeta, ServiceError, Value, VariantInfo, exception},
 };
 
 /// A value that can be read from a caller's arguments.
@@ -219,6 +219,9 @@ pub trait Forwarded: Sized {
     /// The inner error, where a fault was one.
     fn from_fault(fault: &Fault) -> Option<Self>;
 
+    /// Whether the work was done.
+    fn certainty(&self) -> Certainty;
+
     /// What documents say of the inner error.
     const VARIANTS: &'static [VariantInfo];
 }
@@ -232,6 +235,10 @@ impl<E: ServiceError> Forwarded for CallError<E> {
         CallError::from_forwarded(fault)
     }
 
+    fn certainty(&self) -> Certainty {
+        CallError::certainty(self)
+    }
+
     const VARIANTS: &'static [VariantInfo] = E::VARIANTS;
 }
 
@@ -242,13 +249,15 @@ pub struct Forward<T> {
     pub to_fault: fn(&T) -> Fault,
     /// And back.
     pub from_fault: fn(&Fault) -> Option<T>,
+    /// Whether the work was done.
+    pub certainty: fn(&T) -> Certainty,
     /// What documents say of it.
     pub variants: &'static [VariantInfo],
 }
 
 /// See [`Forward`].
 pub const fn forward<T: Forwarded>() -> Forward<T> {
-    Forward { to_fault: T::to_fault, from_fault: T::from_fault, variants: T::VARIANTS }
+    Forward { to_fault: T::to_fault, from_fault: T::from_fault, certainty: T::certainty, variants: T::VARIANTS }
 }
 
 /// The data of a contract. A function, so that naming something else is a plain error about its type.

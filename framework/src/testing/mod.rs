@@ -63,6 +63,8 @@ mod hook;
 mod http;
 mod replaced;
 mod rig;
+#[cfg(feature = "saga")]
+mod saga;
 mod waiter;
 mod watch;
 #[cfg(feature = "http")]
@@ -71,6 +73,8 @@ mod websocket;
 #[cfg(feature = "sql")]
 pub use self::database::TestDatabase;
 pub(crate) use self::rig::Rig;
+#[cfg(feature = "saga")]
+pub use self::saga::{SagaMatrix, saga};
 pub use self::{
     app::{RunningTestApp, TestApp},
     fired::Fired,

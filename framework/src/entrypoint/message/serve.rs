@@ -106,6 +106,7 @@ impl Lane {
             deadline: self.handler.handling.timeout.and_then(|limit| Instant::now().checked_add(limit)),
             slots: Some(slots),
             short_path: false,
+            idempotency: None,
         });
         if let Some(slot) = context.slot() {
             slot.taken();

@@ -58,6 +58,7 @@ impl Shared {
             slots: Some(method.slots.clone()),
             short_path: way == Way::Short,
             message: message.clone(),
+            idempotency: None,
         });
         if passed {
             let outcome = Outcome::Cancelled(Cancelled::DeadlinePassed);
