@@ -24,7 +24,7 @@ pub use crate::{
     service::expansion::*,
     service::{
         Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo, Contract, ContractInfo,
-        Covered, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
+        Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
         IdempotencyStore, Lists, Method, MethodInfo, Named, NotProvided, NotResult, Outcome, ParamPlace, Parts, Probe,
         Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServedBy,
         Service, ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,

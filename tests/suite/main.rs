@@ -21,6 +21,7 @@ mod idempotency;
 mod inject;
 mod limits;
 mod logs;
+mod outbox;
 mod panics;
 mod publishing;
 mod results;

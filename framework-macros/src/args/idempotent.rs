@@ -50,7 +50,9 @@ impl IdempotentArgs {
             }
         }
         args.required = required.is_some();
-        if let (Some(required), IdempotentStore::Process) = (&required, &args.store) {
+        if diag.count() == clean
+            && let (Some(required), IdempotentStore::Process) = (&required, &args.store)
+        {
             let text = "the memory of this process is for what has a message id, and lets the rest pass: leave `required` out, or remember in \
                         a database";
             diag.on(required, text);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{Entrypoints, RpcModel, ServiceModel},
-    syntax::{at, copied, hidden, moved},
+    syntax::{Place, at, copied, hidden, moved},
 };
 
 /// With `broken` the dispatch is a stub: the errors are beside it, and everybody else's code still type-checks.
@@ -152,6 +152,12 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
         quote!(#(#cfgs)* #k::MethodInfo { index: #index, ..#info })
     });
     let http_prefix = &model.args.http;
+    let dispatches = model.args.dispatches.iter().filter(|_| !broken).map(|event| {
+        let (place, ty) = (Place::of(event), copied(event));
+        let k = moved(k, place.first);
+        let shape = place.parens(quote!(#k::shape!(#ty)));
+        quote_spanned!(place.first=> #k::DispatchInfo::of::<#ty>#shape)
+    });
     quote! {
         #k::ServiceDescriptor {
             name: #name,
@@ -165,6 +171,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             routes: &[#(#routes),*],
             sockets: &[#(#sockets),*],
             http_prefix: #http_prefix,
+            dispatches: &[#(#dispatches),*],
         }
     }
 }

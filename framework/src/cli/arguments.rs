@@ -48,6 +48,7 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                 .about("Print every setting with its value and where it was set; secrets are hidden")
                 .arg(json("Print JSON")),
         )
+        .subcommands(docs())
         .subcommand(
             Command::new("call")
                 .about("Call a method of any service on the broker, Python ones too")
@@ -76,6 +77,34 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                 .arg(pair("context", "Context data, sent as Nameko's header `nameko.KEY`"))
                 .arg(json("Print one line of JSON, also for an error: {\"result\": …} or {\"error\": …}")),
         )
+}
+
+#[cfg(not(feature = "schema"))]
+fn docs() -> Option<Command> {
+    None
+}
+
+#[cfg(feature = "schema")]
+fn docs() -> Option<Command> {
+    let command = Command::new("docs")
+        .about("Print what describes the services, without starting anything")
+        .arg(
+            Arg::new("document")
+                .value_name("DOCUMENT")
+                .required(true)
+                .value_parser(clap::builder::PossibleValuesParser::new(super::docs::DOCUMENTS))
+                .help("Which document: of routes over HTTP, or of calls, events, queues and timers"),
+        )
+        .arg(services("Services to describe, by name [default: all of this program]"))
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(std::path::PathBuf))
+                .help("Write it to this file instead"),
+        );
+    Some(command)
 }
 
 /// What every command takes.

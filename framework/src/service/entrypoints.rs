@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    event::EventName,
+    event::{Event, EventName},
     protocol::{Name, Shape, names},
 };
 
@@ -53,6 +53,22 @@ pub enum HandlerKind {
     Singleton,
     /// Every instance.
     Broadcast,
+}
+
+/// One event that a service says it dispatches.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchInfo {
+    /// Which.
+    pub event: EventName,
+    /// What it carries.
+    pub shape: Shape,
+}
+
+impl DispatchInfo {
+    /// The event of this type, which looks like that.
+    pub const fn of<E: Event>(shape: Shape) -> Self {
+        Self { event: E::EVENT, shape }
+    }
 }
 
 /// One method that the messages of a queue fire.

@@ -37,6 +37,7 @@ mod health;
 pub mod inbox;
 mod lost;
 mod migrations;
+mod outbox;
 mod place;
 mod pools;
 mod schema;
@@ -48,6 +49,7 @@ pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
     migrations::Migrations,
+    outbox::{InTx, OutboxStatus, TxMessage, TxSender},
     schema::own_tables,
     tx::Tx,
 };
