@@ -12,6 +12,7 @@ mod load;
 mod measure;
 mod measured;
 mod options;
+mod outbox;
 mod payload;
 mod process;
 mod rpc;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Mode::Role(Role::Rpc(role)) => rpc::run(*role, &options),
         Mode::Role(Role::Events(role)) => events::run(*role, &options),
         Mode::Role(Role::Http(role)) => http::run(*role),
+        Mode::Role(Role::Outbox(role)) => outbox::run(*role, &options),
         Mode::Compare => compare(&options),
         Mode::Soak(calls) => rpc::soak::run(&options, *calls),
         Mode::Start => rpc::start::run(&options),
@@ -66,6 +68,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     }
     if options.http {
         http::compare(options, &mut goals)?;
+    }
+    if options.outbox && options.amqp {
+        outbox::compare(options)?;
     }
     goals.print();
     Ok(())

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use crate::{
     events::{self, QueueType},
-    http,
+    http, outbox,
     payload::Codec,
     rpc::{self, Path},
 };
 
 const USAGE: &str =
-    "usage: performance [rpc|events|http] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+    "usage: performance [rpc|events|http|outbox] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
+         of outbox alone: [--backlog N]
        performance --soak CALLS | --start
 The broker is KINOKO_TEST_AMQP_URI where --broker does not say, else amqp://guest:guest@127.0.0.1:5672.";
 
@@ -22,6 +23,7 @@ pub(crate) struct Options {
     pub(crate) rpc: bool,
     pub(crate) events: bool,
     pub(crate) http: bool,
+    pub(crate) outbox: bool,
     pub(crate) memory: bool,
     pub(crate) amqp: bool,
     pub(crate) codecs: Vec<Codec>,
@@ -49,6 +51,7 @@ pub(crate) enum Role {
     Rpc(rpc::Role),
     Events(events::Role),
     Http(http::Role),
+    Outbox(outbox::Role),
 }
 
 impl Options {
@@ -58,6 +61,7 @@ impl Options {
             rpc: true,
             events: true,
             http: true,
+            outbox: true,
             memory: true,
             amqp: true,
             codecs: vec![Codec::MessagePack, Codec::Json],
@@ -75,9 +79,10 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
-                "rpc" => (options.events, options.http) = (false, false),
-                "events" => (options.rpc, options.http) = (false, false),
-                "http" => (options.rpc, options.events) = (false, false),
+                "rpc" => (options.events, options.http, options.outbox) = (false, false, false),
+                "events" => (options.rpc, options.http, options.outbox) = (false, false, false),
+                "http" => (options.rpc, options.events, options.outbox) = (false, false, false),
+                "outbox" => (options.rpc, options.events, options.http) = (false, false, false),
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
@@ -114,6 +119,7 @@ impl Role {
     fn parse(text: &str) -> Result<Self, String> {
         let role = rpc::Role::parse(text).map(Self::Rpc).or_else(|| events::Role::parse(text).map(Self::Events));
         let role = role.or_else(|| http::Role::parse(text).map(Self::Http));
+        let role = role.or_else(|| outbox::Role::parse(text).map(Self::Outbox));
         role.ok_or_else(|| format!("no role `{text}`"))
     }
 }

@@ -12,6 +12,7 @@ mod load;
 mod network;
 mod node;
 mod ordered;
+mod outbox;
 mod poison;
 mod rolling;
 mod trial;

@@ -60,6 +60,9 @@ mod page_19_databases {}
 #[doc = include_str!("../../docs/guide/20-sagas.md")]
 mod page_20_sagas {}
 
+#[doc = include_str!("../../docs/guide/21-outbox-and-idempotency.md")]
+mod page_21_outbox_and_idempotency {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

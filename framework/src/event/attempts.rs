@@ -34,7 +34,7 @@ impl Declaration {
         self.done.get_or_try_init(|| transport.declare(self.topology.clone())).await.map(drop)
     }
 
-    async fn again(&self, transport: &dyn Transport) -> Result<()> {
+    pub(super) async fn again(&self, transport: &dyn Transport) -> Result<()> {
         transport.declare(self.topology.clone()).await
     }
 }

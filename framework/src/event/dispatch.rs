@@ -92,6 +92,15 @@ impl Dispatch {
         self.required = true;
         self
     }
+
+    /// Refuses an event without a name.
+    pub(super) fn check(&self) -> Result<(), DispatchError> {
+        if self.source.is_empty() || self.sending.message().is_some_and(|message| message.routing_key.is_empty()) {
+            let text = "an event has a source and a name, and one of them is empty";
+            return Err(DispatchError::Invalid(text.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 common_setters!(Dispatch);
@@ -102,11 +111,8 @@ impl IntoFuture for Dispatch {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
+            self.check()?;
             let Self { sending, source, required } = self;
-            if source.is_empty() || sending.message().is_some_and(|message| message.routing_key.is_empty()) {
-                let text = "an event has a source and a name, and one of them is empty";
-                return Err(DispatchError::Invalid(text.to_owned()));
-            }
             let sender = sending.sender.clone();
             let exchange: Arc<_> = sender.events_of(&source);
             let (message, published) = sending.send(Some(exchange)).await?;

@@ -62,6 +62,8 @@ pub enum DispatchError {
     Closed,
     /// The payload has no form in the codec.
     Encode(String),
+    /// The outbox did not take it, so it will not be sent: what the database says. Roll the transaction back.
+    NotWritten(String),
     /// It can never be sent as it is: a name or headers that no message has room for, a delay that is none.
     Invalid(String),
 }
@@ -101,6 +103,7 @@ impl DispatchError {
             Self::Refused(_) => ("Refused", "REFUSED"),
             Self::Closed => ("Closed", "CLOSED"),
             Self::Encode(_) => ("Encode", "ENCODE"),
+            Self::NotWritten(_) => ("NotWritten", "NOT_WRITTEN"),
             Self::Invalid(_) => ("Invalid", "INVALID"),
         }
     }
@@ -125,6 +128,7 @@ impl fmt::Display for DispatchError {
             Self::Refused(text) => write!(f, "not allowed: {text}"),
             Self::Closed => f.write_str("not sent: the connection was closed by this program"),
             Self::Encode(text) => write!(f, "the payload cannot be encoded: {text}"),
+            Self::NotWritten(text) => write!(f, "not written to the outbox: {text}"),
             Self::Invalid(text) => write!(f, "it cannot be sent as it is: {text}"),
         }
     }

@@ -8,6 +8,8 @@ mod dispatcher;
 mod error;
 pub(crate) mod expansion;
 mod payload;
+#[cfg(feature = "sql")]
+mod prepared;
 mod publish;
 mod publisher;
 mod raw;
@@ -19,6 +21,8 @@ mod verdict;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "sql")]
+pub(crate) use self::prepared::Prepared;
 pub(crate) use self::sender::{Sender, SenderSettings};
 pub use self::{
     dispatch::{Dispatch, Dispatched},

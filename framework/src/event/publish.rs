@@ -143,6 +143,15 @@ impl Publish {
         self.sending.after(delay);
         self
     }
+
+    /// Refuses a message that goes nowhere.
+    pub(super) fn check(&self) -> Result<(), DispatchError> {
+        if !self.placed {
+            let text = "no queue and no exchange is named: `to_queue`, `to_exchange`, or the field's `#[dependency(queue = \"…\")]`";
+            return Err(DispatchError::Invalid(text.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 common_setters!(Publish);
@@ -153,10 +162,7 @@ impl IntoFuture for Publish {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            if !self.placed {
-                let text = "no queue and no exchange is named: `to_queue`, `to_exchange`, or the field's `#[dependency(queue = \"…\")]`";
-                return Err(DispatchError::Invalid(text.to_owned()));
-            }
+            self.check()?;
             let (message, published) = self.sending.send(self.declaration).await?;
             if !published.routed && self.mandatory {
                 let (exchange, routing_key) = (message.exchange.to_string(), message.routing_key.to_string());

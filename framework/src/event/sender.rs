@@ -62,14 +62,14 @@ impl SenderSettings {
 
 /// The sending side of one program.
 pub(crate) struct Sender {
-    target: Target,
+    pub(super) target: Target,
     pub(crate) settings: SenderSettings,
     pub(super) unrouted: Unrouted,
     /// The exchanges of events, by the service that they belong to.
     exchanges: Mutex<HashMap<Name, Arc<Declaration>>>,
 }
 
-enum Target {
+pub(super) enum Target {
     /// The connection of a program's services.
     Shared(Arc<dyn Transport>),
     /// One of its own.
@@ -133,15 +133,17 @@ impl Sender {
         due: Option<Instant>,
         limit: Duration,
     ) -> Result<Published, DispatchError> {
-        if message.body.len() > self.settings.max_body_bytes {
-            let (bytes, limit) = (message.body.len(), self.settings.max_body_bytes);
-            return Err(DispatchError::TooLarge { bytes, limit });
-        }
+        self.check_size(message)?;
         let transport = match &self.target {
             Target::Shared(transport) | Target::Own(transport) => transport,
             Target::Recorded(recorded) => return Ok(recorded.keep(message, due)),
         };
         Attempts::new(&**transport, message, declaration, due).within(limit).await
+    }
+
+    pub(super) fn check_size(&self, message: &Message) -> Result<(), DispatchError> {
+        let (bytes, limit) = (message.body.len(), self.settings.max_body_bytes);
+        if bytes > limit { Err(DispatchError::TooLarge { bytes, limit }) } else { Ok(()) }
     }
 }
 

@@ -26,11 +26,11 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(super) struct Sending {
     pub(super) sender: Arc<Sender>,
     /// Or why there is none.
-    message: Result<Message, DispatchError>,
+    pub(super) message: Result<Message, DispatchError>,
     /// When its worker has to be done.
     deadline: Option<Instant>,
     timeout: Option<Duration>,
-    delay: Delay,
+    pub(super) delay: Delay,
 }
 
 /// The setters that [`Dispatch`](super::Dispatch) and [`Publish`](super::Publish) have in common.
@@ -78,10 +78,22 @@ macro_rules! common_setters {
 pub(super) use common_setters;
 
 #[derive(Clone, Copy)]
-enum Delay {
+pub(super) enum Delay {
     None,
     After(Duration),
     At(SystemTime),
+}
+
+impl Delay {
+    /// How long it is from a point in time on.
+    pub(super) fn since(self, now: SystemTime) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::After(delay) => delay,
+            // What is in the past is due.
+            Self::At(time) => time.duration_since(now).unwrap_or_default(),
+        }
+    }
 }
 
 impl Sending {
@@ -172,12 +184,7 @@ impl Sending {
         let message = self.message?;
         fits(&message)?;
         let now = Instant::now();
-        let delay = match self.delay {
-            Delay::None => Duration::ZERO,
-            Delay::After(delay) => delay,
-            // What is in the past is due.
-            Delay::At(time) => time.duration_since(SystemTime::now()).unwrap_or_default(),
-        };
+        let delay = self.delay.since(SystemTime::now());
         check_delay(delay).map_err(|error| DispatchError::from_transport(&error))?;
         let due = (!delay.is_zero()).then(|| now + delay);
         let left = self.deadline.map_or(LONGEST, |deadline| deadline.saturating_duration_since(now));
@@ -188,7 +195,7 @@ impl Sending {
 }
 
 /// What AMQP has no room for is refused on every transport.
-fn fits(message: &Message) -> Result<(), DispatchError> {
+pub(super) fn fits(message: &Message) -> Result<(), DispatchError> {
     let Message { exchange, routing_key, properties, .. } = message;
     if properties.message_id.as_deref() == Some("") {
         let text = "an empty message id tells it from no other: leave it out, and it is given one";

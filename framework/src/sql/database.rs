@@ -9,8 +9,10 @@ use super::{
     Tx,
     backend::{Backend, Dialect},
     health::Health,
+    inbox::Inbox,
     lost::reason,
     migrations::Migrations,
+    outbox::Outbox,
     place::Place,
     pools::Pools,
 };
@@ -34,6 +36,8 @@ use crate::{
 /// | `database.acquire_timeout` | 5s | how long a worker waits for a free connection |
 /// | `database.migrate` | true | whether migrations run at the start |
 /// | `database.tables` | true | whether kinoko makes its own tables; if not: [`own_tables`](super::own_tables) |
+/// | `database.relay` | true | whether this process sends what is in the outbox, see [`InTx`](super::InTx) |
+/// | `database.outbox.poll` | 5s | how often it looks for what nobody told it of: on SQLite, what another process has committed |
 ///
 /// `#[dependency(key = "orders.database")]` reads another section. Services of one process with the same URL share one pool.
 ///
@@ -50,6 +54,8 @@ pub(super) struct Inner<D: Backend> {
     pub(super) tables: bool,
     /// Who writes at the moment, where only one may: the others wait in order here, and not by trial and error in the database.
     writer: Option<Arc<Mutex<()>>>,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
 }
 
 /// What `#[dependency(…)]` on a [`Database`] field can say.
@@ -83,6 +89,7 @@ impl<D: Backend> Dependency for Database<D> {
         if let Some(migrations) = migrations.filter(|_| place.migrate) {
             database.migrate(&migrations).await?;
         }
+        database.prepare_outbox().await?;
         Ok(database)
     }
 }
@@ -142,8 +149,8 @@ impl<D: Backend> Database<D> {
             }
         };
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
-        let (health, tables) = (Health::default(), place.tables);
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables })))
+        let (health, tables, inbox, outbox) = (Health::default(), place.tables, Inbox::new(dialect), Outbox::default());
+        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables, inbox, outbox })))
     }
 
     /// Which SQL it speaks.

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Database, Tx, backend::Backend, tx::Open};
+use super::{Database, Tx, backend::Backend, outbox::Written, tx::Open};
 use crate::{Error, ErrorKind, Result};
 
 /// How often [`Database::transaction`] tries at most.
@@ -103,6 +103,12 @@ impl<D: Backend> Database<D> {
 
     /// A transaction that has begun. A connection that is lost meanwhile is made anew, as long as one may be waited for: nothing has run yet.
     pub(super) async fn open_transaction(&self) -> Result<Open<D>> {
+        self.prepare_outbox().await?;
+        self.open_plain_transaction().await
+    }
+
+    /// One that writes no messages.
+    pub(super) async fn open_plain_transaction(&self) -> Result<Open<D>> {
         let writer = self.writing().await?;
         let until = Instant::now() + self.0.pool.options().get_acquire_timeout();
         let mut pause = PAUSE;
@@ -122,7 +128,7 @@ impl<D: Backend> Database<D> {
         })
         .await;
         let transaction = begun.unwrap_or(Err(last)).map_err(|error| self.failed("beginning a transaction", error))?;
-        Ok(Open { transaction, database: self.clone(), _writer: writer })
+        Ok(Open { transaction, database: self.clone(), outbox: Written::default(), _writer: writer })
     }
 
     /// An error of the database, with what was being done.

@@ -33,11 +33,13 @@
 mod backend;
 mod database;
 mod health;
+#[doc(hidden)]
+pub mod inbox;
 mod lost;
 mod migrations;
+mod outbox;
 mod place;
 mod pools;
-#[allow(dead_code, reason = "outbox and inbox are to come")]
 mod schema;
 mod tx;
 
@@ -47,6 +49,7 @@ pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},
     migrations::Migrations,
+    outbox::{InTx, OutboxStatus, TxMessage, TxSender},
     schema::own_tables,
     tx::Tx,
 };

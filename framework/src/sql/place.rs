@@ -13,9 +13,12 @@ pub(super) const MAX_CONNECTIONS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATE: bool = true;
 const TABLES: bool = true;
+const RELAY: bool = true;
+const POLL: Duration = Duration::from_secs(5);
 const URL: &str = "sqlite:{service}.db";
 
 /// What the settings say of a database.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) url: String,
     pub(super) max_connections: u32,
@@ -24,6 +27,10 @@ pub(super) struct Place {
     pub(super) migrate: bool,
     /// Whether kinoko makes its own tables.
     pub(super) tables: bool,
+    /// Whether this process sends what is in the outbox.
+    pub(super) relay: bool,
+    /// How often it looks without being told.
+    pub(super) poll: Duration,
 }
 
 impl Place {
@@ -35,6 +42,8 @@ impl Place {
             SettingInfo::new(format!("{section}.acquire_timeout")).default_text("5s"),
             SettingInfo::new(format!("{section}.migrate")).default_text(MIGRATE.to_string()),
             SettingInfo::new(format!("{section}.tables")).default_text(TABLES.to_string()),
+            SettingInfo::new(format!("{section}.relay")).default_text(RELAY.to_string()),
+            SettingInfo::new(format!("{section}.outbox.poll")).default_text("5s"),
         ]
     }
 
@@ -55,13 +64,25 @@ impl Place {
         let acquire_timeout = settings.duration(&key("acquire_timeout"), ACQUIRE_TIMEOUT)?;
         let migrate = settings.get(&key("migrate"))?.unwrap_or(MIGRATE);
         let tables = settings.get(&key("tables"))?.unwrap_or(TABLES);
-        Ok(Self { url, max_connections, acquire_timeout, migrate, tables })
+        let relay = settings.get(&key("relay"))?.unwrap_or(RELAY);
+        let poll = settings.duration(&key("outbox.poll"), POLL)?;
+        if poll.is_zero() {
+            return Err(settings.refuse(&key("outbox.poll"), "`0s` would look all the time; leave it out for `5s`"));
+        }
+        Ok(Self { url, max_connections, acquire_timeout, migrate, tables, relay, poll })
     }
 
     /// Where nothing else is said.
     pub(super) fn at(url: &str) -> Self {
-        let (max_connections, acquire_timeout) = (MAX_CONNECTIONS, ACQUIRE_TIMEOUT);
-        Self { url: url.to_owned(), max_connections, acquire_timeout, migrate: MIGRATE, tables: TABLES }
+        Self {
+            url: url.to_owned(),
+            max_connections: MAX_CONNECTIONS,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            migrate: MIGRATE,
+            tables: TABLES,
+            relay: RELAY,
+            poll: POLL,
+        }
     }
 
     /// The URL without its password.

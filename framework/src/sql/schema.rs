@@ -3,8 +3,9 @@
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::{
-    Database,
+    Database, Tx,
     backend::{Backend, Dialect},
+    inbox, outbox,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -32,7 +33,7 @@ impl Version {
 }
 
 /// The tables of all parts: what [`own_tables`] tells.
-const ALL: &[&Tables] = &[];
+const ALL: &[&Tables] = &[&inbox::TABLES, &outbox::TABLES];
 
 /// Of PostgreSQL's advisory locks: the one that is held while tables are made.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7233461204911)";
@@ -78,7 +79,7 @@ impl<D: Backend> Database<D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setup`] where they were made by a later version of kinoko, or must not be made.
+    /// [`ErrorKind::Refused`] where this program must not make them; [`ErrorKind::Setup`] where they were made by a later version of kinoko.
     pub(super) async fn ensure(&self, tables: &Tables) -> Result<()> {
         debug_assert!(
             cfg!(test) || ALL.iter().any(|known| known.component == tables.component),
@@ -100,12 +101,13 @@ impl<D: Backend> Database<D> {
                 self.address(),
                 self.dialect()
             );
-            return Err(Error::new(ErrorKind::Setup, text));
+            return Err(Error::new(ErrorKind::Refused, text));
         }
-        let mut tx = self.begin().await?;
+        let mut tx = Tx::new(self.open_plain_transaction().await?);
         let found = self.make(&mut tx, tables).await.map_err(|error| {
             let text = format!("making kinoko's own tables of the {}", tables.component);
-            self.failed(&text, error).with_kind(ErrorKind::Setup)
+            let kind = if is_forbidden(&error) { ErrorKind::Refused } else { ErrorKind::Setup };
+            self.failed(&text, error).with_kind(kind)
         })?;
         tx.commit().await?;
         // Another program may have been here in between, a newer one perhaps.
@@ -146,6 +148,13 @@ impl<D: Backend> Database<D> {
         }
         Ok(version == latest)
     }
+}
+
+/// Whether the database lets this program read and no more.
+fn is_forbidden(error: &sqlx::Error) -> bool {
+    // PostgreSQL: insufficient_privilege, read_only_sql_transaction. SQLite: SQLITE_READONLY.
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["42501", "25006", "8"].contains(&&*code))
 }
 
 async fn version<D: Backend>(connection: &mut D::Connection, tables: &Tables) -> sqlx::Result<usize> {

@@ -14,6 +14,7 @@ use super::{
     Database,
     backend::{Backend, Cell},
     lost::is_lost,
+    outbox::Written,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -74,6 +75,8 @@ pub struct Tx<D: Backend = Any> {
 pub(super) struct Open<D: Backend> {
     pub(super) transaction: Transaction<'static, D>,
     pub(super) database: Database<D>,
+    /// What goes out with its commit.
+    pub(super) outbox: Written,
     /// Dropped after the transaction: the next writer begins then.
     pub(super) _writer: Option<OwnedMutexGuard<()>>,
 }
@@ -110,6 +113,12 @@ impl<D: Backend> Tx<D> {
         }
     }
 
+    /// What the outbox writes with.
+    pub(super) fn parts(&mut self) -> (&mut D::Connection, &mut Written, &Database<D>) {
+        let Open { transaction, outbox, database, .. } = self.open.as_mut().expect("it ends by value");
+        (transaction, outbox, database)
+    }
+
     fn own(&self, what: &str) -> Result<()> {
         if self.slot.is_none() {
             return Ok(());
@@ -121,10 +130,15 @@ impl<D: Backend> Tx<D> {
 
 impl<D: Backend> Open<D> {
     async fn commit(self) -> Result<()> {
-        self.transaction.commit().await.map_err(|error| {
+        let Self { transaction, database, outbox, _writer: writer } = self;
+        let committed = transaction.commit().await;
+        // The next one may write, the relay among them.
+        drop(writer);
+        outbox.ended(&database, committed.is_ok());
+        committed.map_err(|error| {
             // Whoever does not understand the answer does not know it either.
             let is_unknown = is_lost(&error) || matches!(error, sqlx::Error::Protocol(_));
-            let error = self.database.failed("committing a transaction", error);
+            let error = database.failed("committing a transaction", error);
             if is_unknown { error.with_kind(ErrorKind::OutcomeUnknown) } else { error }
         })
     }
@@ -175,7 +189,6 @@ pub(super) struct Slot<D: Backend>(Mutex<Option<Open<D>>>);
 
 impl<D: Backend> Slot<D> {
     /// Runs a statement of kinoko's own in the transaction. `None`: the method has not left it here.
-    #[allow(dead_code, reason = "the inbox is to come")]
     pub(super) async fn execute(&self, sql: SqlStr, values: Vec<Cell>) -> Option<sqlx::Result<u64>> {
         let mut open = self.lock().take()?;
         let done = D::execute(&mut open.transaction, sql, values).await;
