@@ -102,6 +102,13 @@ pub(crate) struct Returned {
     book: u32,
 }
 
+/// There is a new book.
+#[event(source = "library", name = "acquired")]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Acquired {
+    book: Book,
+}
+
 /// The books, in memory.
 #[derive(Clone, Default)]
 struct Shelves(Arc<Mutex<BTreeMap<u32, Book>>>);
@@ -129,7 +136,7 @@ pub(crate) struct Library {
 }
 
 /// Lends books.
-#[service(name = "library", http = "/api")]
+#[service(name = "library", http = "/api", dispatches(Acquired, Returned))]
 impl Library {
     /// Lists books.
     #[http(GET, "/books", deny_unknown_query)]
@@ -157,6 +164,7 @@ impl Library {
     ///
     /// <img src="data:," onerror="window.hacked = true"> is no picture.
     #[rpc]
+    #[websocket]
     #[http(GET, "/books/{id}")]
     fn get(&self, id: u32) -> Result<Book, LibraryError> {
         self.shelves.books().get(&id).cloned().ok_or(LibraryError::NoBook { id })

@@ -51,7 +51,8 @@ class Page:
         """What each section says, by its heading."""
         for section, texts in {
             "rpc": ["library", "lend", "(id: integer, reader: string, days?: integer) → Loan", "Lends a book.", "LENT_OUT"],
-            "events": ["on_returned", "readers: returned", "evt-readers-returned--library.on_returned"],
+            "websockets": ["get", "(id: integer) → Book", "NO_BOOK", "/api/ws"],
+            "events": ["library: acquired (dispatched)", "on_returned", "readers: returned", "evt-readers-returned--library.on_returned"],
             "queues": ["on_gift", "gifts"],
             "timers": ["remind", "0 6 * * * Europe/Berlin", "in one instance of all"],
         }.items():

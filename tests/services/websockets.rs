@@ -1,12 +1,14 @@
 //! Websockets of several instances over RabbitMQ.
 
+use std::net::SocketAddr;
+
 use kinoko::{
-    ErrorKind, Result,
+    ErrorKind, Result, RunningApp,
     http::{Socket, WebSocketHub},
     prelude::*,
     testing::{RunningTestApp, TestApp, WebSocketClient},
 };
-use kinoko_tests::{Direction, Proxy, amqp_uri, soon, unique};
+use kinoko_tests::{Direction, Frame, Proxy, RawSocket, amqp_uri, soon, unique};
 use serde_json::{Value, json};
 
 #[derive(Dependencies)]
@@ -79,6 +81,58 @@ async fn sockets_of_other_instances_get_what_is_sent_to_them() {
     assert_eq!(call(&mut ada, "whisper", to_ben).await["data"], false);
     drop(ada);
     one.stop().await.unwrap();
+}
+
+/// With a listener of its own.
+async fn listening() -> (RunningApp, SocketAddr) {
+    let mut settings = Settings::from_yaml("dispatch_timeout: 5s").unwrap();
+    settings.set("http.address", "127.0.0.1:0");
+    let app = App::new().service::<Rooms>().broker(amqp_uri()).settings(settings).start().await.unwrap();
+    let address = app.http_address().unwrap();
+    (app, address)
+}
+
+/// Sends a message, and returns the text of its answer.
+async fn asked(socket: &mut RawSocket, method: &str, data: Value) -> Value {
+    socket.send(&json!({"method": method, "data": data, "correlation_id": method}).to_string()).await;
+    loop {
+        let Frame::Text(text) = socket.next().await else { continue };
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        if answer["correlation_id"] == method {
+            return answer;
+        }
+    }
+}
+
+#[tokio::test]
+#[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
+async fn an_instance_that_stops_closes_its_sockets_and_the_other_goes_on() {
+    let room = unique("room");
+    let ((one, first), (two, second)) = (listening().await, listening().await);
+    let (mut ada, mut ben) = (RawSocket::connect(first, "/ws").await, RawSocket::connect(second, "/ws").await);
+    for socket in [&mut ada, &mut ben] {
+        assert_eq!(asked(socket, "join", json!({"room": room})).await["success"], true);
+    }
+    asked(&mut ada, "say", json!({"room": room, "text": "before"})).await;
+    let said = |text: &str| Frame::Text(json!({"type": "event", "event": "said", "data": text}).to_string());
+    let event = |frame: Frame| match frame {
+        Frame::Text(text) => Frame::Text(serde_json::from_str::<Value>(&text).unwrap().to_string()),
+        other => other,
+    };
+    assert_eq!(event(ben.next().await), said("before"));
+
+    // Each answers its close: nobody is waited for.
+    let stop = tokio::spawn(two.stop());
+    assert_eq!(ben.next().await, Frame::Close(1001, "the service stops".into()));
+    ben.frame(0x88, &1001_u16.to_be_bytes()).await;
+    assert_eq!(ben.next().await, Frame::End);
+    soon("the stop", stop).await.unwrap().unwrap();
+    // Nobody of the other instance hears it, and nobody fails.
+    assert_eq!(asked(&mut ada, "say", json!({"room": room, "text": "after"})).await["success"], true);
+    let stop = tokio::spawn(one.stop());
+    assert_eq!(ada.next().await, Frame::Close(1001, "the service stops".into()));
+    drop(ada);
+    soon("the stop", stop).await.unwrap().unwrap();
 }
 
 #[tokio::test]

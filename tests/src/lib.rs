@@ -8,6 +8,7 @@ mod private_broker;
 mod proxy;
 mod python;
 mod raw;
+mod raw_socket;
 mod sinks;
 mod tls_server;
 mod wait;
@@ -19,6 +20,7 @@ pub use self::{
     proxy::{Direction, Proxy},
     python::{Python, PythonLoad, PythonService},
     raw::Raw,
+    raw_socket::{Frame, RawSocket},
     sinks::{Deliveries, Replies, Returned},
     tls_server::TlsServer,
     wait::{eventually, soon},

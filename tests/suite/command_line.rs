@@ -109,7 +109,7 @@ fn list_shows_what_messages_and_the_clock_fire() {
     assert_eq!((&see["retry"]["attempts"], &see["reliable_delivery"]), (&Value::Null, &json!(false)));
     assert_eq!(welcome["events"], json!([{"source": "users", "name": "user.*", "queue": "evt-users-user.*"}]));
     assert_eq!(welcome["batch"], json!({"size": 10, "within_ms": 200}));
-    assert_eq!(welcome["idempotent"], json!({"store": null, "window_ms": 86_400_000}));
+    assert_eq!(welcome["idempotent"], json!({"store": "process", "window_ms": null}));
     assert_eq!(
         (&send["queue"], &send["declare"], &send["exchange"], &send["ordered_by"]),
         (
@@ -190,6 +190,8 @@ fn wrong_arguments_end_with_2_and_say_what_to_write() {
         (&["lst"], "a similar subcommand exists: 'list'"),
         (&["run", "program_greter"], "did you mean `program_greeter`?"),
         (&["call"], "<SERVICE.METHOD>"),
+        (&["docs", "html"], "invalid value 'html' for '<DOCUMENT>'"),
+        (&["docs", "asyncapi", "program_greter"], "did you mean `program_greeter`?"),
         (&["call", "greet"], "`greet` is no method: write the service and the method, `orders.place`"),
         (&["call", "billing.pay"], "set KINOKO_AMQP_URI, or write `--broker amqp://…`"),
         (&["call", "program_greter.greet"], "did you mean `program_greeter`?"),
@@ -261,6 +263,27 @@ fn a_call_logs_what_it_is_told_to() {
     for told in [&["--log", "info"], &["-d", "log=info"]] {
         assert!(logs(told).contains("service started"), "{told:?}");
     }
+}
+
+#[test]
+fn docs_prints_the_documents_or_writes_them() {
+    let asyncapi: Value = serde_json::from_str(&answered(&["docs", "asyncapi", "-d", "rpc_exchange=other"])).unwrap();
+    assert_eq!(
+        asyncapi["info"],
+        json!({"title": "program_greeter", "version": "1.2.3", "tags": asyncapi["info"]["tags"]})
+    );
+    let channel = &asyncapi["channels"]["rpc.program_greeter.greet"];
+    assert_eq!(channel["bindings"]["amqp"]["exchange"]["name"], "other");
+    let openapi: Value = serde_json::from_str(&answered(&["docs", "openapi", "program_greeter"])).unwrap();
+    assert_eq!((&openapi["openapi"], &openapi["paths"]), (&json!("3.1.0"), &json!({})));
+
+    let file = std::env::temp_dir().join(kinoko_tests::unique("kinoko-asyncapi"));
+    let written = answered(&["docs", "asyncapi", "--output", file.to_str().unwrap(), "-d", "rpc_exchange=other"]);
+    let document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((written.as_str(), document), ("", asyncapi));
+    let error = refused(&["docs", "asyncapi", "-o", "/nowhere/at/all.json"], 1);
+    assert!(error.starts_with("error: `/nowhere/at/all.json` cannot be written: "), "{error}");
 }
 
 #[test]

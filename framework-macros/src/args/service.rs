@@ -14,10 +14,12 @@ pub(crate) struct ServiceArgs {
     pub(crate) max_workers: Option<usize>,
     /// What stands before the paths of its routes.
     pub(crate) http: String,
+    /// The types of the events that it dispatches.
+    pub(crate) dispatches: Vec<Path>,
     pub(crate) krate: Path,
 }
 
-const KEYS: [&str; 7] = ["name", "contract", "client", "wire", "max_workers", "http", "crate"];
+const KEYS: [&str; 8] = ["name", "contract", "client", "wire", "max_workers", "http", "dispatches", "crate"];
 
 impl ServiceArgs {
     pub(crate) fn parse(tokens: TokenStream, diag: &mut Diag) -> Self {
@@ -29,6 +31,7 @@ impl ServiceArgs {
             nameko_wire: false,
             max_workers: None,
             http: String::new(),
+            dispatches: Vec::new(),
             krate: default_crate(),
         };
         let mut named = false;
@@ -66,6 +69,7 @@ impl ServiceArgs {
                     let text = entry.text("/api/v1", diag);
                     args.http = text.and_then(|text| super::http::prefix(&text, diag)).unwrap_or_default();
                 }
+                "dispatches" => args.dispatches = entry.paths("OrderPlaced", diag),
                 "crate" => args.krate = entry.krate(diag).unwrap_or(args.krate),
                 _ => unknown_key(&entry, "service", &KEYS, diag),
             }

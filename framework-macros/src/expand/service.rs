@@ -11,12 +11,12 @@ use super::{
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     entrypoints::{self, First},
-    http,
+    http, idempotent,
     output::Reply,
 };
 use crate::{
     model::{Entrypoints, RpcModel, ServiceModel},
-    syntax::{at, copied, hidden, moved},
+    syntax::{Place, at, copied, hidden, moved},
 };
 
 /// With `broken` the dispatch is a stub: the errors are beside it, and everybody else's code still type-checks.
@@ -31,6 +31,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
     let span = at(model.span());
     let p = moved(k, span);
+    let prepared = (!broken).then(|| idempotent::prepared(model, k));
+    let prepared = prepared.flatten();
     let service = quote_spanned! {span=>
         impl #p::DynService for #self_ty {
             fn descriptor(&self) -> &'static #p::ServiceDescriptor {
@@ -46,7 +48,7 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
             const PROVIDER: #p::Provider<Self> = {
                 #[allow(unused_imports)]
                 use #p::NotProvided as _;
-                #p::Provided::<#self_ty>::PROVIDER
+                #p::Provided::<#self_ty>::PROVIDER #prepared
             };
         }
 
@@ -150,6 +152,12 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
         quote!(#(#cfgs)* #k::MethodInfo { index: #index, ..#info })
     });
     let http_prefix = &model.args.http;
+    let dispatches = model.args.dispatches.iter().filter(|_| !broken).map(|event| {
+        let (place, ty) = (Place::of(event), copied(event));
+        let k = moved(k, place.first);
+        let shape = place.parens(quote!(#k::shape!(#ty)));
+        quote_spanned!(place.first=> #k::DispatchInfo::of::<#ty>#shape)
+    });
     quote! {
         #k::ServiceDescriptor {
             name: #name,
@@ -163,6 +171,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             routes: &[#(#routes),*],
             sockets: &[#(#sockets),*],
             http_prefix: #http_prefix,
+            dispatches: &[#(#dispatches),*],
         }
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                 .about("Print every setting with its value and where it was set; secrets are hidden")
                 .arg(json("Print JSON")),
         )
+        .subcommands(docs())
         .subcommand(
             Command::new("call")
                 .about("Call a method of any service on the broker, Python ones too")
@@ -66,10 +67,44 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                         .value_name("DURATION")
                         .help("How long to wait for the reply, such as `5s` [default: the setting `rpc_timeout`]"),
                 )
+                .arg(
+                    Arg::new("idempotency-key")
+                        .long("idempotency-key")
+                        .value_name("KEY")
+                        .help("The key by which an idempotent method knows this call again"),
+                )
                 .arg(pair("header", "A header of the request, under this very name"))
                 .arg(pair("context", "Context data, sent as Nameko's header `nameko.KEY`"))
                 .arg(json("Print one line of JSON, also for an error: {\"result\": …} or {\"error\": …}")),
         )
+}
+
+#[cfg(not(feature = "schema"))]
+fn docs() -> Option<Command> {
+    None
+}
+
+#[cfg(feature = "schema")]
+fn docs() -> Option<Command> {
+    let command = Command::new("docs")
+        .about("Print what describes the services, without starting anything")
+        .arg(
+            Arg::new("document")
+                .value_name("DOCUMENT")
+                .required(true)
+                .value_parser(clap::builder::PossibleValuesParser::new(super::docs::DOCUMENTS))
+                .help("Which document: of routes over HTTP, or of calls, events, queues and timers"),
+        )
+        .arg(services("Services to describe, by name [default: all of this program]"))
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(std::path::PathBuf))
+                .help("Write it to this file instead"),
+        );
+    Some(command)
 }
 
 /// What every command takes.

@@ -1,7 +1,9 @@
-//! The command line that every program has: `run`, `list`, `show-config`, `call`.
+//! The command line that every program has: `run`, `list`, `show-config`, `docs`, `call`.
 
 mod arguments;
 mod call;
+#[cfg(feature = "schema")]
+mod docs;
 mod failure;
 mod fired;
 mod http;
@@ -37,6 +39,11 @@ pub(crate) async fn run(mut app: App) -> Result<()> {
         Some(("show-config", matches)) => {
             let settings = settings(&mut app, matches)?;
             show_config::run(&app, &settings, matches)
+        }
+        #[cfg(feature = "schema")]
+        Some(("docs", matches)) => {
+            let settings = settings(&mut app, matches)?;
+            docs::run(app, settings, matches)
         }
         Some(("call", matches)) => {
             let settings = settings(&mut app, matches)?;

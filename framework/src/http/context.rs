@@ -1,6 +1,6 @@
 //! A request's headers as a worker's context: what passes on along nested calls.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use crate::protocol::{Headers, context_data::TRACE_HEADERS};
 
@@ -20,8 +20,8 @@ const MAX_REQUEST_ID: usize = 128;
 pub(super) struct Head {
     /// What the worker's message carries.
     pub(super) headers: Headers,
-    /// The caller's name for the request.
-    pub(super) request_id: Option<HeaderValue>,
+    /// Whether the caller has a name for the request, which its answer will have as well.
+    pub(super) is_named: bool,
 }
 
 impl Head {
@@ -38,11 +38,38 @@ impl Head {
         if let Some(token) = http.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)) {
             headers.set("nameko.auth_token", token);
         }
-        let request_id = http.get(REQUEST_ID).filter(|id| is_plain(id)).cloned();
-        if let Some(id) = request_id.as_ref().and_then(|id| id.to_str().ok()) {
+        let id = request_id(http).and_then(|id| id.to_str().ok());
+        if let Some(id) = id {
             headers.set("nameko.request_id", id);
         }
-        Self { headers, request_id }
+        Self { headers, is_named: id.is_some() }
+    }
+}
+
+fn request_id(http: &HeaderMap) -> Option<&HeaderValue> {
+    http.get(REQUEST_ID).filter(|id| is_plain(id))
+}
+
+/// What a request is called, for its answer: whoever answers, a worker or nobody.
+pub(super) struct RequestId(Option<HeaderValue>);
+
+impl RequestId {
+    /// As its caller calls it.
+    pub(super) fn of(http: &HeaderMap) -> Self {
+        Self(request_id(http).cloned())
+    }
+
+    /// Writes it into the answer; where the caller has no name for the request, and who answered gave it none, a new one.
+    pub(super) fn name<B>(self, answer: &mut Response<B>) {
+        let headers = answer.headers_mut();
+        match self.0 {
+            Some(id) => drop(headers.insert(REQUEST_ID, id)),
+            None if headers.contains_key(REQUEST_ID) => {}
+            None => {
+                let id = HeaderValue::from_str(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut [0; 36]));
+                headers.extend(id.ok().map(|id| (REQUEST_ID, id)));
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     answer::Answered,
-    context, problem,
+    challenge, context, problem,
     request::Request,
     router::Route,
     runner::{Runner, Target, failure},
@@ -134,7 +134,7 @@ impl Served {
     /// One request.
     pub(super) async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let context::Head { headers, request_id } = context::Head::read(&parts.headers);
+        let context::Head { headers, is_named } = context::Head::read(&parts.headers);
         let message = move |body| {
             Arc::new(Message {
                 properties: Properties { headers, ..Properties::default() },
@@ -158,7 +158,7 @@ impl Served {
             (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
             (Err(fault), _) | (_, Err(fault)) => {
                 let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
-                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, request_id);
+                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, is_named);
             }
         };
         let context = self.runner.context(&self.target, message);
@@ -168,7 +168,7 @@ impl Served {
             None => outcome,
             Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
         };
-        self.answer(outcome, &context, request_id)
+        self.answer(outcome, &context, is_named)
     }
 
     fn max_body_bytes(&self) -> usize {
@@ -210,7 +210,7 @@ impl Served {
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopped)))
     }
 
-    fn answer(&self, outcome: Outcome, context: &WorkerContext, request_id: Option<HeaderValue>) -> Response {
+    fn answer(&self, outcome: Outcome, context: &WorkerContext, is_named: bool) -> Response {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
             Outcome::Response(answered) => {
@@ -223,10 +223,14 @@ impl Served {
                     Err(_) => problem::response(&no_request(), call_id),
                 }
             }
-            outcome => problem::response(&failure(outcome, context, &self.target, no_request), call_id),
+            outcome => {
+                let fault = failure(outcome, context, &self.target, no_request);
+                let mut response = problem::response(&fault, call_id);
+                challenge::ask(&mut response, self.info.security);
+                response
+            }
         };
-        let id = request_id.or_else(|| HeaderValue::from_str(call_id).ok());
-        if let Some(id) = id {
+        if !is_named && let Ok(id) = HeaderValue::from_str(call_id) {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER)

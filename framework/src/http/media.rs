@@ -71,7 +71,8 @@ known! {
 /// What an injected parameter asks of who calls, for documents.
 ///
 /// Implement it for a type of your own whose [`FromWorker`](crate::FromWorker) refuses strangers: then each route that injects it says in
-/// `/openapi.json` how a caller shows who it is, and the docs page asks for it.
+/// `/openapi.json` how a caller shows who it is, the docs page asks for it, and a 401 of the route names it in `WWW-Authenticate`:
+/// `Bearer`, or `ApiKey header="x-api-key"`.
 ///
 /// ```
 /// use kinoko::{http::{Secured, SecurityScheme}, prelude::*};

@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod bind;
+mod challenge;
 mod context;
 mod docs;
 mod entrypoint;
@@ -16,6 +17,7 @@ mod file;
 mod gateway;
 mod media;
 mod ops;
+mod origin;
 mod problem;
 mod request;
 mod router;

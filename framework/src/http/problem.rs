@@ -10,6 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
+use super::challenge::BEARER;
 use crate::protocol::{Fault, Value};
 
 /// An answer that is an error, as `application/problem+json` has it (RFC 9457).
@@ -129,8 +130,7 @@ pub(super) fn response(fault: &Fault, call_id: &str) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if status == StatusCode::UNAUTHORIZED {
-        // A 401 has to say how (RFC 9110, 11.6.1).
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        headers.insert(header::WWW_AUTHENTICATE, BEARER);
     }
     response
 }

@@ -106,7 +106,8 @@ impl Runner {
         // A stop waits for it, although its task is the connection's.
         let token = self.tasks.token();
         let running = self.workers.enter(context.clone());
-        if !target.slots.take_free() {
+        let waited = !target.slots.take_free();
+        if waited {
             // Rare, so it takes no room in the future of every request.
             match context.until_cancelled(Box::pin(target.slots.take())).await {
                 Ok(Some(())) => {}
@@ -117,6 +118,10 @@ impl Runner {
         }
         if let Some(slot) = context.slot() {
             slot.taken();
+        }
+        // A slot that came too late is none: nothing has run, and the caller may ask again.
+        if waited && context.remaining().is_some_and(|left| left.is_zero()) {
+            return busy();
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
         let work = around(self.service.clone().dispatch(call));

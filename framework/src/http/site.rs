@@ -2,7 +2,13 @@
 
 use std::{fmt, path::PathBuf};
 
-use axum::{Router, extract::Request, http::StatusCode, middleware::from_fn, response::Response};
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::from_fn,
+    response::Response,
+};
 use tower_http::services::{ServeDir, ServeFile};
 
 use super::{
@@ -123,10 +129,24 @@ impl Content {
             // To a browser `//name` is another host: no answer may send it there.
             match is_hidden(path) || is_too_long(path) || path.starts_with("//") {
                 true => missing().await,
-                false => next.run(request).await,
+                false => typed(next.run(request).await),
             }
         })))
     }
+}
+
+/// The answer with its type said in full, for browsers that would guess: text is UTF-8, and what is no page is not taken for one.
+fn typed(mut answer: Response) -> Response {
+    let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let in_full = content_type
+        .filter(|value| value.starts_with("text/") && !value.contains(';'))
+        .and_then(|value| HeaderValue::from_str(&format!("{value}; charset=utf-8")).ok());
+    let headers = answer.headers_mut();
+    if let Some(value) = in_full {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 async fn missing() -> Response {

@@ -25,10 +25,10 @@ pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
     entrypoints::{
-        BatchInfo, BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo, RetryPolicy,
-        Schedule, TimerInfo,
+        BatchInfo, BindInfo, ConsumerInfo, DispatchInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
+        IdempotencyStore, RetryPolicy, Schedule, TimerInfo,
     },
-    provided::{NotProvided, Provided, Provider, assert_provided},
+    provided::{NotProvided, Prepare, Provided, Provider, assert_provided},
     queues::assert_queues,
     routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
 };
@@ -64,6 +64,8 @@ pub struct ServiceDescriptor {
     pub sockets: &'static [MethodInfo],
     /// What stands before the paths of its routes: `/api/v1`, or nothing.
     pub http_prefix: &'static str,
+    /// The events that it says it dispatches, for documents.
+    pub dispatches: &'static [DispatchInfo],
 }
 
 impl ServiceDescriptor {
@@ -82,7 +84,14 @@ impl ServiceDescriptor {
             routes: &[],
             sockets: &[],
             http_prefix: "",
+            dispatches: &[],
         }
+    }
+
+    /// Where its websockets connect.
+    #[cfg(feature = "schema")]
+    pub(crate) fn socket_path(&self) -> String {
+        format!("{}/ws", self.http_prefix)
     }
 
     /// The name of each entrypoint, with what [`DynService::dispatch`] knows it by. A method with several attributes is there several times.

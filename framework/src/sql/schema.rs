@@ -5,7 +5,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::{
     Database, Tx,
     backend::{Backend, Dialect},
-    outbox,
+    inbox, outbox,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -33,7 +33,7 @@ impl Version {
 }
 
 /// The tables of all parts: what [`own_tables`] tells.
-const ALL: &[&Tables] = &[&outbox::TABLES];
+const ALL: &[&Tables] = &[&inbox::TABLES, &outbox::TABLES];
 
 /// Of PostgreSQL's advisory locks: the one that is held while tables are made.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7233461204911)";

@@ -21,6 +21,25 @@ impl Inner {
     }
 }
 
+struct Partner;
+
+impl kinoko::http::Secured for Partner {
+    const SCHEME: kinoko::http::SecurityScheme = kinoko::http::SecurityScheme::ApiKey { header: "X-Api-Key" };
+}
+
+impl<S: Sync> FromWorker<S> for Partner {
+    async fn from_worker(_: &S, _: &WorkerContext) -> Result<Self, kinoko::protocol::Fault> {
+        Err(LoginError::Unknown.to_fault())
+    }
+}
+
+#[derive(Debug, thiserror::Error, ServiceError)]
+enum LoginError {
+    #[error("no such user")]
+    #[fault(http = 401)]
+    Unknown,
+}
+
 #[derive(Dependencies)]
 struct Outer {
     inner: InnerClient,
@@ -41,6 +60,17 @@ impl Outer {
     #[http(GET, "/token")]
     fn token(&self, #[inject] token: kinoko::AuthToken) -> Value {
         json!(token.0)
+    }
+
+    #[http(GET, "/partner")]
+    fn partner(&self, #[inject] _partner: Partner) {}
+
+    #[http(GET, "/either")]
+    fn either(&self, #[inject] _partner: Partner, #[inject] _again: Partner, #[inject] _token: kinoko::AuthToken) {}
+
+    #[http(GET, "/login")]
+    fn login(&self) -> Result<(), LoginError> {
+        Err(LoginError::Unknown)
     }
 }
 
@@ -68,6 +98,8 @@ async fn a_request_without_an_id_gets_the_calls() {
     // What could break a log line is not taken over.
     let odd = app.http().get("/language").header("x-request-id", "a b").send().await.unwrap();
     assert!(odd.header("x-request-id").starts_with("outer.language."), "{odd:?}");
+    let nobody = app.http().get("/none").header("x-request-id", "req-43").send().await.unwrap();
+    assert_eq!((nobody.status(), nobody.header("x-request-id")), (404, "req-43"));
     app.stop().await.unwrap();
 }
 
@@ -87,5 +119,15 @@ async fn a_stranger_is_asked_who_it_is() {
     assert_eq!((refused.status(), refused.header("www-authenticate")), (401, "Bearer"));
     let taken = app.http().get("/token").header("authorization", "bearer xyz").send().await.unwrap();
     assert_eq!(taken.json::<String>().unwrap(), "xyz");
+    for (path, schemes) in [
+        ("/partner", vec![r#"ApiKey header="x-api-key""#]),
+        ("/either", vec![r#"ApiKey header="x-api-key""#, "Bearer"]),
+        // Nothing is known of what it wants.
+        ("/login", vec!["Bearer"]),
+    ] {
+        let refused = app.http().get(path).send().await.unwrap();
+        let asked = refused.headers().get_all("www-authenticate").iter().map(|value| value.to_str().unwrap());
+        assert_eq!((refused.status(), asked.collect::<Vec<_>>()), (401, schemes), "{path}");
+    }
     app.stop().await.unwrap();
 }

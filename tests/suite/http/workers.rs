@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use kinoko::{http::axum, prelude::*, testing::TestApp};
 use serde_json::{Value, json};
 
@@ -12,13 +13,22 @@ struct Works {
     gate: Gate,
 }
 
-#[service(name = "works")]
+#[service(name = "works", max_workers = 1)]
 impl Works {
-    #[http(GET, "/held", timeout = "2s", max_workers = 1)]
+    #[http(GET, "/held", timeout = "2s")]
     async fn held(&self) -> u32 {
         self.gate.pass().await;
         7
     }
+
+    #[http(GET, "/held_for_long", timeout = "1h")]
+    async fn held_for_long(&self) -> u32 {
+        self.gate.pass().await;
+        7
+    }
+
+    #[http(GET, "/brief", timeout = "2s")]
+    fn brief(&self) {}
 
     #[http(GET, "/fails")]
     fn fails(&self) -> Result<u32, axum::http::StatusCode> {
@@ -90,11 +100,35 @@ async fn a_stop_waits_for_what_runs_and_refuses_what_comes() {
 async fn who_waits_too_long_for_a_worker_is_told_to_come_again() {
     let gate = Gate::default();
     let app = app(&gate).await;
-    let first = tokio::spawn(app.http().get("/held").send());
+    let first = tokio::spawn(app.http().get("/held_for_long").send());
     gate.entered.notified().await;
-    let second = app.http().get("/held").send().await.unwrap();
-    // The first is dropped at its deadline, a moment before the second's.
-    assert!([503, 504].contains(&second.status()), "{second:?}");
-    first.await.unwrap().unwrap();
+    let second = app.http().get("/brief").send().await.unwrap();
+    let problem: Value = second.json().unwrap();
+    assert_eq!((second.status(), &problem["code"], second.header("retry-after")), (503, &json!("BUSY"), "1"));
+    gate.open.notify_one();
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
     app.stop().await.unwrap();
+    assert_eq!(gate.ends_of_methods(), ["held_for_long ok"]);
+}
+
+/// The place is free before anybody has looked at the deadline.
+#[tokio::test(start_paused = true)]
+async fn a_place_that_comes_after_the_deadline_is_none() {
+    let gate = Gate::default();
+    let app = app(&gate).await;
+    let first = tokio::spawn(app.http().get("/held_for_long").send());
+    gate.entered.notified().await;
+    let second = tokio::spawn(app.http().get("/brief").send());
+    // It waits now.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The clock is ahead, and no other task has run since.
+    let _ = tokio::time::advance(Duration::from_secs(2)).now_or_never();
+    gate.open.notify_one();
+    let second = second.await.unwrap().unwrap();
+    assert_eq!((second.status(), second.header("retry-after")), (503, "1"), "{second:?}");
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    // Its place is free again.
+    assert_eq!(app.http().get("/brief").send().await.unwrap().status(), 204);
+    app.stop().await.unwrap();
+    assert_eq!(gate.ends_of_methods(), ["held_for_long ok", "brief ok"]);
 }

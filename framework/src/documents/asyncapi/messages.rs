@@ -2,11 +2,11 @@
 
 use serde_json::{Map, json};
 
-use super::{About, Document, receives};
+use super::{About, Document, operation, receives};
 use crate::{
     event::EventName,
     protocol::{Shape, Value, names},
-    service::{ConsumerInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor},
+    service::{ConsumerInfo, DispatchInfo, EventHandlerInfo, HandlerKind, ServiceDescriptor},
 };
 
 pub(super) fn add(document: &mut Document, service: &ServiceDescriptor) {
@@ -15,13 +15,16 @@ pub(super) fn add(document: &mut Document, service: &ServiceDescriptor) {
             add_event(document, service, handler, event);
         }
     }
+    for event in service.dispatches {
+        add_dispatched(document, service, event);
+    }
     for consumer in service.consumers {
         add_consumer(document, service, consumer);
     }
 }
 
-fn add_event(document: &mut Document, service: &ServiceDescriptor, handler: &EventHandlerInfo, event: &EventName) {
-    let EventName { source, name } = event;
+/// The channel of an event.
+fn channel_of(document: &mut Document, EventName { source, name }: &EventName) -> String {
     let channel = format!("event.{source}.{name}");
     let exchange = names::event_exchange(source);
     document.channels.entry(&channel).or_insert_with(|| {
@@ -35,6 +38,23 @@ fn add_event(document: &mut Document, service: &ServiceDescriptor, handler: &Eve
             } },
         })
     });
+    channel
+}
+
+fn add_dispatched(document: &mut Document, service: &ServiceDescriptor, info: &DispatchInfo) {
+    let EventName { source, name } = info.event;
+    let channel = channel_of(document, &info.event);
+    // As handlers read it, which are the ones who ask.
+    let message = message(document, &channel, name, Some(info.shape));
+    let about = About { service: service.name, title: name, doc: "" };
+    let mut operation = operation("send", &channel, &message, about);
+    operation["x-kinoko-dispatch"] = json!({ "source": source, "event": name });
+    document.operations.insert(format!("dispatch.{}.{source}.{name}", service.name), operation);
+}
+
+fn add_event(document: &mut Document, service: &ServiceDescriptor, handler: &EventHandlerInfo, event: &EventName) {
+    let EventName { source, name } = event;
+    let channel = channel_of(document, event);
     let message = message(document, &channel, name, handler.shape);
     let id = match handler.events {
         [_] => format!("event.{}.{}", service.name, handler.method),

@@ -1,7 +1,9 @@
-//! AsyncAPI 3.0: what a program answers, handles and consumes over the broker. Timers, which it has no place for, stand beside it.
+//! AsyncAPI 3.0: what a program answers, handles, consumes and dispatches over the broker, and answers over websockets. Timers, which it
+//! has no place for, stand beside it.
 
 mod messages;
 mod rpc;
+mod sockets;
 mod timers;
 
 use schemars::generate::SchemaSettings;
@@ -18,6 +20,7 @@ pub(crate) fn asyncapi(info: &Info, services: &[&'static ServiceDescriptor]) -> 
     for service in services {
         rpc::add(&mut document, service, &info.rpc_exchange);
         messages::add(&mut document, service);
+        sockets::add(&mut document, service);
     }
     let timers: Vec<_> = services.iter().flat_map(|service| timers::of(service)).collect();
     let tags: Vec<_> = services.iter().map(|service| tag(service)).collect();
@@ -42,15 +45,21 @@ struct Document {
     operations: Map<String, Value>,
 }
 
-/// An operation that the messages of a channel fire.
+/// An operation that the messages of a channel fire, over the broker.
 fn receives(channel: &str, message: &str, about: About<'_>) -> Value {
+    let mut operation = operation("receive", channel, message, about);
+    operation["bindings"] = json!({ "amqp": { "ack": true, "bindingVersion": "0.3.0" } });
+    operation
+}
+
+/// An operation: the program receives the messages of a channel, or sends them.
+fn operation(action: &str, channel: &str, message: &str, about: About<'_>) -> Value {
     let mut operation = json!({
-        "action": "receive",
+        "action": action,
         "title": about.title,
         "channel": { "$ref": pointer(&["channels", channel]) },
         "messages": [{ "$ref": pointer(&["channels", channel, "messages", message]) }],
         "tags": [{ "name": about.service }],
-        "bindings": { "amqp": { "ack": true, "bindingVersion": "0.3.0" } },
     });
     describe(&mut operation, about.doc, None);
     operation

@@ -55,6 +55,17 @@ pub(super) fn add(document: &mut Document, service: &ServiceDescriptor, exchange
 
 /// The body of a request. Arguments may come by position as well; by name is how they can be described.
 fn request(method: &MethodInfo, schemas: &mut Schemas) -> Value {
+    let kwargs = arguments(method, schemas);
+    let doc = "Arguments by position, in the order in which `kwargs` is to be read; those are left out of `kwargs`.";
+    json!({
+        "type": "object",
+        "properties": { "args": { "type": "array", "maxItems": 0, "description": doc }, "kwargs": kwargs },
+        "required": ["args", "kwargs"],
+    })
+}
+
+/// The arguments, by name.
+pub(super) fn arguments(method: &MethodInfo, schemas: &mut Schemas) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (param, shape) in method.params.iter().zip(method.shapes.params) {
@@ -77,27 +88,13 @@ fn request(method: &MethodInfo, schemas: &mut Schemas) -> Value {
     if !required.is_empty() {
         kwargs["required"] = json!(required);
     }
-    let doc = "Arguments by position, in the order in which `kwargs` is to be read; those are left out of `kwargs`.";
-    json!({
-        "type": "object",
-        "properties": { "args": { "type": "array", "maxItems": 0, "description": doc }, "kwargs": kwargs },
-        "required": ["args", "kwargs"],
-    })
+    kwargs
 }
 
 /// The body of a reply: a result, or an error.
 fn reply(method: &MethodInfo, schemas: &mut Schemas) -> Value {
     let result = schemas.given(&method.shapes.ok);
-    let mut errors = Vec::new();
-    variants(method.shapes.errors, schemas, &mut errors);
-    let any = schemas.given_by(|generator| generator.subschema_for::<RemoteError>());
-    let error = match errors.is_empty() {
-        true => any,
-        false => {
-            errors.push(any);
-            json!({ "anyOf": errors })
-        }
-    };
+    let error = errors(method, schemas);
     json!({
         "oneOf": [
             {
@@ -112,6 +109,18 @@ fn reply(method: &MethodInfo, schemas: &mut Schemas) -> Value {
             },
         ],
     })
+}
+
+/// The errors that a method may end with: its own, then any.
+pub(super) fn errors(method: &MethodInfo, schemas: &mut Schemas) -> Value {
+    let mut errors = Vec::new();
+    variants(method.shapes.errors, schemas, &mut errors);
+    let any = schemas.given_by(|generator| generator.subschema_for::<RemoteError>());
+    if errors.is_empty() {
+        return any;
+    }
+    errors.push(any);
+    json!({ "anyOf": errors })
 }
 
 fn variants(variants: &[VariantInfo], schemas: &mut Schemas, errors: &mut Vec<Value>) {

@@ -13,8 +13,8 @@ use crate::{
     event::EventName,
     protocol::{FaultMeta, MethodShapes, Param, Value, VariantInfo},
     service::{
-        BindInfo, ConsumerInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, Schedule, ServiceDescriptor,
-        TimerInfo,
+        BindInfo, ConsumerInfo, DispatchInfo, EventHandlerInfo, HandlerKind, HandlingInfo, MethodInfo, Schedule,
+        ServiceDescriptor, TimerInfo,
     },
     transport::ExchangeKind,
 };
@@ -91,6 +91,21 @@ const SERVICE: ServiceDescriptor = ServiceDescriptor {
         once_per_fleet: true,
         timeout: None,
     }],
+    sockets: &[MethodInfo {
+        index: 5,
+        name: "watch",
+        doc: "Watches.",
+        params: &[param("item", true, None)],
+        returns: "Item",
+        error: None,
+        timeout: None,
+        max_workers: None,
+        shapes: MethodShapes { params: &[__shape!(Item)], ok: __shape!(Item), errors: ERRORS },
+    }],
+    dispatches: &[
+        DispatchInfo { event: PLACED, shape: __shape!(Placed) },
+        DispatchInfo { event: EventName { source: "shop", name: "sold_out" }, shape: __shape!(Item) },
+    ],
     ..SHOP
 };
 
@@ -144,6 +159,39 @@ fn handlers_of_one_event_share_its_channel() {
     assert_eq!((&pool["kind"], &pool["queue"]), (&json!("service_pool"), &json!("evt-orders-placed--shop.on_placed")));
     let broadcast = &operations["event.shop.tell"]["x-kinoko-handler"];
     assert_eq!(broadcast["queue"], "evt-orders-placed--shop.tell-{instance}");
+}
+
+#[test]
+fn an_event_that_is_dispatched_is_sent_on_its_channel() {
+    let document = document();
+    let operation = &document["operations"]["dispatch.shop.shop.sold_out"];
+    assert_eq!(
+        (&operation["action"], &operation["channel"]["$ref"]),
+        (&json!("send"), &json!("#/channels/event.shop.sold_out"))
+    );
+    let channel = &document["channels"]["event.shop.sold_out"];
+    assert_eq!(channel["bindings"]["amqp"]["exchange"]["name"], "shop.events");
+    assert_eq!(channel["messages"]["payload"]["payload"], json!({ "$ref": "#/components/schemas/Item" }));
+    // One that is handled here as well has one message.
+    let both = &document["operations"]["dispatch.shop.orders.placed"];
+    assert_eq!(both["messages"], document["operations"]["event.shop.on_placed"]["messages"]);
+}
+
+#[test]
+fn the_messages_of_sockets_have_one_channel() {
+    let document = document();
+    let channel = &document["channels"]["websocket.shop"];
+    assert_eq!((&channel["address"], &channel["bindings"]["ws"]["method"]), (&json!("/ws"), &json!("GET")));
+    let request = &channel["messages"]["watch"]["payload"];
+    assert_eq!(request["properties"]["data"]["properties"]["item"], json!({ "$ref": "#/components/schemas/Item" }));
+    assert_eq!(request["required"], json!(["method", "data"]));
+    let [ok, error] = &channel["messages"]["watch.reply"]["payload"]["oneOf"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(ok["properties"]["data"], json!({ "$ref": "#/components/schemas/ItemOutput" }));
+    assert_eq!(error["properties"]["error"]["anyOf"][0]["title"], "OUT_OF_STOCK");
+    let operation = &document["operations"]["websocket.shop.watch"];
+    assert_eq!((&operation["action"], &operation["summary"]), (&json!("receive"), &json!("Watches.")));
+    assert_eq!(operation["reply"]["messages"][0]["$ref"], "#/channels/websocket.shop/messages/watch.reply");
+    assert_eq!(document["operations"]["socket-events.shop"]["action"], "send");
 }
 
 #[test]

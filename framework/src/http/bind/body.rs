@@ -12,6 +12,7 @@ use super::{
     schema::Schemas,
     set,
     text::{Asked, List, Names, Values, Whole},
+    twice::twice,
     values::Pairs,
     walk::{Found, escape},
 };
@@ -169,11 +170,11 @@ impl<'de, A: Args<'de>> Binding<'de, A> {
     }
 
     /// Reads a body once more that was refused, with `5.0` as the integer that it is to JSON Schema, and so to `/openapi.json`; serde takes
-    /// it for none. `None`: it has no such number, or is refused all the same.
+    /// it for none. `None`: it has no such number, or is refused all the same; so is one with a key twice, of which the tree has the last.
     #[cold]
     fn json_with_integers(&mut self, whole: Option<usize>, body: &[u8]) -> Option<()> {
         let mut tree = small_tree(body)?;
-        if !json::make_integers(&mut tree) {
+        if !json::make_integers(&mut tree) || !twice(body).is_empty() {
             return None;
         }
         match (whole, tree) {
@@ -220,17 +221,22 @@ fn explain<'de, A: Args<'de>>(
         return problems.unreadable(StatusCode::BAD_REQUEST, MALFORMED, "json", text);
     }
     let (schemas, mut tree) = (Schemas::of(route), small_tree(body));
+    let mut found = match &tree {
+        Some(_) => given_twice(&schemas, whole.map_or(schemas.fields(), |index| schemas.param(index)), body),
+        None => Vec::new(),
+    };
     if let Some(index) = whole {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let said = explain_json::<A>(index, &mut deserializer);
+        let is_told = |said: &Said| said.message.starts_with("duplicate field") && !found.is_empty();
+        let said = explain_json::<A>(index, &mut deserializer).filter(|said| !is_told(said));
         let secret = is_secret(&route.params[index]);
         let subject = Subject { schemas: &schemas, schema: schemas.param(index), value: tree, secret };
-        return tell(problems, "", subject.explain(said), refused);
+        found.extend(subject.explain(said));
+        return tell(problems, "", found, refused);
     }
     let Some(serde_json::Value::Object(tree)) = &mut tree else {
         return not_fields(&schemas, route, tree, refused, problems);
     };
-    let mut found = Vec::new();
     for (index, param) in route.params.iter().enumerate() {
         if !matches!(param.place, ParamPlace::Field(_)) {
             continue;
@@ -255,6 +261,18 @@ fn explain<'de, A: Args<'de>>(
     tell(problems, base.as_deref().unwrap_or_default(), found, refused);
 }
 
+/// The fields that a body has twice. The keys of a map may be what they like: its type knows what it does with them.
+fn given_twice(schemas: &Schemas, schema: &serde_json::Value, body: &[u8]) -> Vec<Found> {
+    let found = twice(body).into_iter().filter_map(|path| {
+        let (name, parents) = path.split_last()?;
+        let parent = parents.iter().fold(schema, |schema, name| schemas.inner(schema, name));
+        schemas.property(parent, name)?;
+        let pointer = path.iter().map(|name| format!("/{}", escape(name))).collect();
+        Some(Found { pointer, rule: "type", message: "is given twice".into(), value: None })
+    });
+    found.collect()
+}
+
 /// A body that should have fields and has none, or is too large to be looked at.
 fn not_fields(
     schemas: &Schemas,
@@ -271,7 +289,7 @@ fn not_fields(
     subject.explain(Some(said)).into_iter().for_each(|found| problems.body(found));
 }
 
-/// Tells what was found; where a second look found nothing, such as a field given twice, what the first one stopped at.
+/// Tells what was found; where a second look found nothing, what the first one stopped at.
 fn tell(problems: &mut Problems, base: &str, found: Vec<Found>, refused: json::Refused) {
     if found.is_empty() {
         let message = without_place(excerpt(refused.error));

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::header;
 use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
@@ -24,6 +25,11 @@ pub(super) async fn parts(content_type: &str, body: Bytes) -> Result<Pairs<'stat
     let mut multipart = Multipart::new(stream::iter([Ok::<_, std::io::Error>(body)]), boundary);
     let mut pairs = Vec::new();
     while let Some(part) = multipart.next_field().await.map_err(|error| error.to_string())? {
+        // RFC 7578 (5.1) has names in UTF-8; without theirs a file would be taken for a text, and a field would be missing.
+        let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+        if disposition.is_some_and(|text| std::str::from_utf8(text.as_bytes()).is_err()) {
+            return Err("the name of a part, or of its file, is not UTF-8".to_owned());
+        }
         // What has no name is no field of a form.
         let Some(name) = part.name().map(str::to_owned) else { continue };
         let file_name = part.file_name().map(str::to_owned);

@@ -13,6 +13,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod text;
+mod twice;
 mod values;
 mod walk;
 

@@ -136,10 +136,18 @@ impl<'a> Walk<'a> {
     ) {
         let count = items.len() as u64;
         if let Some(least) = number(keywords, "minItems").filter(|least| count < *least) {
-            found.push(place.tell("minItems", format!("must have {least} items at least, not {count}"), value));
+            found.push(place.tell(
+                "minItems",
+                format!("must have {} at least, not {count}", count_of(least, "item")),
+                value,
+            ));
         }
         if let Some(most) = number(keywords, "maxItems").filter(|most| count > *most) {
-            found.push(place.tell("maxItems", format!("must have {most} items at most, not {count}"), value));
+            found.push(place.tell(
+                "maxItems",
+                format!("must have {} at most, not {count}", count_of(most, "item")),
+                value,
+            ));
         }
         let first = list(keywords, "prefixItems");
         for (index, item) in items.iter().enumerate() {
@@ -257,6 +265,10 @@ fn number(keywords: &Map<String, Value>, key: &str) -> Option<u64> {
     keywords.get(key)?.as_u64()
 }
 
+fn count_of(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn is_of(types: &Value, value: &Value) -> bool {
     match types {
         Value::String(ty) => match &**ty {
@@ -338,10 +350,18 @@ fn readable(pattern: &str) -> Option<regex_lite::Regex> {
 fn texts(keywords: &Map<String, Value>, text: &str, value: &Value, place: &Place, found: &mut Vec<Found>) {
     let length = text.chars().count() as u64;
     if let Some(least) = number(keywords, "minLength").filter(|least| length < *least) {
-        found.push(place.tell("minLength", format!("must be {least} characters long at least, not {length}"), value));
+        found.push(place.tell(
+            "minLength",
+            format!("must be {} long at least, not {length}", count_of(least, "character")),
+            value,
+        ));
     }
     if let Some(most) = number(keywords, "maxLength").filter(|most| length > *most) {
-        found.push(place.tell("maxLength", format!("must be {most} characters long at most, not {length}"), value));
+        found.push(place.tell(
+            "maxLength",
+            format!("must be {} long at most, not {length}", count_of(most, "character")),
+            value,
+        ));
     }
     if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str)
         && readable(pattern).is_some_and(|pattern| !pattern.is_match(text))

@@ -4,7 +4,6 @@ use std::{
     convert::Infallible,
     future::{Future, ready},
     net::SocketAddr,
-    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -35,7 +34,10 @@ use super::{
     settings::ConnectionLimits,
     tls::Tls,
 };
-use crate::{http::problem, task::Tasks};
+use crate::{
+    http::{context::RequestId, problem},
+    task::Tasks,
+};
 
 /// What every connection of a server has.
 pub(super) struct Shared {
@@ -143,7 +145,9 @@ impl Shared {
         let answer = match is_for_no_host(&request) {
             true => {
                 let fault = problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once");
-                ready(problem::response(&fault, "")).boxed()
+                let mut response = problem::response(&fault, "");
+                RequestId::of(request.headers()).name(&mut response);
+                ready(response).boxed()
             }
             // Most requests have no body, and an empty one costs nothing.
             false => {
@@ -151,16 +155,12 @@ impl Shared {
                 self.routers.answer(request.map(body), Some(peer))
             }
         };
-        async move {
-            // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
-            let response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-                problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), "")
-            });
+        answer.map(move |response| {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 running.activity().upgraded();
             }
             Ok(response.map(|body| Sending { body, _running: running }))
-        }
+        })
     }
 }
 

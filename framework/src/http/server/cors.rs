@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::{
+    extract::Request,
+    http::{HeaderName, Method, header},
+};
+use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::settings::texts;
-use crate::{Result, config::Settings, http::context::REQUEST_ID};
+use crate::{
+    Result,
+    config::Settings,
+    http::{context::REQUEST_ID, origin::Origins},
+};
 
 /// How long a browser may keep the answer to its preflight, where nobody says otherwise.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -14,8 +22,7 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 /// Who may call from a page of another origin, and with what.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct CorsSettings {
-    /// `None`: all of them.
-    origins: Option<Vec<HeaderValue>>,
+    origins: Origins,
     methods: Vec<Method>,
     /// `None`: those that the browser asks for.
     headers: Option<Vec<HeaderName>>,
@@ -26,24 +33,19 @@ pub(in crate::http) struct CorsSettings {
 impl CorsSettings {
     /// `None` where no origin is named: then no answer has a header of CORS.
     pub(super) fn read(settings: &Settings) -> Result<Option<Self>> {
-        let named = texts(settings, "http.cors.origins")?.unwrap_or_default();
+        let origins = Origins::read(settings, "http.cors.origins")?;
         let methods = texts(settings, "http.cors.methods")?;
         let headers = texts(settings, "http.cors.headers")?;
         let credentials = settings.get("http.cors.credentials")?.unwrap_or(false);
         let max_age = settings.duration("http.cors.max_age", MAX_AGE)?;
-        if named.is_empty() {
+        if origins.is_empty() {
             return Ok(None);
         }
-        let all = named.iter().any(|origin| origin == "*");
-        if all && credentials {
+        if credentials && matches!(origins, Origins::All) {
             let text =
                 "browsers send no credentials to who allows every origin: name the origins in `http.cors.origins`";
             return Err(settings.refuse("http.cors.credentials", text));
         }
-        let origins = match all {
-            true => None,
-            false => Some(named.iter().map(|text| origin(settings, text)).collect::<Result<_>>()?),
-        };
         let methods = match methods {
             None => {
                 vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]
@@ -57,10 +59,16 @@ impl CorsSettings {
         Ok(Some(Self { origins, methods, headers, credentials, max_age }))
     }
 
-    pub(super) fn layer(&self) -> CorsLayer {
-        let origins = match &self.origins {
-            None => AllowOrigin::any(),
-            Some(origins) => AllowOrigin::list(origins.iter().cloned()),
+    /// What goes around a router. An `OPTIONS` that is no preflight passes through it as any other request: the router may have a route
+    /// for it.
+    pub(super) fn layer(&self) -> (Map, CorsLayer, Map) {
+        (MapRequestLayer::new(disguise), self.cors(), MapRequestLayer::new(reveal))
+    }
+
+    fn cors(&self) -> CorsLayer {
+        let origins = match self.origins.clone() {
+            Origins::All => AllowOrigin::any(),
+            named => AllowOrigin::predicate(move |origin, _| named.has(origin)),
         };
         let headers = match &self.headers {
             None => AllowHeaders::mirror_request(),
@@ -76,17 +84,26 @@ impl CorsSettings {
     }
 }
 
-/// As browsers write it: a slip in it would allow nobody, and say nothing.
-fn origin(settings: &Settings, text: &str) -> Result<HeaderValue> {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let plain = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']);
-    match HeaderValue::from_str(&text.to_ascii_lowercase()) {
-        Ok(value) if host.is_some_and(plain) => Ok(value),
-        _ => {
-            let text = format!("`{text}` is no origin: write `https://shop.example`, without a path, or `*` for all");
-            Err(settings.refuse("http.cors.origins", text))
-        }
+type Map = MapRequestLayer<fn(Request) -> Request>;
+
+/// The method of a request in disguise.
+#[derive(Clone)]
+struct NoPreflight;
+
+/// tower-http takes every `OPTIONS` for a preflight, which it is only with the header that asks for a method (Fetch, 3.2.2).
+fn disguise(mut request: Request) -> Request {
+    if request.method() == Method::OPTIONS && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        *request.method_mut() = Method::GET;
+        request.extensions_mut().insert(NoPreflight);
     }
+    request
+}
+
+fn reveal(mut request: Request) -> Request {
+    if request.extensions_mut().remove::<NoPreflight>().is_some() {
+        *request.method_mut() = Method::OPTIONS;
+    }
+    request
 }
 
 fn method(settings: &Settings, text: &str) -> Result<Method> {

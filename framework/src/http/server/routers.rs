@@ -1,19 +1,19 @@
 //! What a server serves: from a request to its answer, with what goes around all of them.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe};
 
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, header},
+    http::{Request, StatusCode, header},
     response::Response,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::{HttpSettings, compression};
-use crate::http::router::Direct;
+use crate::http::{context::RequestId, problem, router::Direct};
 
 /// A router, and the same with compression, for callers that take it: the others need not pay for asking.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +48,20 @@ impl Routers {
             let packed = compression::layer().layer(serve).oneshot(request);
             return packed.map(|answer| whole(answer).map(Body::new)).boxed();
         }
+        let id = RequestId::of(request.headers());
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
-        packing.unwrap_or(&self.plain).clone().oneshot(request).map(whole).boxed()
+        let answer = packing.unwrap_or(&self.plain).clone().oneshot(request).map(whole);
+        async move {
+            // The panic hook has said where. Of what a layer of the program's own did the caller hears as well.
+            let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+                problem::response(&problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "a layer panicked"), "")
+            });
+            id.name(&mut response);
+            response
+        }
+        .boxed()
     }
 }
 

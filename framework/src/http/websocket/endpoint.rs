@@ -13,7 +13,7 @@ use axum::{
 };
 
 use super::{
-    connection::Connection, frame, origin, outbox::Outbox, relay::Relay, settings::SocketSettings, socket::Socket,
+    connection::Connection, frame, outbox::Outbox, relay::Relay, settings::SocketSettings, socket::Socket,
     sockets::Sockets,
 };
 use crate::{
@@ -77,8 +77,7 @@ impl SocketEndpoint {
             return None;
         }
         let descriptor = self.runner.descriptor();
-        let (path, owner) =
-            (format!("{}/ws", descriptor.http_prefix), format!("the websockets of `{}`", descriptor.name));
+        let (path, owner) = (descriptor.socket_path(), format!("the websockets of `{}`", descriptor.name));
         let endpoint = self.clone();
         Some(Route::new("GET", &path, owner, move |request| endpoint.clone().upgrade(request)))
     }
@@ -114,7 +113,7 @@ impl SocketEndpoint {
     async fn upgrade(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, _) = request.into_parts();
         let refuse = |fault: &Fault| problem::response(fault, "");
-        if !origin::is_allowed(&parts, &self.settings.origins) {
+        if !self.settings.origins.may_connect(&parts) {
             tracing::warn!(service = self.runner.descriptor().name, "refused the websocket of another site's page");
             let text = "pages of this origin may not connect (http.websocket.origins)";
             let fault = problem::plain(StatusCode::FORBIDDEN, text);

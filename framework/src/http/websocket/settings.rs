@@ -2,14 +2,17 @@ use std::time::Duration;
 
 use crate::{
     Result, Settings,
-    http::server::{lasting, number, texts},
+    http::{
+        origin::Origins,
+        server::{lasting, number},
+    },
 };
 
 /// What the settings say of websockets.
 #[derive(Debug, Clone)]
 pub(crate) struct SocketSettings {
-    /// The pages that may connect beside those of the same host; `*` stands for all.
-    pub(super) origins: Vec<String>,
+    /// The pages that may connect beside those of the same host.
+    pub(super) origins: Origins,
     /// The largest message that is read.
     pub(super) max_message_bytes: usize,
     /// The most messages of one socket that are worked on, or whose answers wait to be written. No more are read meanwhile.
@@ -24,11 +27,7 @@ pub(crate) struct SocketSettings {
 
 impl SocketSettings {
     pub(in crate::http) fn read(settings: &Settings) -> Result<Self> {
-        let origins = texts(settings, "http.websocket.origins")?.unwrap_or_default();
-        if let Some(origin) = origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
-            let text = format!("`{origin}` is no origin: write `https://shop.example`, with no path, or `*` for all");
-            return Err(settings.refuse("http.websocket.origins", text));
-        }
+        let origins = Origins::read(settings, "http.websocket.origins")?;
         let twenty_seconds = Duration::from_secs(20);
         Ok(Self {
             origins,
@@ -39,8 +38,4 @@ impl SocketSettings {
             ping_timeout: lasting(settings, "http.websocket.ping_timeout", twenty_seconds)?,
         })
     }
-}
-
-fn is_origin(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'))
 }

@@ -19,7 +19,8 @@ tokio::task_local! {
 
 /// The websocket whose message fired a worker: `#[inject] socket: Socket`. Cheap to clone.
 ///
-/// Where something else fired the method, a request or an RPC, the call ends with an internal error: there is none.
+/// Where something else fired the method, a request or an RPC, there is none, and the call ends with an internal error. A method that
+/// both may fire takes `#[inject] socket: Option<Socket>`.
 #[derive(Clone)]
 pub struct Socket(Arc<Inner>);
 
@@ -74,6 +75,12 @@ impl<S: Sync> FromWorker<S> for Socket {
         ready(CURRENT.try_with(Self::clone).map_err(|_| {
             Fault::internal("NoSocket", "a `Socket` is injected only where the message of a websocket fired the method")
         }))
+    }
+}
+
+impl<S: Sync> FromWorker<S> for Option<Socket> {
+    fn from_worker(_: &S, _: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
+        ready(Ok(CURRENT.try_with(Socket::clone).ok()))
     }
 }
 

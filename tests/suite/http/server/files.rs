@@ -17,6 +17,8 @@ fn folder() -> Folder {
         ("secret.txt", "secret"),
         ("public/index.html", "<h1>index</h1>"),
         ("public/app.js", "let a = 1"),
+        ("public/data.json", "{}"),
+        ("public/unknown", "?"),
         ("public/sub/index.html", "<h1>sub</h1>"),
         ("public/.env", "secret"),
         ("public/.git/config", "secret"),
@@ -35,11 +37,13 @@ async fn files_are_served_with_their_types() {
     let app = start(app("{}").static_files("/ui", folder.join("public"))).await;
     let address = app.http_address().unwrap();
     for (path, content_type, text) in [
-        ("/ui/", "text/html", "<h1>index</h1>"),
-        ("/ui/index.html", "text/html", "<h1>index</h1>"),
-        ("/ui/app.js", "text/javascript", "let a = 1"),
-        ("/ui/sub/", "text/html", "<h1>sub</h1>"),
-        ("/ui/.well-known/security.txt", "text/plain", "known"),
+        ("/ui/", "text/html; charset=utf-8", "<h1>index</h1>"),
+        ("/ui/index.html", "text/html; charset=utf-8", "<h1>index</h1>"),
+        ("/ui/app.js", "text/javascript; charset=utf-8", "let a = 1"),
+        ("/ui/data.json", "application/json", "{}"),
+        ("/ui/unknown", "application/octet-stream", "?"),
+        ("/ui/sub/", "text/html; charset=utf-8", "<h1>sub</h1>"),
+        ("/ui/.well-known/security.txt", "text/plain; charset=utf-8", "known"),
     ] {
         let answer = ask(address, path).await;
         assert_eq!(
@@ -47,6 +51,7 @@ async fn files_are_served_with_their_types() {
             (200, Some(content_type), text),
             "{path}"
         );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
     let missing = ask(address, "/ui/none.js").await;
     assert_eq!((missing.status, missing.header("content-type")), (404, Some("application/problem+json")));

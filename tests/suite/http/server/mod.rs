@@ -9,6 +9,7 @@ mod limits;
 mod mounts;
 mod ops;
 mod routes;
+mod sockets;
 mod tls;
 
 use kinoko::{RunningApp, prelude::*};

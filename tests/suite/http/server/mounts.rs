@@ -3,7 +3,7 @@
 use kinoko::{
     ErrorKind,
     http::axum::{
-        Router,
+        self, Router,
         extract::{ConnectInfo, Request},
         http::header,
         middleware::{Next, from_fn},
@@ -119,6 +119,61 @@ async fn pages_of_named_origins_may_call_and_others_may_not() {
         (call.text().as_str(), call.header("access-control-allow-origin")),
         ("posted", Some("http://localhost:3000"))
     );
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_options_that_is_no_preflight_finds_its_route() {
+    let options = || {
+        named("a")
+            .route("/options", axum::routing::options(|request: Request| async move { request.method().to_string() }))
+    };
+    let app = start(app("http: {cors: {origins: '*'}}").mount("/a", options())).await;
+    let mut wire = Wire::to(app.http_address().unwrap()).await;
+    let mut ask = async |path: &str, more: &str| {
+        wire.ask(format!("OPTIONS {path} HTTP/1.1\r\nhost: k\r\norigin: https://shop.example\r\n{more}\r\n")).await
+    };
+    let own = ask("/a/options", "").await;
+    assert_eq!(
+        (own.status, own.text().as_str(), own.header("access-control-allow-origin")),
+        (200, "OPTIONS", Some("*"))
+    );
+    assert_eq!(ask("/a/post", "").await.status, 405);
+    assert_eq!(ask("/none", "").await.status, 404);
+    let preflight = ask("/a/options", "access-control-request-method: OPTIONS\r\n").await;
+    assert_eq!((preflight.status, preflight.text().as_str()), (200, ""));
+    assert!(preflight.header("access-control-allow-methods").is_some());
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_answer_has_the_id_of_its_request() {
+    let folder = kinoko_tests::Folder::new();
+    std::fs::write(folder.join("a.txt"), "a").unwrap();
+    let own = || async { ([("x-request-id", "own")], "own").into_response() };
+    let router = named("a").route("/own", get(own));
+    let app = start(app("http: {max_body_bytes: 1}").mount("/a", router).static_files("/files", folder.join(""))).await;
+    let address = app.http_address().unwrap();
+    let large = "POST /a/post HTTP/1.1\r\nhost: k\r\ncontent-length: 2\r\n";
+    for (head, status, own) in [
+        ("GET /none HTTP/1.1\r\nhost: k\r\n", 404, None),
+        ("GET /a HTTP/1.1\r\nhost: k\r\n", 200, None),
+        ("GET /a/own HTTP/1.1\r\nhost: k\r\n", 200, Some("own")),
+        ("GET /a/post HTTP/1.1\r\nhost: k\r\n", 405, None),
+        (large, 413, None),
+        ("GET /files/a.txt HTTP/1.1\r\nhost: k\r\n", 200, None),
+        ("GET /files/b.txt HTTP/1.1\r\nhost: k\r\n", 404, None),
+        ("GET / HTTP/1.1\r\n", 400, None),
+    ] {
+        let named = Wire::to(address).await.ask(format!("{head}x-request-id: req-42\r\n\r\n")).await;
+        assert_eq!((named.status, named.header("x-request-id")), (status, Some("req-42")), "{head}");
+        let answer = Wire::to(address).await.ask(format!("{head}\r\n")).await;
+        let id = answer.header("x-request-id").unwrap_or_default();
+        assert!(own.map_or_else(|| uuid::Uuid::parse_str(id).is_ok(), |own| own == id), "{head}: {answer:?}");
+        // What could break a log line is not taken over.
+        let odd = Wire::to(address).await.ask(format!("{head}x-request-id: a b\r\n\r\n")).await;
+        assert!(odd.header("x-request-id").is_some_and(|id| id != "a b"), "{head}: {odd:?}");
+    }
     app.stop().await.unwrap();
 }
 

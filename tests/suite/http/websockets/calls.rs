@@ -146,5 +146,9 @@ async fn without_a_socket_none_is_injected() {
     let app = app().await;
     let error = app.client::<ChatClient>().no_socket().await.unwrap_err();
     assert!(matches!(&error, CallError::Remote(fault) if fault.exc_type == "NoSocket"), "{error}");
+    assert_eq!(app.client::<ChatClient>().perhaps().await.unwrap(), None);
+    let mut socket = app.websocket(PATH).await.unwrap();
+    let answer = socket.call("perhaps", &json!({})).await.unwrap();
+    assert_eq!(answer["data"], socket.id());
     app.stop().await.unwrap();
 }

@@ -121,6 +121,7 @@ async fn who_answers_no_ping_is_closed() {
 async fn settings_that_make_no_sense_end_the_start() {
     for (settings, key) in [
         ("http: {websocket: {origins: ['shop.example']}}", "http.websocket.origins"),
+        ("http: {websocket: {origins: ['https://shop.example?x']}}", "http.websocket.origins"),
         ("http: {websocket: {max_in_flight: 0}}", "http.websocket.max_in_flight"),
         ("http: {websocket: {ping_interval: 0s}}", "http.websocket.ping_interval"),
     ] {

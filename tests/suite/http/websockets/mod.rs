@@ -104,6 +104,12 @@ impl Chat {
         "bye"
     }
 
+    #[websocket]
+    #[rpc]
+    fn perhaps(&self, #[inject] socket: Option<Socket>) -> Option<String> {
+        socket.map(|socket| socket.id().to_owned())
+    }
+
     #[rpc]
     fn no_socket(&self, #[inject] socket: Socket) -> String {
         socket.id().to_owned()

@@ -132,9 +132,63 @@ fn a_body_that_is_not_there_or_no_json_has_its_own_answer() {
     assert!(fault.value.contains("line 2 column 19"), "{fault}");
     assert_eq!(json_body("5").path("id", "1").wrong::<Fields>(Fields::route()), ["body  type 5"]);
     let wrong = json_body(r#"{"count": 1, "count": 2}"#).path("id", "1").wrong::<Fields>(Fields::route());
-    assert_eq!(wrong, ["body /order required"]);
+    assert_eq!(wrong, ["body /count type", "body /order required"]);
+}
+
+#[derive(Debug, Deserialize, garde::Validate, schemars::JsonSchema)]
+struct Short {
+    #[garde(length(min = 1))]
+    #[serde(default = "one")]
+    name: String,
+    #[garde(length(max = 1))]
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+fn one() -> String {
+    "x".into()
+}
+
+route!(One { short: Valid<Short> = ParamPlace::Body(JSON), true; });
+
+#[test]
+fn one_is_not_told_as_several() {
+    for (body, said) in [
+        (r#"{"name": ""}"#, "body /name: must be 1 character long at least, not 0"),
+        (r#"{"tags": ["a", "b"]}"#, "body /tags: must have 1 item at most, not 2"),
+    ] {
+        assert_eq!(json_body(body).bound::<One, _>(One::route(), drop).unwrap_err().value, said);
+    }
+}
+
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+struct Stock {
+    left: HashMap<String, u32>,
+    #[expect(dead_code, reason = "only whether it is read is asked")]
+    limit: u32,
+}
+
+route!(Counted { stock: Stock = ParamPlace::Body(JSON), true; });
+
+#[test]
+fn a_field_that_is_given_twice_is_told_by_its_name() {
     let twice = r#"{"customerName": "Ada", "customerName": "Bob"}"#;
-    assert_eq!(json_body(twice).wrong::<Whole>(Whole::route()), ["body  type"]);
+    let fault = json_body(twice).bound::<Whole, _>(Whole::route(), drop).unwrap_err();
+    assert_eq!(fault.value, "body /customerName: is given twice");
+    let order = r#"{"customerName": "Ada", "lines": [{"sku": "x", "qty": 1, "qty": 2.0}]}"#;
+    // A number that is read at leisure lets no key through that was refused before.
+    let mut wrong = json_body(order).wrong::<Whole>(Whole::route());
+    wrong.retain(|line| !line.ends_with("2.0"));
+    assert_eq!(wrong, ["body /lines/0/qty type"]);
+    let fields = r#"{"order": {"customerName": "Ada"}, "count": 3.0, "count": 3.0}"#;
+    let mut wrong = json_body(fields).path("id", "1").wrong::<Fields>(Fields::route());
+    wrong.retain(|line| !line.ends_with("3.0"));
+    assert_eq!(wrong, ["body /count type"]);
+    // What a map does with its keys is its own business.
+    let map = json_body(r#"{"left": {"x": 1, "x": 2}, "limit": 3}"#);
+    assert_eq!(map.bound(Counted::route(), |args: Counted| args.stock.unwrap().left["x"]), Ok(2));
+    let refused = json_body(r#"{"left": {"x": 1, "x": 2}, "limit": "x"}"#).wrong::<Counted>(Counted::route());
+    assert_eq!(refused, [r#"body /limit type "x""#]);
 }
 
 #[test]

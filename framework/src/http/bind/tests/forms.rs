@@ -92,9 +92,30 @@ fn files_and_texts_come_as_parts() {
 }
 
 #[test]
+fn a_file_needs_no_name_and_a_name_is_utf8() {
+    multipart(&[(r#"name="count""#, "3"), (r#"name="file""#, "abc")])
+        .bound(Parts::route(), |args: Parts| {
+            let file = args.file.unwrap();
+            assert_eq!((file.name(), &file.bytes()[..]), (None, &b"abc"[..]));
+        })
+        .unwrap();
+    let named = |name: &[u8]| {
+        let text = b"--edge\r\ncontent-disposition: form-data; name=\"count\"\r\n\r\n3\r\n\
+                     --edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"";
+        body("multipart/form-data; boundary=edge", [text, name, b"\"\r\n\r\nabc\r\n--edge--\r\n"].concat())
+    };
+    let name =
+        named("ü.txt".as_bytes()).bound(Parts::route(), |args: Parts| args.file.unwrap().name().map(str::to_owned));
+    assert_eq!(name, Ok(Some("ü.txt".to_owned())));
+    // In Latin-1.
+    let fault = named(b"\xfc.txt").bound::<Parts, _>(Parts::route(), drop).unwrap_err();
+    assert_eq!((fault.http, fault.code.as_deref()), (Some(400), Some("MALFORMED_BODY")));
+    assert!(fault.value.contains("the name of a part, or of its file, is not UTF-8"), "{fault}");
+}
+
+#[test]
 fn parts_that_do_not_fit_are_told() {
-    let sent =
-        multipart(&[(r#"name="count"; filename="x""#, "3"), (r#"name="file""#, "text is a file without a name")]);
+    let sent = multipart(&[(r#"name="count"; filename="x""#, "3"), (r#"name="file""#, "abc")]);
     assert_eq!(sent.wrong::<Parts>(Parts::route()), ["body /count type"]);
     let wrong = multipart(&[(r#"name="title""#, "Tea")]).wrong::<Uploads>(Uploads::route());
     assert_eq!(wrong, ["body /picture required"]);

@@ -1,6 +1,6 @@
-// The sections of RPC, events, queues and timers.
+// The sections of RPC, websockets, events, queues and timers.
 
-import { consumers, handlers, methods, timers } from "./asyncapi.js";
+import { consumers, dispatched, handlers, methods, sockets, timers } from "./asyncapi.js";
 import { code, element, json, table } from "./element.js";
 import { typeText, withDefinitions } from "./schema.js";
 import { callForm, eventForm, isOn } from "./send.js";
@@ -16,8 +16,13 @@ function fill(id, entries, render) {
 }
 
 export function render(whole) {
-  fill("rpc", methods(whole), (method) => entry(method, signature(method), methodBody(whole, method)));
-  fill("events", handlers(whole), (handler) => entry(handler, listening(handler), handlerBody(whole, handler)));
+  fill("rpc", methods(whole), (method) => entry(method, signature(method), rpcBody(whole, method)));
+  fill("websockets", sockets(whole), (method) => entry(method, signature(method), socketBody(whole, method)));
+  const events = [
+    ...handlers(whole).map((handler) => ({ ...handler, body: handlerBody(whole, handler) })),
+    ...dispatched(whole).map((event) => ({ ...event, body: dispatchedBody(whole, event) })),
+  ];
+  fill("events", events, (event) => entry(event, listening(event), event.body));
   fill("queues", consumers(whole), (consumer) => entry(consumer, consumer.about.queue, consumerBody(whole, consumer)));
   fill("timers", timers(whole), timerEntry);
 }
@@ -34,8 +39,21 @@ function signature({ params, result }) {
   return `(${list.join(", ")}) → ${typeText(result)}`;
 }
 
-function methodBody(whole, method) {
-  const { params, result, errors, about } = method;
+function rpcBody(whole, method) {
+  const { queue, short_queue: short } = method.about;
+  return [
+    ...methodBody(whole, method),
+    element("h4", {}, "Queue"),
+    element("p", {}, code(queue), short ? " and " : "", short ? code(short) : ""),
+    isOn ? callForm(whole, method) : "",
+  ];
+}
+
+function socketBody(whole, method) {
+  return [...methodBody(whole, method), element("h4", {}, "Path"), element("p", {}, code(method.about.path))];
+}
+
+function methodBody(whole, { params, args, result, errors }) {
   const rows = params.map(({ name, schema, required }) => {
     const fallback = schema.default === undefined ? "" : code(JSON.stringify(schema.default));
     return [code(name), code(typeText(schema)), required ? "yes" : "no", fallback, schema.description ?? ""];
@@ -44,10 +62,7 @@ function methodBody(whole, method) {
   return [
     ...(rows.length ? [element("h4", {}, "Arguments"), table(["name", "type", "required", "default", "about"], rows)] : []),
     ...(errorRows.length ? [element("h4", {}, "Errors"), table(["code", "about", "fields"], errorRows)] : []),
-    element("h4", {}, "Queue"),
-    element("p", {}, code(about.queue), about.short_queue ? " and " : "", about.short_queue ? code(about.short_queue) : ""),
-    schemas({ arguments: withDefinitions(whole, method.payload.properties.kwargs), result: withDefinitions(whole, result) }),
-    isOn ? callForm(whole, method) : "",
+    schemas({ arguments: withDefinitions(whole, args), result: withDefinitions(whole, result) }),
   ];
 }
 
@@ -56,7 +71,7 @@ function fieldsText(data) {
 }
 
 function listening({ about }) {
-  const kind = about.kind === "service_pool" ? "" : ` (${about.kind})`;
+  const kind = about.kind === "service_pool" ? "" : ` (${about.kind ?? "dispatched"})`;
   return `${about.source}: ${about.event}${kind}`;
 }
 
@@ -66,6 +81,10 @@ function handlerBody(whole, handler) {
     handler.payload === undefined ? "" : schemas({ payload: withDefinitions(whole, handler.payload) }),
     isOn ? eventForm(whole, handler) : "",
   ];
+}
+
+function dispatchedBody(whole, event) {
+  return [event.payload === undefined ? "" : schemas({ payload: withDefinitions(whole, event.payload) })];
 }
 
 function consumerBody(whole, consumer) {
@@ -83,11 +102,17 @@ function facts({ about }) {
     about.concurrency ? ["at once", String(about.concurrency)] : null,
     batch ? ["batches", `of ${batch.size}, within ${duration(batch.within_ms)}`] : null,
     about.ordered_by ? ["ordered by", code(about.ordered_by)] : null,
-    about.idempotent ? ["idempotent", `for ${duration(about.idempotent.window_ms)}`] : null,
+    about.idempotent ? ["idempotent", idempotent(about.idempotent)] : null,
     about.timeout_ms ? ["timeout", duration(about.timeout_ms)] : null,
   ];
   const known = rows.filter((row) => row !== null);
   return element("dl", {}, ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+/** Where what was handled is known, and how long. */
+function idempotent({ store, window_ms }) {
+  const known = store === "process" ? "in each process" : "in the database";
+  return window_ms === null ? known : `${known}, for ${duration(window_ms)}`;
 }
 
 function schemas(byName) {

@@ -1,0 +1,9 @@
+use kinoko::Valid;
+
+struct NewOrder;
+
+fn place(order: Valid<NewOrder>) {
+    let _ = order;
+}
+
+fn main() {}
