@@ -6,6 +6,8 @@ use super::{
     Database, Tx,
     backend::{Backend, Dialect},
     outbox,
+    #[cfg(feature = "saga")]
+    saga_log,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -33,7 +35,11 @@ impl Version {
 }
 
 /// The tables of all parts: what [`own_tables`] tells.
-const ALL: &[&Tables] = &[&outbox::TABLES];
+const ALL: &[&Tables] = &[
+    &outbox::TABLES,
+    #[cfg(feature = "saga")]
+    &saga_log::TABLES,
+];
 
 /// Of PostgreSQL's advisory locks: the one that is held while tables are made.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7233461204911)";
