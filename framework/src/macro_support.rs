@@ -25,9 +25,9 @@ pub use crate::{
     service::{
         Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo, Contract, ContractInfo,
         Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
-        Lists, Method, MethodInfo, Named, NotProvided, NotResult, Outcome, ParamPlace, Parts, Probe, Provided,
-        Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServedBy, Service,
-        ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
+        IdempotencyStore, Lists, Method, MethodInfo, Named, NotProvided, NotResult, Outcome, ParamPlace, Parts, Probe,
+        Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServedBy,
+        Service, ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
     },
     transport::ExchangeKind,
     worker::{
@@ -43,6 +43,11 @@ pub use crate::http::expansion as http;
 pub use crate::protocol::{Described, Undescribed};
 #[cfg(feature = "saga")]
 pub use crate::saga::expansion as saga;
+#[cfg(feature = "sql")]
+pub use crate::sql::{
+    Any, Database,
+    inbox::{Idempotent, Once, Remembers, prepare, run_once},
+};
 
 use std::{io::Write, process::ExitCode};
 

@@ -41,7 +41,7 @@ impl Post {
         }
     }
 
-    #[event_handler("users", "user.*", kind = "singleton", batch = 10, idempotent)]
+    #[event_handler("users", "user.*", kind = "singleton", batch = 10, idempotent(store = "process"))]
     fn welcome(&self, users: Vec<kinoko::Value>) {
         drop(users);
     }

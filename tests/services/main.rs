@@ -1,6 +1,7 @@
 //! Whole services over a real RabbitMQ, and with real Python peers.
 
 mod events;
+mod idempotency;
 mod nameko;
 mod outage;
 mod paths;

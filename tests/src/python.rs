@@ -104,6 +104,18 @@ impl Python {
         calls.await.expect("the program succeeds")
     }
 
+    /// Calls a service under an idempotency key. Gives the reply's body.
+    ///
+    /// # Panics
+    ///
+    /// When the program fails.
+    pub fn call_with_key(&self, service: &str, method: &str, key: &str, args: Value) -> Value {
+        let mut command = self.script("call_with_key.py");
+        let output = command.args([service, method, key, &args.to_string()]).output().expect("python runs");
+        assert!(output.status.success(), "call_with_key.py failed: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("call_with_key.py prints JSON")
+    }
+
     /// Calls a method that answers `[value, who]`: so many times, or until it is told to stop.
     ///
     /// # Panics

@@ -109,7 +109,7 @@ fn list_shows_what_messages_and_the_clock_fire() {
     assert_eq!((&see["retry"]["attempts"], &see["reliable_delivery"]), (&Value::Null, &json!(false)));
     assert_eq!(welcome["events"], json!([{"source": "users", "name": "user.*", "queue": "evt-users-user.*"}]));
     assert_eq!(welcome["batch"], json!({"size": 10, "within_ms": 200}));
-    assert_eq!(welcome["idempotent"], json!({"store": null, "window_ms": 86_400_000}));
+    assert_eq!(welcome["idempotent"], json!({"store": "process", "window_ms": null}));
     assert_eq!(
         (&send["queue"], &send["declare"], &send["exchange"], &send["ordered_by"]),
         (

@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod hooks;
 mod http;
+mod idempotency;
 mod inject;
 mod limits;
 mod logs;

@@ -2,7 +2,7 @@ use proc_macro2::Span;
 use syn::{Attribute, Ident, LitStr, Type, spanned::Spanned};
 
 use super::{
-    Entry, HandlingArgs, entries, handling, inside,
+    Entry, HandlingArgs, IdempotentStore, entries, handling, inside,
     names::{event_name, event_pattern, wire_name},
     positional::{Positional, positional},
     unknown_key,
@@ -90,6 +90,14 @@ impl EventHandlerArgs {
         args.kind = [Kind::ServicePool, Kind::Singleton, Kind::Broadcast][kind.as_ref().map_or(0, |(_, place)| *place)];
         args.reliability(reliable, diag);
         args.handling.check(diag);
+        if args.kind == Kind::Broadcast
+            && let Some(idempotent) = &args.handling.idempotent
+            && idempotent.store != IdempotentStore::Process
+        {
+            let text = "every instance gets a broadcast, and one that finds in their database that another has handled it would not: write \
+                        `idempotent(store = \"process\")`";
+            diag.on(&idempotent.key, text);
+        }
         if args.kind == Kind::Broadcast
             && let Some(ordered) = args.handling.key("ordered_by")
         {

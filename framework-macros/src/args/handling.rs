@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::{Ident, LitStr};
 
-use super::{Entry, Value, entries, unknown_key};
+use super::{Entry, IdempotentArgs, IdempotentStore, Value, entries, unknown_key};
 use crate::diag::Diag;
 
 /// What is written of it; what is not is left to the defaults of `HandlingInfo`.
@@ -32,13 +32,6 @@ pub(crate) struct RetryArgs {
     max_key: Option<Ident>,
 }
 
-/// `idempotent`, `idempotent(…)`
-#[derive(Default)]
-pub(crate) struct IdempotentArgs {
-    pub(crate) process_store: bool,
-    pub(crate) window: Option<Duration>,
-}
-
 pub(super) const KEYS: [&str; 8] =
     ["retry", "requeue_on_error", "concurrency", "batch", "within", "ordered_by", "idempotent", "timeout"];
 
@@ -55,7 +48,7 @@ impl HandlingArgs {
             "batch" => self.batch = batch(entry, diag).map(|size| (entry.key.clone(), size)),
             "within" => self.within = entry.some_time(diag),
             "ordered_by" => self.ordered_by = ordered_by(entry, diag),
-            "idempotent" => self.idempotent = Some(IdempotentArgs::read(entry, diag)),
+            "idempotent" => self.idempotent = IdempotentArgs::read(entry, diag),
             "timeout" => self.timeout = entry.some_time(diag),
             _ => return false,
         }
@@ -78,6 +71,15 @@ impl HandlingArgs {
                 within,
                 "`within` is how long a batch waits to be filled: write `batch = 100` too, or leave it out",
             );
+        }
+        if let (Some(batch), Some(args)) = (self.key("batch"), &self.idempotent)
+            && args.store != IdempotentStore::Process
+        {
+            let text = format!(
+                "a database remembers one message for each worker, and with `{batch}` one worker has many: write \
+                 `idempotent(store = \"process\")`, the memory of this process, or leave `{batch}` out"
+            );
+            diag.on(&args.key, text);
         }
         let Some(ordered) = self.key("ordered_by") else {
             if let Some(in_place) = &self.retry.in_place {
@@ -128,36 +130,6 @@ impl RetryArgs {
                 _ => unknown_key(&entry, "retry", &KEYS, diag),
             }
         }
-    }
-}
-
-impl IdempotentArgs {
-    fn read(entry: &Entry, diag: &mut Diag) -> Self {
-        const KEYS: [&str; 2] = ["store", "window"];
-        let mut args = Self::default();
-        let list = match &entry.value {
-            Value::None => return args,
-            Value::List(_, list) => list.clone(),
-            Value::Is(_) => {
-                diag.on(entry, "`idempotent` stands alone, or takes a list: `idempotent(window = \"24h\")`");
-                return args;
-            }
-        };
-        for entry in entries(list, "window = \"24h\"", diag) {
-            match entry.key.to_string().as_str() {
-                "store" => {
-                    if let Some(text) = entry.text("process", diag) {
-                        args.process_store = text.value() == "process";
-                        if !args.process_store {
-                            diag.on(text, "the only store to name is `process`, the memory of this process");
-                        }
-                    }
-                }
-                "window" => args.window = entry.some_time(diag),
-                _ => unknown_key(&entry, "idempotent", &KEYS, diag),
-            }
-        }
-        args
     }
 }
 

@@ -9,6 +9,7 @@ mod event_handler;
 mod fault;
 mod handling;
 mod http;
+mod idempotent;
 mod main;
 mod names;
 mod path;
@@ -23,7 +24,7 @@ mod value;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, Ident, LitStr, Path, Token,
+    Attribute, Expr, Ident, LitStr, Path, Token, Type,
     ext::IdentExt,
     parse::{ParseStream, Parser},
     token::Paren,
@@ -36,8 +37,9 @@ pub(crate) use self::{
     event::EventArgs,
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
-    handling::{HandlingArgs, IdempotentArgs, RetryArgs},
+    handling::{HandlingArgs, RetryArgs},
     http::HttpArgs,
+    idempotent::{IdempotentArgs, IdempotentStore},
     main::MainArgs,
     rpc::{Expected, RpcArgs},
     saga::SagaArgs,
@@ -64,7 +66,7 @@ impl Entry {
         let key = Ident::parse_any(input)?;
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Value::Is(input.parse()?)
+            Value::Is(value(input)?)
         } else if input.peek(Paren) {
             let list;
             let paren = syn::parenthesized!(list in input);
@@ -81,6 +83,20 @@ impl Entry {
     pub(crate) fn is(&self, key: &str) -> bool {
         self.key.unraw() == key
     }
+}
+
+/// An expression; or a type with parameters, which reads like a comparison that breaks off, as it is.
+fn value(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let ends = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
+    let ahead = input.fork();
+    if let Ok(ty) = ahead.parse::<Type>()
+        && matches!(ty, Type::Path(_))
+        && ends(&ahead)
+        && input.fork().parse::<Expr>().is_err()
+    {
+        return Ok(Expr::Verbatim(input.parse::<Type>()?.into_token_stream()));
+    }
+    input.parse()
 }
 
 impl ToTokens for Entry {

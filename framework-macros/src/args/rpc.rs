@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use syn::{Attribute, Ident, Path};
 
-use super::{entries, inside, names::wire_name, unknown_key};
+use super::{Entry, IdempotentArgs, IdempotentStore, entries, inside, names::wire_name, unknown_key};
 use crate::diag::Diag;
 
 /// `#[rpc(…)]`
@@ -13,6 +13,7 @@ pub(crate) struct RpcArgs {
     pub(crate) sensitive: Vec<Ident>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_workers: Option<(Ident, usize)>,
+    pub(crate) idempotent: Option<IdempotentArgs>,
 }
 
 /// The errors that are part of a method's normal life.
@@ -21,7 +22,8 @@ pub(crate) struct Expected {
     pub(crate) variants: Vec<Path>,
 }
 
-const KEYS: [&str; 5] = ["name", "expected", "sensitive", "timeout", "max_workers"];
+/// The last is of `#[rpc]` alone.
+const KEYS: [&str; 6] = ["name", "expected", "sensitive", "timeout", "max_workers", "idempotent"];
 
 impl RpcArgs {
     /// `#[rpc(…)]`, and `#[websocket(…)]`, which has the same keys.
@@ -40,9 +42,21 @@ impl RpcArgs {
                 "sensitive" => args.sensitive = entry.parameters(diag),
                 "timeout" => args.timeout = entry.duration(diag),
                 "max_workers" => args.max_workers = entry.count(diag).map(|count| (entry.key, count)),
-                _ => unknown_key(&entry, attribute, &KEYS, diag),
+                "idempotent" if attribute == "rpc" => args.idempotent = idempotent(&entry, diag),
+                _ => unknown_key(&entry, attribute, if attribute == "rpc" { &KEYS } else { &KEYS[..5] }, diag),
             }
         }
         args
     }
+}
+
+fn idempotent(entry: &Entry, diag: &mut Diag) -> Option<IdempotentArgs> {
+    let args = IdempotentArgs::read(entry, diag)?;
+    if args.store == IdempotentStore::Process {
+        let text = "a reply is kept in a database, beside what the call did: leave `store` out; a `Database` at `sqlite::memory:` is the \
+                    memory of this process";
+        diag.on(&args.key, text);
+        return None;
+    }
+    Some(args)
 }

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    arguments, fired, http,
+    arguments, fired, http, idempotent,
     output::{Reply, split},
 };
 use crate::{
@@ -80,10 +80,14 @@ fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let k = &moved(k, span);
     let (index, cfgs) = (rpc.index, &method.cfgs);
     let arguments_struct = arguments::name(method);
-    let Target { hooks, call, .. } = target;
+    let call = target.call;
     let args = Ident::new("args", hidden(method.span()));
     let Parameters { injected, decoded, passed } = Parameters::of(method, target, &args, k);
     let answer = answer(rpc, &self::call(method, target, passed.into_iter()), call, k);
+    let before = quote_spanned!(span=> #(#injected)* #(#decoded)*);
+    let params = quote_spanned!(span=> <#arguments_struct<'_> as #k::Args<'_>>::PARAMS);
+    let idempotent = rpc.by.idempotent.as_ref();
+    let worker = idempotent::worker(method, idempotent, Some(params), target, &before, &answer, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
@@ -91,11 +95,7 @@ fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,
             };
-            #k::run_worker(#hooks, &#call, ::core::pin::pin!(::core::option::Option::Some(async {
-                #(#injected)*
-                #(#decoded)*
-                #answer
-            }))).await
+            #worker
         }),
     }
 }

@@ -8,7 +8,7 @@ use syn::{Type, spanned::Spanned};
 
 use super::descriptor::{duration, option, shape, spelled, time};
 use crate::{
-    args::{EventArg, ExchangeKind, HandlingArgs, IdempotentArgs, Kind, RetryArgs, ScheduleArg},
+    args::{EventArg, ExchangeKind, HandlingArgs, IdempotentArgs, IdempotentStore, Kind, RetryArgs, ScheduleArg},
     model::{ConsumerModel, EventHandlerModel, MethodModel, Payload, TimerModel},
     syntax::{at, copied, moved},
 };
@@ -166,9 +166,13 @@ fn handling(args: &HandlingArgs, k: &TokenStream) -> TokenStream {
         let within = args.within.map_or_else(|| quote!(#k::BatchInfo::WITHIN), time);
         quote!(#k::BatchInfo { size: #size, within: #within })
     }));
-    let idempotent = option(args.idempotent.as_ref().map(|IdempotentArgs { process_store, window }| {
-        let window = window.map_or_else(|| quote!(#k::IdempotencyInfo::WINDOW), time);
-        quote!(#k::IdempotencyInfo { process_store: #process_store, window: #window })
+    let idempotent = option(args.idempotent.as_ref().map(|IdempotentArgs { store, window, .. }| {
+        let window = duration(*window);
+        let store = match store {
+            IdempotentStore::Database(_) => quote!(Database),
+            IdempotentStore::Process => quote!(Process),
+        };
+        quote!(#k::IdempotencyInfo { store: #k::IdempotencyStore::#store, window: #window })
     }));
     let ordered_by = option(args.ordered_by.as_ref());
     let (retry, concurrency, timeout) = (retry(&args.retry, k), option(args.concurrency), duration(args.timeout));

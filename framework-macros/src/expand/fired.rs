@@ -6,10 +6,11 @@ use syn::{Type, spanned::Spanned};
 
 use super::{
     dispatch::{Target, call, inject, local},
+    idempotent,
     output::{Reply, split},
 };
 use crate::{
-    args::EventArg,
+    args::{EventArg, IdempotentArgs},
     model::{ConsumerModel, EventHandlerModel, MethodModel, ParamKind, ParamModel, Pass, Payload, TimerModel},
     syntax::{Place, at, copied, hidden, moved},
 };
@@ -20,16 +21,16 @@ pub(super) fn event_handler(handler: &EventHandlerModel, target: &Target<'_>, k:
         EventArg::Named { .. } | EventArg::None => None,
     };
     let payload = Payload::of(&handler.method, handler.by.handling.batch.is_some());
-    arm(handler.index, &handler.method, &payload, event, target, k)
+    arm(handler.index, &handler.method, &payload, event, handler.by.handling.idempotent.as_ref(), target, k)
 }
 
 pub(super) fn consumer(consumer: &ConsumerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let payload = Payload::of(&consumer.method, consumer.by.handling.batch.is_some());
-    arm(consumer.index, &consumer.method, &payload, None, target, k)
+    arm(consumer.index, &consumer.method, &payload, None, consumer.by.handling.idempotent.as_ref(), target, k)
 }
 
 pub(super) fn timer(timer: &TimerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
-    arm(timer.index, &timer.method, &Payload::Nothing, None, target, k)
+    arm(timer.index, &timer.method, &Payload::Nothing, None, None, target, k)
 }
 
 fn arm(
@@ -37,12 +38,13 @@ fn arm(
     method: &MethodModel,
     payload: &Payload<'_>,
     event: Option<&Type>,
+    idempotent: Option<&IdempotentArgs>,
     target: &Target<'_>,
     k: &TokenStream,
 ) -> TokenStream {
     let span = at(method.span());
     let k = &moved(k, span);
-    let (cfgs, Target { hooks, call: fired, .. }) = (&method.cfgs, target);
+    let (cfgs, fired) = (&method.cfgs, target.call);
     let unread = Ident::new("unread", hidden(method.span()));
     let read = match payload {
         Payload::Nothing => TokenStream::new(),
@@ -72,14 +74,12 @@ fn arm(
         Payload::Batch { .. } => settled_batch(method, &value, &unread, k),
         Payload::Nothing | Payload::One(_) => settled(method, &value, k),
     };
+    let worker = idempotent::worker(method, idempotent, None, target, &quote!(#(#injected)*), &settled, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
             #read
-            #k::run_worker(#hooks, &#fired, ::core::pin::pin!(::core::option::Option::Some(async {
-                #(#injected)*
-                #settled
-            }))).await
+            #worker
         }),
     }
 }

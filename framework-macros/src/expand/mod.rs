@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod fired;
 mod http;
+mod idempotent;
 mod main;
 mod output;
 mod saga;

@@ -11,7 +11,7 @@ use super::{
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     entrypoints::{self, First},
-    http,
+    http, idempotent,
     output::Reply,
 };
 use crate::{
@@ -31,6 +31,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let (descriptor, dispatch) = (descriptor(model, broken, k), dispatch(model, broken, k));
     let span = at(model.span());
     let p = moved(k, span);
+    let prepared = (!broken).then(|| idempotent::prepared(model, k));
+    let prepared = prepared.flatten();
     let service = quote_spanned! {span=>
         impl #p::DynService for #self_ty {
             fn descriptor(&self) -> &'static #p::ServiceDescriptor {
@@ -46,7 +48,7 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
             const PROVIDER: #p::Provider<Self> = {
                 #[allow(unused_imports)]
                 use #p::NotProvided as _;
-                #p::Provided::<#self_ty>::PROVIDER
+                #p::Provided::<#self_ty>::PROVIDER #prepared
             };
         }
 

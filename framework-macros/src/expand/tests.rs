@@ -95,7 +95,7 @@ fn the_crate_may_have_another_name() {
                 fn b(&self, event: Placed) {}
                 #[event_handler("orders", "placed", batch = 3)]
                 fn many(&self, events: Vec<Placed>) {}
-                #[consume("letters", exchange = "post", idempotent)]
+                #[consume("letters", exchange = "post", idempotent(store = "process"))]
                 #[timer(cron = "* * * * *")]
                 fn c(&self) {}
             }

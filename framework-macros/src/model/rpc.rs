@@ -11,7 +11,7 @@ use super::{
     output::{same, ungrouped},
 };
 use crate::{
-    args::{Expected, RpcArgs},
+    args::{Expected, IdempotentArgs, RpcArgs},
     diag::{Diag, known},
     syntax::{find_borrow, find_word},
 };
@@ -27,6 +27,7 @@ pub(crate) struct Rpc {
     pub(crate) expected: Vec<Path>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_workers: Option<usize>,
+    pub(crate) idempotent: Option<IdempotentArgs>,
 }
 
 impl Rpc {
@@ -44,6 +45,14 @@ impl Rpc {
                 "how many workers run is the service's choice: write `max_workers` on its method, not in the contract",
             );
         }
+        if role == Role::Contract
+            && let Some(idempotent) = &args.idempotent
+        {
+            diag.on(
+                &idempotent.key,
+                "what a service remembers is its own choice: write `idempotent` on its method, not in the contract",
+            );
+        }
         let renamed = args.name.as_ref().map(|(key, _)| key.span());
         Self {
             wire_name: args.name.map_or_else(|| method.ident.unraw().to_string(), |(_, name)| name),
@@ -51,6 +60,7 @@ impl Rpc {
             expected,
             timeout: args.timeout,
             max_workers: args.max_workers.map(|(_, count)| count),
+            idempotent: args.idempotent,
         }
     }
 }

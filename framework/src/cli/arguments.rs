@@ -67,6 +67,12 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                         .value_name("DURATION")
                         .help("How long to wait for the reply, such as `5s` [default: the setting `rpc_timeout`]"),
                 )
+                .arg(
+                    Arg::new("idempotency-key")
+                        .long("idempotency-key")
+                        .value_name("KEY")
+                        .help("The key by which an idempotent method knows this call again"),
+                )
                 .arg(pair("header", "A header of the request, under this very name"))
                 .arg(pair("context", "Context data, sent as Nameko's header `nameko.KEY`"))
                 .arg(json("Print one line of JSON, also for an error: {\"result\": …} or {\"error\": …}")),

@@ -28,6 +28,7 @@ struct Request {
     headers: Vec<(String, Value)>,
     context: Vec<(String, Value)>,
     timeout: Option<Duration>,
+    idempotency_key: Option<String>,
     json: bool,
 }
 
@@ -93,6 +94,7 @@ impl Request {
             headers: pairs(matches, "header")?,
             context: pairs(matches, "context")?,
             timeout: timeout.transpose()?,
+            idempotency_key: matches.get_one::<String>("idempotency-key").cloned(),
             json: matches.get_flag("json"),
         })
     }
@@ -125,6 +127,9 @@ impl Request {
         }
         for (key, value) in &self.context {
             call = call.context(key, value.clone());
+        }
+        if let Some(key) = &self.idempotency_key {
+            call = call.idempotency_key(key);
         }
         match self.timeout {
             Some(timeout) => call.timeout(timeout),

@@ -74,6 +74,15 @@ impl<T, E> Call<T, E> {
         self
     }
 
+    /// The key by which an [`idempotent`](crate::service) method knows this call again: however often it arrives under the key, it is done
+    /// once, and the later ones get the first one's answer.
+    ///
+    /// One key for one intention of the caller's: made before the first attempt, the same for each repetition. The same key with other
+    /// arguments is refused, with code `IDEMPOTENCY_KEY_REUSED`. A method that is not `idempotent` takes no notice of it.
+    pub fn idempotency_key(self, key: impl Into<String>) -> Self {
+        self.header(context_data::IDEMPOTENCY_KEY, key.into())
+    }
+
     /// Context data, sent as Nameko's header `nameko.{key}`. It passes on along the service's own calls.
     pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
         self.header(format!("{}{key}", context_data::PREFIX), value)

@@ -11,7 +11,7 @@ use crate::{
     Result,
     codec::EncodeError,
     dependency::{Dependency, SetupContext},
-    protocol::{Name, Value, encode_request},
+    protocol::{Name, Value, context_data, encode_request},
 };
 
 /// Calls any method of any service by name, with dynamic values.
@@ -118,9 +118,14 @@ impl UntypedCall {
         self
     }
 
+    /// The key by which an `idempotent` method knows this call again: see [`Call::idempotency_key`].
+    pub fn idempotency_key(self, key: impl Into<String>) -> Self {
+        self.header(context_data::IDEMPOTENCY_KEY, key.into())
+    }
+
     /// Context data, sent as Nameko's header `nameko.{key}`.
     pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
-        self.header(format!("{}{key}", crate::protocol::context_data::PREFIX), value)
+        self.header(format!("{}{key}", context_data::PREFIX), value)
     }
 
     /// The same call with a result of a type, and the method's own error.

@@ -57,6 +57,7 @@ use crate::{
 /// | `parent_calls_tracked` | 10 | how many callers the call-id stack names |
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
 /// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
+/// | `idempotency.window` | `24h` | how long an `idempotent` method knows what it has done, where it does not say |
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
@@ -100,6 +101,13 @@ use crate::{
 /// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
 /// | `ops.token` | none | what a request must bring that changes something |
 /// | `mode` | by the broker | `development` or `production` |
+///
+/// With the feature `sql`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `idempotency.lease` | `10s` | how long a run of an `idempotent` method holds its key without a sign of life |
+/// | `idempotency.sweep` | `1m` | how often answers that were kept long enough are deleted |
 ///
 /// # Examples
 ///

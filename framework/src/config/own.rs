@@ -17,6 +17,7 @@ const OWN: &[(&str, &str)] = &[
     ("parent_calls_tracked", "10"),
     ("wire", "kinoko"),
     ("rpc_exchange", "nameko-rpc"),
+    ("idempotency.window", "24h"),
     ("heartbeat", "5s"),
     ("redeclare_interval", "30s"),
     ("log", "info"),
@@ -49,6 +50,12 @@ const HTTP: &[(&str, &str)] = &[
 #[cfg(not(feature = "http"))]
 const HTTP: &[(&str, &str)] = &[];
 
+/// Those of what a database remembers.
+#[cfg(feature = "sql")]
+const SQL: &[(&str, &str)] = &[("idempotency.lease", "10s"), ("idempotency.sweep", "1m")];
+#[cfg(not(feature = "sql"))]
+const SQL: &[(&str, &str)] = &[];
+
 /// Those of sagas.
 #[cfg(feature = "saga")]
 const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s")];
@@ -72,7 +79,11 @@ const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
-    let with_default =
-        OWN.iter().chain(HTTP).chain(SAGA).map(|(key, default)| SettingInfo::new(*key).default_text(*default));
+    let with_default = OWN
+        .iter()
+        .chain(HTTP)
+        .chain(SQL)
+        .chain(SAGA)
+        .map(|(key, default)| SettingInfo::new(*key).default_text(*default));
     with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

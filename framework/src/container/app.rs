@@ -18,7 +18,7 @@ use crate::{
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::{MessageSettings, RpcSettings},
     event::{Sender, SenderSettings},
-    service::Service,
+    service::{IdempotencyInfo, Service},
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
 };
@@ -408,6 +408,7 @@ fn container_settings(
         }
     };
     let rpc = RpcSettings { nameko_wire, rpc_exchange: options.rpc_exchange.clone(), max_body_bytes };
-    let messages = MessageSettings { nameko_wire, max_body_bytes };
+    let idempotency_window = settings.duration("idempotency.window", IdempotencyInfo::WINDOW)?;
+    let messages = MessageSettings { nameko_wire, max_body_bytes, idempotency_window };
     Ok(ContainerSettings { max_workers, rpc, messages })
 }

@@ -39,7 +39,7 @@ impl Registration {
 }
 
 fn set_up<S: Service>(cx: SetupContext) -> BoxFuture<'static, Result<Arc<dyn DynService>>> {
-    Box::pin(async move { Ok(Arc::new((S::PROVIDER.set_up)(&cx).await?) as Arc<dyn DynService>) })
+    Box::pin(async move { Ok(Arc::new(S::PROVIDER.provide(&cx).await?) as Arc<dyn DynService>) })
 }
 
 inventory::collect!(Registration);

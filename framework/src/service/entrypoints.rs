@@ -170,15 +170,24 @@ impl BatchInfo {
 /// How what was handled before is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyInfo {
-    /// Whether the memory of this one process is asked for, although others may share the queue.
-    pub process_store: bool,
-    /// How long a message is remembered.
-    pub window: Duration,
+    /// Where it is remembered.
+    pub store: IdempotencyStore,
+    /// How long; `None`: the setting `idempotency.window`.
+    pub window: Option<Duration>,
 }
 
 impl IdempotencyInfo {
-    /// How long where a handler does not say: a day.
+    /// How long where neither the method nor the settings say: a day.
     pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+}
+
+/// Where what was handled is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdempotencyStore {
+    /// In the service's database, which all of its instances share.
+    Database,
+    /// In the memory of this process.
+    Process,
 }
 
 /// One method that the clock fires.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{BindInfo, HandlingInfo, RetryPolicy};
+use super::{BindInfo, HandlingInfo, IdempotencyStore, RetryPolicy};
 use crate::{protocol::Value, transport::ExchangeKind};
 
 impl HandlingInfo {
@@ -12,8 +12,11 @@ impl HandlingInfo {
         let RetryPolicy { attempts, first, longest, jitter } = self.retry;
         let batch = self.batch.map(|batch| json!({ "size": batch.size, "within_ms": millis(batch.within) }));
         let idempotent = self.idempotent.map(|idempotent| {
-            let store = idempotent.process_store.then_some("process");
-            json!({ "store": store, "window_ms": millis(idempotent.window) })
+            let store = match idempotent.store {
+                IdempotencyStore::Database => "database",
+                IdempotencyStore::Process => "process",
+            };
+            json!({ "store": store, "window_ms": idempotent.window.map(millis) })
         });
         json!({
             "retry": {

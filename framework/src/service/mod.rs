@@ -26,9 +26,9 @@ pub use self::{
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
     entrypoints::{
         BatchInfo, BindInfo, ConsumerInfo, DispatchInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
-        RetryPolicy, Schedule, TimerInfo,
+        IdempotencyStore, RetryPolicy, Schedule, TimerInfo,
     },
-    provided::{NotProvided, Provided, Provider, assert_provided},
+    provided::{NotProvided, Prepare, Provided, Provider, assert_provided},
     queues::assert_queues,
     routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
 };

@@ -16,6 +16,27 @@ use crate::{
 pub struct Provider<S> {
     pub(crate) settings: fn() -> Result<Vec<SettingInfo>>,
     pub(crate) set_up: fn(&SetupContext) -> BoxFuture<'_, Result<S>>,
+    pub(crate) prepare: Option<Prepare<S>>,
+}
+
+/// What is done with a service after its fields are built, and before anything starts.
+pub type Prepare<S> = for<'a> fn(&'a S, &'a SetupContext) -> BoxFuture<'a, Result<()>>;
+
+impl<S> Provider<S> {
+    /// With something to do when the fields are built.
+    #[must_use]
+    pub const fn prepared(self, prepare: Prepare<S>) -> Self {
+        Self { settings: self.settings, set_up: self.set_up, prepare: Some(prepare) }
+    }
+
+    /// Builds the service.
+    pub(crate) async fn provide(&self, cx: &SetupContext) -> Result<S> {
+        let service = (self.set_up)(cx).await?;
+        if let Some(prepare) = self.prepare {
+            prepare(&service, cx).await?;
+        }
+        Ok(service)
+    }
 }
 
 fn set_up<S: Dependencies>(cx: &SetupContext) -> BoxFuture<'_, Result<S>> {
@@ -40,7 +61,7 @@ impl<S: Dependencies> Provided<S> {
     }
 
     /// What its fields are built with.
-    pub const PROVIDER: Provider<S> = Provider { settings: S::settings, set_up: set_up::<S> };
+    pub const PROVIDER: Provider<S> = Provider { settings: S::settings, set_up: set_up::<S>, prepare: None };
 }
 
 /// The other half of [`Provided`]. Never run: such a program does not build.
@@ -57,7 +78,7 @@ pub trait NotProvided<S> {
 
     /// Nothing.
     const PROVIDER: Provider<S> =
-        Provider { settings: || Ok(Vec::new()), set_up: |_| unreachable!("it does not compile") };
+        Provider { settings: || Ok(Vec::new()), set_up: |_| unreachable!("it does not compile"), prepare: None };
 }
 
 impl<S> NotProvided<S> for Provided<S> {}

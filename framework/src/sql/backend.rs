@@ -37,7 +37,6 @@ impl Dialect {
     }
 
     /// The database's own clock, which all instances share, in milliseconds since 1970: an expression.
-    #[allow(dead_code, reason = "leases are to come")]
     pub(super) fn now_ms(self) -> &'static str {
         match self {
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -102,7 +101,6 @@ cells!(i64 => Int, i32 => Int, String => Text, &str => Text, Vec<u8> => Bytes, &
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells(Vec<Cell>);
 
-#[allow(dead_code, reason = "outbox and inbox are to come")]
 impl Cells {
     /// The integer in a column.
     ///

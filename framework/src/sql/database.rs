@@ -9,6 +9,7 @@ use super::{
     Tx,
     backend::{Backend, Dialect},
     health::Health,
+    inbox::Inbox,
     lost::reason,
     migrations::Migrations,
     outbox::Outbox,
@@ -53,6 +54,7 @@ pub(super) struct Inner<D: Backend> {
     pub(super) tables: bool,
     /// Who writes at the moment, where only one may: the others wait in order here, and not by trial and error in the database.
     writer: Option<Arc<Mutex<()>>>,
+    pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
 }
 
@@ -147,8 +149,8 @@ impl<D: Backend> Database<D> {
             }
         };
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
-        let (health, tables) = (Health::default(), place.tables);
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables, outbox: Outbox::default() })))
+        let (health, tables, inbox, outbox) = (Health::default(), place.tables, Inbox::new(dialect), Outbox::default());
+        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables, inbox, outbox })))
     }
 
     /// Which SQL it speaks.

@@ -33,6 +33,8 @@
 mod backend;
 mod database;
 mod health;
+#[doc(hidden)]
+pub mod inbox;
 mod lost;
 mod migrations;
 mod outbox;

@@ -5,9 +5,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::{
     Database, Tx,
     backend::{Backend, Dialect},
-    outbox,
-    #[cfg(feature = "saga")]
-    saga_log,
+    inbox, outbox,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -36,9 +34,10 @@ impl Version {
 
 /// The tables of all parts: what [`own_tables`] tells.
 const ALL: &[&Tables] = &[
+    &inbox::TABLES,
     &outbox::TABLES,
     #[cfg(feature = "saga")]
-    &saga_log::TABLES,
+    &super::saga_log::TABLES,
 ];
 
 /// Of PostgreSQL's advisory locks: the one that is held while tables are made.

@@ -189,7 +189,6 @@ pub(super) struct Slot<D: Backend>(Mutex<Option<Open<D>>>);
 
 impl<D: Backend> Slot<D> {
     /// Runs a statement of kinoko's own in the transaction. `None`: the method has not left it here.
-    #[allow(dead_code, reason = "the inbox is to come")]
     pub(super) async fn execute(&self, sql: SqlStr, values: Vec<Cell>) -> Option<sqlx::Result<u64>> {
         let mut open = self.lock().take()?;
         let done = D::execute(&mut open.transaction, sql, values).await;

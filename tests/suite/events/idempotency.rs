@@ -12,7 +12,12 @@ struct Once {
 #[service(name = "idempotency_once")]
 impl Once {
     /// Takes a second; fails while the payload says so.
-    #[event_handler("idempotency", "paid", idempotent(window = "1h"), retry(max = 2, backoff = "10s", jitter = false))]
+    #[event_handler(
+        "idempotency",
+        "paid",
+        idempotent(window = "1h", store = "process"),
+        retry(max = 2, backoff = "10s", jitter = false)
+    )]
     async fn on_paid(&self, #[inject] cx: WorkerContext, failures: u32) -> Result<(), Verdict> {
         self.journal.note(format!("attempt {}", cx.attempt()), &cx);
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -23,7 +28,7 @@ impl Once {
         }
     }
 
-    #[event_handler("idempotency", "counted", idempotent, batch = 3, within = "1s")]
+    #[event_handler("idempotency", "counted", idempotent(store = "process"), batch = 3, within = "1s")]
     async fn on_counted(&self, #[inject] cx: WorkerContext, numbers: Vec<u32>) {
         self.journal.note(format!("{numbers:?}"), &cx);
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,5 +1,6 @@
-//! `idempotent`: a message that was handled is not handled again.
+//! `idempotent(store = "process")`: a message that was handled is not handled again, as far as this process knows.
 //!
+//! What a database remembers, `sql/inbox` does.
 //! What was handled is remembered by its message id, which an event keeps through retries, redeliveries and a dispatch that is repeated.
 
 use std::{
@@ -13,8 +14,11 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Handler, Lane, received::Received};
-use crate::{Error, ErrorKind, Result, protocol::Name, service::IdempotencyInfo, transport::Transport};
+use super::{Lane, received::Received};
+use crate::{
+    protocol::Name,
+    service::{IdempotencyInfo, IdempotencyStore},
+};
 
 /// How many handled messages one handler remembers; what comes beyond goes before its time, the oldest first.
 const MOST_REMEMBERED: usize = 100_000;
@@ -49,9 +53,11 @@ pub(super) struct Claim {
 }
 
 impl Handled {
-    pub(super) fn new(info: &IdempotencyInfo) -> Arc<Self> {
+    /// `window` is for those that do not say. `None`: it is remembered elsewhere, or not at all.
+    pub(super) fn new(info: Option<IdempotencyInfo>, window: Duration) -> Option<Arc<Self>> {
+        let info = info.filter(|info| info.store == IdempotencyStore::Process)?;
         let (state, ended, warned) = (Mutex::default(), Notify::new(), AtomicBool::new(false));
-        Arc::new(Self { window: info.window, state, ended, warned })
+        Some(Arc::new(Self { window: info.window.unwrap_or(window), state, ended, warned }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,22 +177,5 @@ impl Lane {
         let message_id = received.message.properties.message_id.as_deref();
         tracing::debug!(service, method, queue, message_id, "a message was handled before, it is dropped");
         received.delivery.ack();
-    }
-}
-
-impl Handler {
-    /// Refuses a memory of this process alone where other processes take part, unless it was asked for.
-    pub(super) fn check_store(&self, service: &str, transport: &dyn Transport) -> Result<()> {
-        let Some(info) = self.handling.idempotent else { return Ok(()) };
-        let address = transport.address();
-        if info.process_store || address.starts_with("memory://") {
-            return Ok(());
-        }
-        let method = self.method;
-        let text = format!(
-            "`{service}.{method}` is `idempotent`, and on {address} other processes may handle its messages too, of which the memory of this one \
-             knows nothing: write `idempotent(store = \"process\")` if that will do; a store in SQL, which all processes share, is to come"
-        );
-        Err(Error::new(ErrorKind::Setup, text))
     }
 }

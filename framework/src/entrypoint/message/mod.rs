@@ -20,7 +20,10 @@ mod settle;
 mod sink;
 mod topology;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -53,6 +56,8 @@ pub(crate) struct MessageSettings {
     /// Queues are declared as Nameko declares them.
     pub(crate) nameko_wire: bool,
     pub(crate) max_body_bytes: usize,
+    /// How long what was handled is remembered, where its handler does not say.
+    pub(crate) idempotency_window: Duration,
 }
 
 /// What messages fire in one container.
@@ -60,6 +65,7 @@ pub(crate) struct MessageEntrypoint {
     shared: Arc<Shared>,
     descriptor: &'static ServiceDescriptor,
     nameko_wire: bool,
+    idempotency_window: Duration,
     consumers: Mutex<Vec<RunningConsumer>>,
 }
 
@@ -90,7 +96,7 @@ struct Handler {
     method: &'static str,
     handling: HandlingInfo,
     slots: Arc<MethodSlots>,
-    /// What it has handled, where it is idempotent.
+    /// What it has handled, where this process remembers it.
     handled: Option<Arc<Handled>>,
 }
 
@@ -133,6 +139,7 @@ impl MessageEntrypoint {
             shared: Arc::new(shared),
             descriptor,
             nameko_wire: settings.nameko_wire || descriptor.nameko_wire,
+            idempotency_window: settings.idempotency_window,
             consumers: Mutex::default(),
         }
     }
@@ -162,7 +169,7 @@ impl MessageEntrypoint {
 
     fn handler(&self, index: usize, method: &'static str, handling: HandlingInfo) -> Arc<Handler> {
         let slots = Arc::new(MethodSlots::new(self.shared.limits.clone(), handling.concurrency));
-        let handled = handling.idempotent.as_ref().map(Handled::new);
+        let handled = Handled::new(handling.idempotent, self.idempotency_window);
         Arc::new(Handler { index, method, handling, slots, handled })
     }
 }
@@ -177,7 +184,6 @@ impl Entrypoint for MessageEntrypoint {
         // It starts once.
         let _ = self.shared.transport.set(Arc::downgrade(transport));
         for (handler, source) in &sources {
-            handler.check_store(self.descriptor.name, &**transport)?;
             self.check_order(handler, source)?;
             if source.foreign && transport.queue_status(&source.queue).await?.is_none() {
                 return Err(self.no_queue(handler, &source.queue));

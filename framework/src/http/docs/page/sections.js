@@ -102,11 +102,17 @@ function facts({ about }) {
     about.concurrency ? ["at once", String(about.concurrency)] : null,
     batch ? ["batches", `of ${batch.size}, within ${duration(batch.within_ms)}`] : null,
     about.ordered_by ? ["ordered by", code(about.ordered_by)] : null,
-    about.idempotent ? ["idempotent", `for ${duration(about.idempotent.window_ms)}`] : null,
+    about.idempotent ? ["idempotent", idempotent(about.idempotent)] : null,
     about.timeout_ms ? ["timeout", duration(about.timeout_ms)] : null,
   ];
   const known = rows.filter((row) => row !== null);
   return element("dl", {}, ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+/** Where what was handled is known, and how long. */
+function idempotent({ store, window_ms }) {
+  const known = store === "process" ? "in each process" : "in the database";
+  return window_ms === null ? known : `${known}, for ${duration(window_ms)}`;
 }
 
 function schemas(byName) {
