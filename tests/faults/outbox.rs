@@ -70,10 +70,10 @@ async fn committed_events_go_out(name: &str, own: TestDatabase) {
         .unwrap();
     let inbox = Inbox::open(&node.uri()).await;
 
-    let mut runs = 0;
+    let (uri, mut runs) = (node.uri(), 0);
     let mut start = || {
         runs += 1;
-        Process::start(&node.uri(), own.url(), goal, runs)
+        Process::start(&uri, own.url(), goal, runs)
     };
     let mut processes: Vec<_> = (0..INSTANCES).map(|_| start()).collect();
     let mut killed = 0;
