@@ -10,4 +10,7 @@ pub(crate) const GATEWAYS: &[MakeGateway] = &[
 
 /// The logs of sagas beside the one in memory.
 #[cfg(feature = "saga")]
-pub(crate) const SAGA_LOGS: &[crate::saga::SagaLogKind] = &[];
+pub(crate) const SAGA_LOGS: &[crate::saga::SagaLogKind] = &[
+    #[cfg(feature = "sql")]
+    crate::sql::SAGA_LOG,
+];

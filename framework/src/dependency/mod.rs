@@ -189,7 +189,7 @@ pub trait Dependencies: Sized + Send + Sync + 'static {
 /// A service that has a field of this type. `#[derive(Dependencies)]` implements it for each type once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no field of type `{D}`",
-    label = "needed by an `#[inject]` parameter",
+    label = "needed by an `#[inject]` parameter, or by `idempotent`",
     note = "add a field of type `{D}` to `{Self}`"
 )]
 pub trait Has<D> {

@@ -92,7 +92,8 @@ mod signals;
 mod steps;
 mod store;
 
-pub(crate) use self::store::SagaLogKind;
+#[cfg_attr(not(feature = "sql"), allow(unused_imports, reason = "for the features that add a log"))]
+pub(crate) use self::store::{Opened, SagaLogKind};
 pub use self::{
     definition::{
         CompensationInfo, CompensationResult, Definition, Outcome, STEP_TIMEOUT, SagaInfo, StepError, StepInfo,

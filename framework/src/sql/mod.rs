@@ -40,11 +40,17 @@ mod migrations;
 mod outbox;
 mod place;
 mod pools;
+#[cfg(feature = "saga")]
+mod saga_log;
 mod schema;
 mod tx;
 
 pub use sqlx::{Any, Postgres, Sqlite};
 
+#[cfg(feature = "saga")]
+pub(crate) use self::saga_log::SAGA_LOG;
+#[cfg(feature = "saga")]
+pub use self::saga_log::SqlLog;
 pub use self::{
     backend::{Backend, Dialect},
     database::{Database, DatabaseOptions},

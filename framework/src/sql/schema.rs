@@ -33,7 +33,12 @@ impl Version {
 }
 
 /// The tables of all parts: what [`own_tables`] tells.
-const ALL: &[&Tables] = &[&inbox::TABLES, &outbox::TABLES];
+const ALL: &[&Tables] = &[
+    &inbox::TABLES,
+    &outbox::TABLES,
+    #[cfg(feature = "saga")]
+    &super::saga_log::TABLES,
+];
 
 /// Of PostgreSQL's advisory locks: the one that is held while tables are made.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7233461204911)";

@@ -60,7 +60,11 @@ struct Orders {
 }
 
 #[service(name = "bench_outbox", client = false)]
-impl Orders {}
+impl Orders {
+    /// A service does something.
+    #[rpc]
+    fn idle(&self) {}
+}
 
 const QUEUE: &str = "bench_outbox";
 

@@ -1,0 +1,197 @@
+//! The SQL of the log of sagas.
+//!
+//! Any number of changes comes as one parameter: an array of JSON, which either database reads as rows. So a batch is as many round trips as
+//! one change.
+
+use std::{sync::LazyLock, time::Duration};
+
+use crate::{
+    saga::SagaState,
+    sql::{
+        backend::Dialect,
+        schema::{Tables, Version},
+    },
+};
+
+pub(in crate::sql) const TABLES: Tables = Tables {
+    component: "saga log",
+    versions: &[Version {
+        sqlite: &[SAGA, DUE, TIMELINE_TABLE, SIGNAL_TABLE],
+        // SQLite numbers the rows of a table by itself.
+        postgres: &[
+            SAGA,
+            "ALTER TABLE kinoko_saga ADD COLUMN rowid BIGINT GENERATED ALWAYS AS IDENTITY",
+            "CREATE INDEX kinoko_saga_rowid ON kinoko_saga (rowid)",
+            DUE,
+            TIMELINE_TABLE,
+            SIGNAL_TABLE,
+        ],
+    }],
+};
+
+const SAGA: &str = "CREATE TABLE kinoko_saga (
+    saga TEXT NOT NULL, id TEXT NOT NULL, service TEXT NOT NULL, version BIGINT NOT NULL, steps TEXT NOT NULL,
+    state TEXT NOT NULL, input TEXT NOT NULL, context TEXT NOT NULL, progress TEXT NOT NULL,
+    seq BIGINT NOT NULL, signals BIGINT NOT NULL, owner TEXT, fence BIGINT NOT NULL, due BIGINT,
+    started BIGINT NOT NULL, updated BIGINT NOT NULL,
+    PRIMARY KEY (saga, id)
+)";
+
+const DUE: &str = "CREATE INDEX kinoko_saga_due ON kinoko_saga (service, saga, due) WHERE due IS NOT NULL";
+
+/// One row for each transition: what happened is an array.
+const TIMELINE_TABLE: &str = "CREATE TABLE kinoko_saga_timeline (
+    saga TEXT NOT NULL, id TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, happened TEXT NOT NULL,
+    PRIMARY KEY (saga, id, seq)
+)";
+
+const SIGNAL_TABLE: &str = "CREATE TABLE kinoko_saga_signal (
+    saga TEXT NOT NULL, id TEXT NOT NULL, number BIGINT NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (saga, id, number)
+)";
+
+/// What [`rows`](super::rows) reads a saga from, before the clock.
+const COLUMNS: [&str; 14] = [
+    "saga", "id", "service", "version", "steps", "state", "input", "context", "progress", "seq", "owner", "started",
+    "updated", "fence",
+];
+
+pub(super) const ADD_SIGNAL: &str = "INSERT INTO kinoko_saga_signal VALUES ($1, $2, $3, $4, $5)";
+pub(super) const TIMELINE: &str =
+    "SELECT at, happened FROM kinoko_saga_timeline WHERE saga = $1 AND id = $2 ORDER BY seq";
+
+/// The statements of one dialect.
+pub(super) struct Statements {
+    /// `[New]` → saga, id, started of those that were not there.
+    pub(super) start: String,
+    /// `[Told]`: lines of timelines.
+    pub(super) tell: String,
+    /// `[Append]` → saga, id, signals of those that were changed.
+    pub(super) append: String,
+    /// `[Renew]` → saga, id, signals of those that are held.
+    pub(super) renew: String,
+    /// `[{saga, id}]` → saga, id, fence, seq, signals.
+    pub(super) standing: String,
+    /// service, saga, limit, owner, lease → the columns of those that were taken, and the clock.
+    pub(super) claim: String,
+    /// saga, id → the columns, and the clock.
+    pub(super) load: String,
+    /// saga, `[{id}]` → id, number, name, payload, in order.
+    pub(super) signals: String,
+    /// saga, id → the number of the next signal.
+    pub(super) count_signal: String,
+    dialect: Dialect,
+}
+
+impl Statements {
+    pub(super) fn of(dialect: Dialect) -> &'static Self {
+        static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(Dialect::Sqlite));
+        static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(Dialect::Postgres));
+        match dialect {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        }
+    }
+
+    fn new(dialect: Dialect) -> Self {
+        let now = dialect.now_ms();
+        // SQLite's RETURNING knows the table's columns alone; PostgreSQL's knows those of FROM too, and wants to be told.
+        let (of, skip_locked) = match dialect {
+            Dialect::Sqlite => ("", ""),
+            Dialect::Postgres => ("s.", "FOR UPDATE SKIP LOCKED"),
+        };
+        let columns = columns(of);
+        let changes = |columns| changes(dialect, "$1", columns);
+        let start = format!(
+            "INSERT INTO kinoko_saga
+             SELECT c.saga, c.id, c.service, c.version, c.steps, c.state, c.input, c.context, c.progress, 0, 0, c.owner, 1, {now} + c.lease, {now}, {now}
+             FROM {} WHERE true ON CONFLICT DO NOTHING RETURNING saga, id, started",
+            changes("saga text, id text, service text, version bigint, steps text, state text, input text, context text, progress text, owner text, lease bigint"),
+        );
+        let tell = format!(
+            "INSERT INTO kinoko_saga_timeline SELECT c.saga, c.id, c.seq, {now}, c.happened FROM {}",
+            changes("saga text, id text, seq bigint, happened text"),
+        );
+        let append = format!(
+            "UPDATE kinoko_saga AS s SET seq = c.seq, state = c.state, progress = c.progress, updated = {now},
+                owner = CASE WHEN c.keep = 1 THEN s.owner END,
+                due = CASE WHEN c.keep = 0 AND s.signals > c.seen THEN {now} ELSE {now} + c.wait END
+             FROM {}
+             WHERE s.saga = c.saga AND s.id = c.id AND s.fence = c.fence AND s.owner = c.owner AND s.seq = c.seq - 1
+             RETURNING {of}saga, {of}id, {of}signals",
+            changes(
+                "saga text, id text, owner text, fence bigint, seq bigint, state text, progress text, keep bigint, wait bigint, seen bigint"
+            ),
+        );
+        let renew = format!(
+            "UPDATE kinoko_saga AS s SET due = {now} + c.lease FROM {}
+             WHERE s.saga = c.saga AND s.id = c.id AND s.fence = c.fence AND s.owner = c.owner
+             RETURNING {of}saga, {of}id, {of}signals",
+            changes("saga text, id text, owner text, fence bigint, lease bigint"),
+        );
+        let standing = format!(
+            "SELECT s.saga, s.id, s.fence, s.seq, s.signals FROM kinoko_saga AS s JOIN {} ON s.saga = c.saga AND s.id = c.id",
+            changes("saga text, id text"),
+        );
+        let claim = format!(
+            "UPDATE kinoko_saga AS s SET fence = s.fence + 1, owner = $4, due = {now} + $5
+             FROM (
+                SELECT saga, id FROM kinoko_saga WHERE service = $1 AND saga = $2 AND due <= {now} ORDER BY due LIMIT $3 {skip_locked}
+             ) AS c
+             WHERE s.saga = c.saga AND s.id = c.id
+             RETURNING {columns}, {now}",
+        );
+        let load = format!("SELECT {columns}, {now} FROM kinoko_saga AS s WHERE saga = $1 AND id = $2");
+        let signals = format!(
+            "SELECT s.id, s.number, s.name, s.payload FROM kinoko_saga_signal AS s JOIN {} ON s.saga = $1 AND s.id = c.id ORDER BY s.id, s.number",
+            self::changes(dialect, "$2", "id text"),
+        );
+        let count_signal = format!(
+            "UPDATE kinoko_saga SET signals = signals + 1, due = CASE WHEN owner IS NULL THEN {now} ELSE due END
+             WHERE saga = $1 AND id = $2 RETURNING signals",
+        );
+        Self { start, tell, append, renew, standing, claim, load, signals, count_signal, dialect }
+    }
+
+    /// saga, service, limit, offset → the columns, and the clock.
+    pub(super) fn list(&self, states: &[SagaState]) -> String {
+        let states = match states {
+            [] => String::new(),
+            // Words of our own.
+            states => {
+                let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+                format!(" AND state IN ({})", words.join(", "))
+            }
+        };
+        format!(
+            "SELECT {}, {} FROM kinoko_saga AS s
+             WHERE (CAST($1 AS TEXT) IS NULL OR saga = $1) AND (CAST($2 AS TEXT) IS NULL OR service = $2){states}
+             ORDER BY rowid DESC LIMIT $3 OFFSET $4",
+            columns(""),
+            self.dialect.now_ms(),
+        )
+    }
+}
+
+fn columns(of: &str) -> String {
+    COLUMNS.map(|column| format!("{of}{column}")).join(", ")
+}
+
+/// A parameter of JSON as rows `c`, with these columns: `id text, seq bigint`.
+fn changes(dialect: Dialect, parameter: &str, columns: &str) -> String {
+    match dialect {
+        Dialect::Postgres => format!("jsonb_to_recordset({parameter}::jsonb) AS c ({columns})"),
+        Dialect::Sqlite => {
+            let names = columns.split(", ").filter_map(|column| column.split(' ').next());
+            let values: Vec<String> = names.map(|name| format!("value ->> '$.{name}' AS {name}")).collect();
+            format!("(SELECT {} FROM json_each({parameter})) AS c", values.join(", "))
+        }
+    }
+}
+
+/// What a column of milliseconds takes.
+pub(super) fn millis(time: Duration) -> i64 {
+    /// A hundred years: added to the clock it still fits.
+    const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1000;
+    i64::try_from(time.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
+}
