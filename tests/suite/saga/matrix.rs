@@ -1,6 +1,6 @@
 use kinoko::{prelude::*, saga::Outcome, saga_matrix, testing::SagaMatrix};
 
-use super::{Journal, PlaceOrder, order};
+use super::{Journal, Order, PlaceOrder, order};
 
 #[tokio::test]
 async fn every_failure_of_every_step_ends_well() {
@@ -25,8 +25,8 @@ struct Approved;
 #[saga(name = "approved")]
 impl Approved {
     #[step(compensate = undo)]
-    fn ask(&self, what: &String) -> usize {
-        what.len()
+    fn ask(&self, what: &Order) -> usize {
+        what.sku.len()
     }
     fn undo(&self, _: Outcome<usize>) {}
     #[wait(signal = "approve", timeout = "1h")]
@@ -37,6 +37,6 @@ impl Approved {
 
 #[tokio::test]
 async fn steps_that_wait_get_their_signal_in_each_run() {
-    let runs = SagaMatrix::new(|| Approved, || "may I".to_owned()).signal("approve", true).run().await;
+    let runs = SagaMatrix::new(|| Approved, || order(1)).signal("approve", true).run().await;
     assert_eq!(runs, 1 + 6 + 5 + 4);
 }
