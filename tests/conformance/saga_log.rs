@@ -7,7 +7,8 @@ use kinoko::saga::{
     Claim, Claimed, Happened, Holder, LogError, NewSaga, Progress, SagaFilter, SagaId, SagaLog, SagaState, Started,
     StepProgress, StepState, Then, Transition, What,
 };
-use kinoko_tests::unique;
+use kinoko::{sql::SqlLog, testing::TestDatabase};
+use kinoko_tests::{postgres_url, unique};
 use serde_json::json;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -72,7 +73,7 @@ fn transition(seq: u64, state: SagaState, then: Then) -> Transition {
     Transition { seq, state, progress, happened: vec![Happened::to(What::Done, "first")], seen: 0, then }
 }
 
-pub(crate) async fn what_is_started_is_there_once(log: &dyn SagaLog) {
+async fn what_is_started_is_there_once(log: &dyn SagaLog) {
     let case = Case::new(log);
     let claimed = case.start("1", HOUR).await;
     assert_eq!((claimed.lease.fence, claimed.instance.seq), (1, 0));
@@ -93,7 +94,7 @@ pub(crate) async fn what_is_started_is_there_once(log: &dyn SagaLog) {
     assert_eq!(told, [(1, "started".to_owned()), (2, "begun first".to_owned())]);
 }
 
-pub(crate) async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
+async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     log.append(&lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
@@ -110,7 +111,7 @@ pub(crate) async fn a_transition_changes_all_or_nothing(log: &dyn SagaLog) {
     assert!(case.claim("second", HOUR).await.is_empty(), "what rests is not due");
 }
 
-pub(crate) async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
+async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     assert!(case.claim("second", HOUR).await.is_empty());
@@ -119,7 +120,7 @@ pub(crate) async fn what_is_held_is_nobody_elses(log: &dyn SagaLog) {
     assert!(log.claim(claim, &holder("second", HOUR)).await.unwrap().is_empty());
 }
 
-pub(crate) async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: &dyn SagaLog) {
+async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: &dyn SagaLog) {
     let case = Case::new(log);
     let first = case.start("1", Duration::ZERO).await.lease;
     let second = case.claim("second", HOUR).await.remove(0);
@@ -131,14 +132,14 @@ pub(crate) async fn a_lease_that_ran_out_is_taken_and_its_holder_is_fenced(log: 
     log.append(&second.lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
 }
 
-pub(crate) async fn a_lease_that_ran_out_and_was_not_taken_still_holds(log: &dyn SagaLog) {
+async fn a_lease_that_ran_out_and_was_not_taken_still_holds(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", Duration::ZERO).await.lease;
     log.append(&lease, transition(1, SagaState::Running, Then::Keep)).await.unwrap();
     log.renew(&lease).await.unwrap();
 }
 
-pub(crate) async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) {
+async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) {
     let case = Case::new(log);
     for (id, then) in [("now", Then::DueIn(Duration::ZERO)), ("later", Then::DueIn(HOUR)), ("never", Then::Rest)] {
         let lease = case.start(id, HOUR).await.lease;
@@ -151,7 +152,7 @@ pub(crate) async fn what_is_released_is_due_when_it_was_said(log: &dyn SagaLog) 
     assert_eq!(ids, ["now"]);
 }
 
-pub(crate) async fn a_signal_makes_it_due(log: &dyn SagaLog) {
+async fn a_signal_makes_it_due(log: &dyn SagaLog) {
     let case = Case::new(log);
     let lease = case.start("1", HOUR).await.lease;
     assert!(!log.signal(&case.id("2"), "go", json!(1)).await.unwrap(), "there is no such saga");
@@ -172,7 +173,25 @@ pub(crate) async fn a_signal_makes_it_due(log: &dyn SagaLog) {
     assert!(case.claim("fourth", HOUR).await.is_empty());
 }
 
-pub(crate) async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
+async fn many_are_changed_at_the_same_time(log: &dyn SagaLog) {
+    let case = Case::new(log);
+    let run = async |number: u32| {
+        let lease = case.start(&number.to_string(), HOUR).await.lease;
+        for seq in 1..=3 {
+            log.append(&lease, transition(seq, SagaState::Running, Then::Keep)).await.unwrap();
+            log.renew(&lease).await.unwrap();
+        }
+        log.append(&lease, transition(4, SagaState::Completed, Then::Rest)).await.unwrap();
+    };
+    futures_util::future::join_all((0..50).map(run)).await;
+    let all = SagaFilter { saga: Some(case.saga.clone()), ..SagaFilter::default() };
+    let over = log.list(&all).await.unwrap();
+    assert_eq!(over.len(), 50);
+    assert!(over.iter().all(|saga| (saga.seq, saga.state) == (4, SagaState::Completed)));
+    assert_eq!(log.timeline(&case.id("17")).await.unwrap().len(), 6);
+}
+
+async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
     let case = Case::new(log);
     for id in ["a", "b", "c"] {
         case.start(id, HOUR).await;
@@ -192,31 +211,70 @@ pub(crate) async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
     assert_eq!(list(of_service).await.len(), 4);
 }
 
-/// Makes each promise a test of one log.
-#[macro_export]
-macro_rules! saga_log_promises {
-    ($log:expr) => {
-        $crate::saga_log_promises! { $log =>
-            what_is_started_is_there_once,
-            a_transition_changes_all_or_nothing,
-            what_is_held_is_nobody_elses,
-            a_lease_that_ran_out_is_taken_and_its_holder_is_fenced,
-            a_lease_that_ran_out_and_was_not_taken_still_holds,
-            what_is_released_is_due_when_it_was_said,
-            a_signal_makes_it_due,
-            sagas_are_listed_by_what_they_are,
+/// Makes each promise a test of each log.
+macro_rules! promises {
+    ($($promise:ident),* $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(&kinoko::saga::MemoryLog::new()).await;
+                }
+            )*
         }
-    };
-    ($log:expr => $($promise:ident),* $(,)?) => {
-        $(
-            #[tokio::test]
-            async fn $promise() {
-                $crate::saga_log::$promise(&$log).await;
-            }
-        )*
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::in_database(super::TestDatabase::sqlite().await.unwrap(), async |log| super::$promise(log).await).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                #[cfg_attr(not(postgres), ignore = "needs PostgreSQL: run ./test.sh, or set KINOKO_TEST_POSTGRES_URL")]
+                async fn $promise() {
+                    super::in_database(super::postgres().await, async |log| super::$promise(log).await).await;
+                }
+            )*
+        }
     };
 }
 
-mod memory {
-    saga_log_promises!(kinoko::saga::MemoryLog::new());
+promises! {
+    what_is_started_is_there_once,
+    a_transition_changes_all_or_nothing,
+    what_is_held_is_nobody_elses,
+    a_lease_that_ran_out_is_taken_and_its_holder_is_fenced,
+    a_lease_that_ran_out_and_was_not_taken_still_holds,
+    what_is_released_is_due_when_it_was_said,
+    a_signal_makes_it_due,
+    sagas_are_listed_by_what_they_are,
+    many_are_changed_at_the_same_time,
+}
+
+async fn postgres() -> TestDatabase {
+    TestDatabase::postgres(&postgres_url()).await.unwrap()
+}
+
+async fn in_database(database: TestDatabase, promise: impl AsyncFnOnce(&dyn SagaLog)) {
+    let log = SqlLog::new(database.database().await.unwrap()).await.unwrap();
+    promise(&log).await;
+}
+
+#[tokio::test]
+#[cfg_attr(not(postgres), ignore = "needs PostgreSQL: run ./test.sh, or set KINOKO_TEST_POSTGRES_URL")]
+async fn what_the_database_does_not_take_keeps_no_others_from_going_on() {
+    let database = postgres().await;
+    let log = SqlLog::new(database.database().await.unwrap()).await.unwrap();
+    let case = Case::new(&log);
+    // PostgreSQL has no form for this character.
+    let (first, holder) = (holder("first", HOUR), holder("second", HOUR));
+    let starts = ["a", "b\0", "c"].map(|id| log.start(case.saga(id), &first));
+    let started = futures_util::future::join_all(starts).await;
+    assert_eq!(started.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert!(matches!(log.start(case.saga("c"), &holder).await.unwrap(), Started::Exists(_)));
 }

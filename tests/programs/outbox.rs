@@ -46,7 +46,7 @@ impl Orders {
             let placed = Placed { run: *self.run, worker, number };
             // Each with its own row: whatever fails is not tried again.
             if let Err(error) = self.place(&placed).await {
-                eprintln!("not placed: {}", error.chain());
+                kinoko::tracing::warn!(error = error.chain(), "not placed");
             }
             if number % 8 == 0 && self.is_done().await {
                 return;

@@ -1,5 +1,7 @@
 //! A service that calls itself and dies in the middle of it: before the commit of its transaction, or after.
 
+#![allow(clippy::print_stderr, reason = "the test reads it")]
+
 use kinoko::{
     WorkerHook, WorkerOutcome,
     prelude::*,
