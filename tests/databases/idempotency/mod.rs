@@ -132,7 +132,7 @@ impl Payments {
         }
     }
 
-    #[rpc(idempotent, timeout = "200ms")]
+    #[rpc(idempotent)]
     async fn hurry(&self) -> u64 {
         self.desk.run("hurry").await
     }
