@@ -121,7 +121,7 @@ async fn open(cx: &SetupContext, settings: &Settings, url: &str) -> Result<Arc<d
 }
 
 /// A kind of log that a feature adds.
-#[allow(dead_code, reason = "made by the features that add one")]
+#[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "made by the features that add one"))]
 pub(crate) struct SagaLogKind {
     /// What its URLs begin with, before the colon.
     pub(crate) schemes: &'static [&'static str],
