@@ -120,7 +120,8 @@ on_each_database! {
         let mut one = place.instance().await;
         let client = one.client();
         one.hold();
-        client.hurry().idempotency_key("k").timeout(Duration::from_millis(200)).await.unwrap_err();
+        // Long enough to begin on a busy machine.
+        client.hurry().idempotency_key("k").timeout(Duration::from_secs(2)).await.unwrap_err();
         one.let_go(1);
         client.hurry().idempotency_key("k").await.unwrap();
         assert_eq!(one.begun().len(), 2);
