@@ -232,7 +232,13 @@ fn settings_read(file: &File) -> Vec<String> {
     let code: String = file.code().into_iter().map(|(_, line)| line).collect();
     let code: String = code.split_whitespace().collect();
     let mut keys = Vec::new();
-    let calls = ["settings.get", "settings.duration", "format_setting(settings,", "Address::read(settings,"];
+    let calls = [
+        "settings.get",
+        "settings.duration",
+        "format_setting(settings,",
+        "Address::read(settings,",
+        "Origins::read(settings,",
+    ];
     for call in calls.into_iter().chain(["lasting(settings,", "number(settings,", "texts(settings,"]) {
         for (at, _) in code.match_indices(call) {
             let rest = &code[at + call.len()..];

@@ -20,8 +20,8 @@ const MAX_REQUEST_ID: usize = 128;
 pub(super) struct Head {
     /// What the worker's message carries.
     pub(super) headers: Headers,
-    /// Whether the caller has a name for the request, which its answer will have as well.
-    pub(super) is_named: bool,
+    /// The caller's name for the request, which its answer has as well.
+    pub(super) id: Option<HeaderValue>,
 }
 
 impl Head {
@@ -38,11 +38,11 @@ impl Head {
         if let Some(token) = http.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)) {
             headers.set("nameko.auth_token", token);
         }
-        let id = request_id(http).and_then(|id| id.to_str().ok());
-        if let Some(id) = id {
+        let id = request_id(http);
+        if let Some(id) = id.and_then(|id| id.to_str().ok()) {
             headers.set("nameko.request_id", id);
         }
-        Self { headers, is_named: id.is_some() }
+        Self { headers, id: id.cloned() }
     }
 }
 

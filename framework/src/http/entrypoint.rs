@@ -134,7 +134,7 @@ impl Served {
     /// One request.
     pub(super) async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let context::Head { headers, is_named } = context::Head::read(&parts.headers);
+        let context::Head { headers, id } = context::Head::read(&parts.headers);
         let message = move |body| {
             Arc::new(Message {
                 properties: Properties { headers, ..Properties::default() },
@@ -158,7 +158,7 @@ impl Served {
             (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
             (Err(fault), _) | (_, Err(fault)) => {
                 let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
-                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, is_named);
+                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, id);
             }
         };
         let context = self.runner.context(&self.target, message);
@@ -168,7 +168,7 @@ impl Served {
             None => outcome,
             Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
         };
-        self.answer(outcome, &context, is_named)
+        self.answer(outcome, &context, id)
     }
 
     fn max_body_bytes(&self) -> usize {
@@ -210,7 +210,7 @@ impl Served {
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopped)))
     }
 
-    fn answer(&self, outcome: Outcome, context: &WorkerContext, is_named: bool) -> Response {
+    fn answer(&self, outcome: Outcome, context: &WorkerContext, id: Option<HeaderValue>) -> Response {
         let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
         let mut response = match outcome {
             Outcome::Response(answered) => {
@@ -230,7 +230,7 @@ impl Served {
                 response
             }
         };
-        if !is_named && let Ok(id) = HeaderValue::from_str(call_id) {
+        if let Some(id) = id.or_else(|| HeaderValue::from_str(call_id).ok()) {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER)
