@@ -1,9 +1,9 @@
 //! Idempotency: what was asked for under a key is done once, and its answer kept.
 //!
-//! [`run_once`] is the way of one worker. Its [`Claim`](claim::Claim) is the key's row in the table `kinoko_inbox`, held by a lease on the
-//! database's clock; [`Kept`](kept::Kept) is what stands there afterwards, written in the worker's own transaction where it has one.
-//! [`Identity`](identity::Identity) says what is the same key, [`fingerprint`] what are the same arguments. [`turns`] keeps the workers of one
-//! process in line, and [`sweep`] deletes rows whose time is over.
+//! [`run_once`] is the way of one worker. Its `Claim` is the key's row in the table `kinoko_inbox`, held by a lease on the
+//! database's clock; `Kept` is what stands there afterwards, written in the worker's own transaction where it has one.
+//! `Identity` says what is the same key, `fingerprint` what are the same arguments. `turns` keeps the workers of one
+//! process in line, and `sweep` deletes rows whose time is over.
 
 mod claim;
 mod fingerprint;
