@@ -74,7 +74,7 @@ impl<T, E> Call<T, E> {
         self
     }
 
-    /// The key by which an [`idempotent`](crate::service) method knows this call again: however often it arrives under the key, it is done
+    /// The key by which an [`idempotent`](macro@crate::rpc) method knows this call again: however often it arrives under the key, it is done
     /// once, and the later ones get the first one's answer.
     ///
     /// One key for one intention of the caller's: made before the first attempt, the same for each repetition. The same key with other
