@@ -123,11 +123,25 @@ ensure_rabbitmq_server() {
     export KINOKO_TEST_RABBITMQ_SERVER
 }
 
+# Waits until a server that was started here answers. One that ended, or takes over a minute, shows the end of its output.
+wait_for() {
+    local process=$1 output=$2 waited=0
+    shift 2
+    until "$@"; do
+        if ! kill -0 "$process" 2>/dev/null || [ "$waited" -ge 60 ]; then
+            tail -n 20 "$output" >&2
+            return 1
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
 own_node=""
 own_port=$((20000 + $$ % 10000))
 
 start_own_node() {
-    local folder=$1 waited=0
+    local folder=$1
     rm -rf "$folder"
     mkdir -p "$folder"
     say "starting a RabbitMQ node of our own in $folder"
@@ -139,14 +153,8 @@ start_own_node() {
         RABBITMQ_ENABLED_PLUGINS_FILE="$folder/enabled_plugins" \
         "$KINOKO_TEST_RABBITMQ_SERVER" </dev/null >"$folder/out" 2>&1 &
     own_node=$!
-    until amqp_answers "$own_port"; do
-        if ! kill -0 "$own_node" 2>/dev/null || [ "$waited" -ge 60 ]; then
-            tail -n 20 "$folder/out" >&2
-            stop_with "RabbitMQ did not start; its output is in $folder/out. Start one on 127.0.0.1:5672, or name one in KINOKO_TEST_AMQP_URI"
-        fi
-        sleep 1
-        waited=$((waited + 1))
-    done
+    wait_for "$own_node" "$folder/out" amqp_answers "$own_port" || stop_with \
+        "RabbitMQ did not start; its output is in $folder/out. Start one on 127.0.0.1:5672, or name one in KINOKO_TEST_AMQP_URI"
 }
 
 stop_own_node() {
@@ -214,7 +222,7 @@ own_postgres_folder=""
 own_postgres_port=$((30000 + $$ % 10000))
 
 start_own_postgres() {
-    local programs waited=0 owner=()
+    local programs owner=()
     if ! programs=$(find_postgres_programs); then
         install_packages postgresql || true
         programs=$(find_postgres_programs) || stop_with \
@@ -237,14 +245,8 @@ start_own_postgres() {
         -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=300) \
         </dev/null >>"$own_postgres_folder/out" 2>&1 &
     own_postgres=$!
-    until postgres_answers "$own_postgres_port" postgres; do
-        if ! kill -0 "$own_postgres" 2>/dev/null || [ "$waited" -ge 60 ]; then
-            tail -n 20 "$own_postgres_folder/out" >&2
-            stop_with "PostgreSQL did not start; its output is above. Start one on 127.0.0.1:5432, or name one in KINOKO_TEST_POSTGRES_URL"
-        fi
-        sleep 1
-        waited=$((waited + 1))
-    done
+    wait_for "$own_postgres" "$own_postgres_folder/out" postgres_answers "$own_postgres_port" postgres || stop_with \
+        "PostgreSQL did not start; its output is above. Start one on 127.0.0.1:5432, or name one in KINOKO_TEST_POSTGRES_URL"
 }
 
 stop_own_postgres() {

@@ -134,6 +134,28 @@ pub struct NewSaga {
     pub happened: Vec<Happened>,
 }
 
+impl NewSaga {
+    /// The saga as the log has it, started at this time, in milliseconds since the Unix epoch.
+    pub fn into_instance(self, holder: &Holder, started_at_ms: u64) -> Instance {
+        Instance {
+            id: self.id,
+            service: self.service,
+            version: self.version,
+            steps: self.steps,
+            state: self.state,
+            input: self.input,
+            context: self.context,
+            progress: self.progress,
+            seq: 0,
+            signals: Vec::new(),
+            age: Duration::ZERO,
+            started_at_ms,
+            updated_at_ms: started_at_ms,
+            owner: Some(holder.owner.clone()),
+        }
+    }
+}
+
 /// What became of a start.
 #[derive(Debug)]
 pub enum Started {

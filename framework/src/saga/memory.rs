@@ -148,36 +148,21 @@ impl SagaLog for MemoryLog {
         if let Some(row) = sagas.rows.get(&new.id) {
             return Ok(Started::Exists(Box::new(row.seen())));
         }
-        let at_ms = unix_ms();
         sagas.started += 1;
         let order = sagas.started;
+        let (id, happened) = (new.id.clone(), new.happened.clone());
         let mut row = Row {
-            instance: Instance {
-                id: new.id.clone(),
-                service: new.service,
-                version: new.version,
-                steps: new.steps,
-                state: new.state,
-                input: new.input,
-                context: new.context,
-                progress: new.progress,
-                seq: 0,
-                signals: Vec::new(),
-                age: Duration::ZERO,
-                started_at_ms: at_ms,
-                updated_at_ms: at_ms,
-                owner: Some(holder.owner.clone()),
-            },
+            instance: new.into_instance(holder, unix_ms()),
             timeline: Vec::new(),
             started: Instant::now(),
             order,
             fence: 1,
             claimable: None,
         };
-        row.tell(new.happened);
+        row.tell(happened);
         let claimed = row.claimed(holder);
-        sagas.rows.insert(new.id.clone(), row);
-        sagas.schedule(&new.id, Some(after(holder.lease)));
+        sagas.rows.insert(id.clone(), row);
+        sagas.schedule(&id, Some(after(holder.lease)));
         Ok(Started::New(Box::new(claimed)))
     }
 

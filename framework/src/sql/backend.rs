@@ -1,5 +1,7 @@
 //! The databases, and the one way in which kinoko's own tables are read and written on all of them.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use sqlx::{
     Any, ColumnIndex, Decode, Encode, Executor, IntoArguments, Postgres, Row, SqlStr, Sqlite, Type, TypeInfo, ValueRef,
@@ -43,6 +45,12 @@ impl Dialect {
             Self::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
         }
     }
+}
+
+/// What is added to the database's clock. At most a thousand years, so that the sum stays a number.
+pub(super) fn millis(time: Duration) -> i64 {
+    const LONGEST: i64 = 1000 * 365 * 24 * 60 * 60 * 1000;
+    i64::try_from(time.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
 }
 
 /// A database that [`Database`](super::Database) works with: [`Any`], which is either, [`Postgres`] or [`Sqlite`].

@@ -11,7 +11,7 @@ use crate::{
     context::WorkerContext,
     sql::{
         Database,
-        backend::{Backend, Cell, Cells, Dialect},
+        backend::{Backend, Cell, Cells, Dialect, millis},
         schema::{Tables, Version},
         tx::Slot,
     },
@@ -161,7 +161,7 @@ impl<D: Backend> Claim<D> {
         {
             return Ok(known);
         }
-        let values = self.owned([self.fingerprint.as_slice().into(), milliseconds(self.lease).into()]);
+        let values = self.owned([self.fingerprint.as_slice().into(), millis(self.lease).into()]);
         let rows = self.database.write("claiming an idempotency key", self.statements().claim.sql(), values).await?;
         let Some(row) = rows.first() else {
             // It went between the two statements: whoever looks again finds it free.
@@ -200,13 +200,13 @@ impl<D: Backend> Claim<D> {
     ///
     /// The database's.
     pub(super) async fn renew(&self) -> Result<bool> {
-        let values = self.owned([milliseconds(self.lease).into()]);
+        let values = self.owned([millis(self.lease).into()]);
         self.database.write_counted("renewing an idempotency key", self.statements().renew.sql(), values).await
     }
 
     fn keeping(&self, kept: &Kept, window: Duration) -> (SqlStr, Vec<Cell>) {
         let (state, content_type, body) = kept.cells();
-        (self.statements().keep.sql(), self.owned([milliseconds(window).into(), state.into(), content_type, body]))
+        (self.statements().keep.sql(), self.owned([millis(window).into(), state.into(), content_type, body]))
     }
 
     /// Keeps an answer in the worker's own transaction. `Ok(None)`: it has none. `Ok(Some(false))`: another run has taken its place.
@@ -277,9 +277,4 @@ impl<D: Backend> Database<D> {
         let mut connection = self.0.pool.acquire().await.map_err(|error| self.failed(doing, error))?;
         D::execute(&mut connection, sql, values).await.map_err(|error| self.failed(doing, error))
     }
-}
-
-fn milliseconds(time: Duration) -> i64 {
-    // Beyond the end of time nothing is forgotten, and the sum stays a number.
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 use tokio::time::Instant;
 
-use super::store::millis;
 use crate::{
     Result,
-    sql::{Backend, Database},
+    sql::{Backend, Database, backend::millis},
 };
 
 /// How long a relay that has died keeps the others waiting.

@@ -9,7 +9,7 @@ use crate::{
     Result,
     sql::{
         Database, Dialect,
-        backend::{Backend, Cell, Cells},
+        backend::{Backend, Cell, Cells, millis},
         schema::{Tables, Version},
     },
 };
@@ -59,13 +59,6 @@ const BYTES: i64 = 16 * 1024 * 1024;
 pub(super) fn is_full(rows: &[Row]) -> bool {
     let bytes: usize = rows.iter().map(|row| row.bytes).sum();
     i64::try_from(rows.len()).is_ok_and(|rows| rows >= ROWS) || i64::try_from(bytes).is_ok_and(|bytes| bytes >= BYTES)
-}
-
-/// No message is kept longer: a thousand years.
-const LONGEST_MS: u128 = 1000 * 365 * 24 * 60 * 60 * 1000;
-
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis().min(LONGEST_MS)).unwrap_or(i64::MAX)
 }
 
 fn sql(text: String) -> SqlStr {

@@ -7,7 +7,7 @@ use super::{row, store};
 use crate::{
     event::{DispatchError, Prepared},
     protocol::{Name, names},
-    sql::{Backend, Database, Dialect, Tx},
+    sql::{Backend, Database, Dialect, Tx, backend::millis},
 };
 
 /// What one transaction has sent.
@@ -69,7 +69,7 @@ pub(super) async fn write<D: Backend>(
         message.routing_key.as_str().into(),
         row::properties(&prepared).into(),
         message.body.to_vec().into(),
-        store::millis(prepared.delay).into(),
+        millis(prepared.delay).into(),
     ];
     let wakes = !written.any && dialect == Dialect::Postgres;
     if wakes {

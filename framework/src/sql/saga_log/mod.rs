@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     Database,
-    backend::{Backend, Cell, Cells},
+    backend::{Backend, Cell, Cells, millis},
     place::Place,
     pools::Pools,
 };
@@ -111,7 +111,7 @@ impl<D: Backend> SagaLog for SqlLog<D> {
             claim.saga.into(),
             limit.into(),
             (&*holder.owner).into(),
-            statements::millis(holder.lease).into(),
+            millis(holder.lease).into(),
         ];
         let rows = {
             let _writing = self.database.writing().await?;

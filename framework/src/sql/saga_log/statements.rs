@@ -3,7 +3,7 @@
 //! Any number of changes comes as one parameter: an array of JSON, which either database reads as rows. So a batch is as many round trips as
 //! one change.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use crate::{
     saga::SagaState,
@@ -187,11 +187,4 @@ fn changes(dialect: Dialect, parameter: &str, columns: &str) -> String {
             format!("(SELECT {} FROM json_each({parameter})) AS c", values.join(", "))
         }
     }
-}
-
-/// What a column of milliseconds takes.
-pub(super) fn millis(time: Duration) -> i64 {
-    /// A hundred years: added to the clock it still fits.
-    const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1000;
-    i64::try_from(time.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
 }

@@ -6,13 +6,13 @@ use serde::Serialize;
 use sqlx::SqlStr;
 use tokio::sync::{mpsc, oneshot};
 
-use super::statements::{Statements, millis};
+use super::statements::Statements;
 use crate::{
     Error, ErrorKind, Result,
     saga::{Holder, Instance, Lease, LogError, NewSaga, SagaId, Then, Transition},
     sql::{
         Database,
-        backend::{Backend, Cells},
+        backend::{Backend, Cells, millis},
     },
     task::Tasks,
 };
@@ -117,23 +117,9 @@ impl Change {
             owner: holder.owner.clone(),
             lease: millis(holder.lease),
         };
-        let instance = Instance {
-            id: new.id,
-            service: new.service,
-            version: new.version,
-            steps: new.steps,
-            state: new.state,
-            input: new.input,
-            context: new.context,
-            progress: new.progress,
-            seq: 0,
-            signals: Vec::new(),
-            age: std::time::Duration::ZERO,
-            started_at_ms: 0,
-            updated_at_ms: 0,
-            owner: Some(holder.owner.clone()),
-        };
         let happened = serde_json::to_string(&new.happened)?;
+        // The database says when.
+        let instance = new.into_instance(holder, 0);
         Ok(Self::Start(Box::new(Start { row, happened, instance })))
     }
 
