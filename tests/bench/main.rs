@@ -1,4 +1,4 @@
-//! What calls, events and HTTP requests cost through kinoko, next to hand-written lapin and plain axum with the same semantics:
+//! What calls, events, HTTP requests and sagas cost through kinoko, next to hand-written lapin, plain axum and sqlx with the same semantics:
 //! `cargo bench -p kinoko-tests --bench performance`.
 //!
 //! The driver starts itself again, once for every program that is measured, so that processor time, memory and allocations
@@ -16,6 +16,7 @@ mod outbox;
 mod payload;
 mod process;
 mod rpc;
+mod sagas;
 mod stats;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Mode::Role(Role::Events(role)) => events::run(*role, &options),
         Mode::Role(Role::Http(role)) => http::run(*role),
         Mode::Role(Role::Outbox(role)) => outbox::run(*role, &options),
+        Mode::Role(Role::Sagas(role)) => sagas::run(*role),
         Mode::Compare => compare(&options),
         Mode::Soak(calls) => rpc::soak::run(&options, *calls),
         Mode::Start => rpc::start::run(&options),
@@ -71,6 +73,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     }
     if options.outbox && options.amqp {
         outbox::compare(options)?;
+    }
+    if options.sagas {
+        sagas::compare(options, &mut goals)?;
     }
     goals.print();
     Ok(())

@@ -7,10 +7,11 @@ use crate::{
     http, outbox,
     payload::Codec,
     rpc::{self, Path},
+    sagas,
 };
 
 const USAGE: &str =
-    "usage: performance [rpc|events|http|outbox] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+    "usage: performance [rpc|events|http|outbox|sagas] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
          of outbox alone: [--backlog N]
@@ -24,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) events: bool,
     pub(crate) http: bool,
     pub(crate) outbox: bool,
+    pub(crate) sagas: bool,
     pub(crate) memory: bool,
     pub(crate) amqp: bool,
     pub(crate) codecs: Vec<Codec>,
@@ -52,6 +54,7 @@ pub(crate) enum Role {
     Events(events::Role),
     Http(http::Role),
     Outbox(outbox::Role),
+    Sagas(sagas::Role),
 }
 
 impl Options {
@@ -62,6 +65,7 @@ impl Options {
             events: true,
             http: true,
             outbox: true,
+            sagas: true,
             memory: true,
             amqp: true,
             codecs: vec![Codec::MessagePack, Codec::Json],
@@ -79,10 +83,7 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
-                "rpc" => (options.events, options.http, options.outbox) = (false, false, false),
-                "events" => (options.rpc, options.http, options.outbox) = (false, false, false),
-                "http" => (options.rpc, options.events, options.outbox) = (false, false, false),
-                "outbox" => (options.rpc, options.events, options.http) = (false, false, false),
+                "rpc" | "events" | "http" | "outbox" | "sagas" => options.only(&arg),
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
@@ -113,6 +114,15 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// Leaves one subject of all.
+    fn only(&mut self, subject: &str) {
+        self.rpc = subject == "rpc";
+        self.events = subject == "events";
+        self.http = subject == "http";
+        self.outbox = subject == "outbox";
+        self.sagas = subject == "sagas";
+    }
 }
 
 impl Role {
@@ -120,6 +130,7 @@ impl Role {
         let role = rpc::Role::parse(text).map(Self::Rpc).or_else(|| events::Role::parse(text).map(Self::Events));
         let role = role.or_else(|| http::Role::parse(text).map(Self::Http));
         let role = role.or_else(|| outbox::Role::parse(text).map(Self::Outbox));
+        let role = role.or_else(|| sagas::Role::parse(text).map(Self::Sagas));
         role.ok_or_else(|| format!("no role `{text}`"))
     }
 }

@@ -15,6 +15,7 @@ mod ordered;
 mod outbox;
 mod poison;
 mod rolling;
+mod sagas;
 mod trial;
 
 use std::time::Duration;

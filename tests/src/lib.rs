@@ -3,6 +3,7 @@
 mod certificates;
 #[cfg(doctest)]
 mod guide;
+mod kills;
 mod log;
 mod private_broker;
 mod proxy;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
+    kills::{Kills, Order, Point},
     log::captured_log,
     private_broker::{PrivateBroker, free_ports},
     proxy::{Direction, Proxy},

@@ -64,6 +64,11 @@ impl SagaStore {
         Self::with(log, DEFAULT_LEASE)
     }
 
+    /// The same log with leases of this length: for a test in which processes end, and others are to go on soon.
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self::with(self.0.log.clone(), lease)
+    }
+
     fn with(log: Arc<dyn SagaLog>, lease: Duration) -> Self {
         Self(Arc::new(Inner { log, lease, hosted: Mutex::default() }))
     }
