@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use kinoko::saga::{Instance, SagaState};
-use kinoko_tests::{Order, eventually};
+use kinoko_tests::{Order, Point, eventually};
 
 use super::{plan::STEPS, stage::Stage};
 
@@ -49,6 +49,27 @@ impl Stage {
         }
         sum
     }
+}
+
+/// What the process that was just killed had been told to be in the log, or had acted on, must be there.
+pub(super) fn is_written(order: &Order, instance: Option<&Instance>) {
+    let (seq, steps) = match instance {
+        Some(instance) => (Some(instance.seq), &*instance.progress.steps),
+        None => (None, &[][..]),
+    };
+    let is_there = match order.kills.last() {
+        Some(Point::Written(transition) | Point::After(transition)) => seq >= Some(*transition),
+        Some(Point::Asked(call) | Point::Answered(call)) => {
+            let (undone, name) = match call.strip_prefix("undo ") {
+                Some(name) => (true, name),
+                None => (false, &**call),
+            };
+            let step = steps.iter().find(|step| step.name == name);
+            step.is_some_and(|step| if undone { step.compensations > 0 } else { step.attempts > 0 })
+        }
+        _ => true,
+    };
+    assert!(is_there, "{order:?}: the log has {instance:?}");
 }
 
 impl Sum {

@@ -17,7 +17,7 @@ use kinoko::{
 use kinoko_tests::{Kills, Order, unique};
 use tokio::{select, sync::Mutex, time::sleep};
 
-use super::Kind;
+use super::{Kind, check};
 use crate::node::Node;
 
 /// How many processes write effects.
@@ -130,9 +130,12 @@ impl Lane<'_> {
             self.hosts.push(self.host());
         }
         self.hosts[0].say(order);
-        let began = Instant::now();
+        let (began, mut is_killed) = (Instant::now(), false);
         loop {
-            self.revive(|_| vec![order]);
+            if self.revive(|_| vec![order]) && !is_killed && self.stage.kills.last_happened(order) {
+                is_killed = true;
+                check::is_written(order, self.log.load(&id(order)).await.unwrap().as_ref());
+            }
             let at_rest = self.at_rest(order).await;
             if let Some(instance) = at_rest.filter(|_| self.stage.kills.last_happened(order)) {
                 let seq = instance.seq;
@@ -182,15 +185,18 @@ impl Lane<'_> {
         Process::start("host", &self.stage.folder, settings)
     }
 
-    /// Starts processes that were killed again, which do not know what they had been told.
-    fn revive<'o>(&mut self, told: impl Fn(usize) -> Vec<&'o Order>) {
+    /// Starts processes that were killed again, which do not know what they had been told. Gives whether there were any.
+    fn revive<'o>(&mut self, told: impl Fn(usize) -> Vec<&'o Order>) -> bool {
+        let mut any = false;
         for number in 0..self.hosts.len() {
             if self.hosts[number].was_killed() {
                 self.stage.killed.hosts.fetch_add(1, Ordering::Relaxed);
                 self.hosts[number] = self.host();
                 told(number).into_iter().for_each(|order| self.hosts[number].say(order));
+                any = true;
             }
         }
+        any
     }
 
     async fn at_rest(&self, order: &Order) -> Option<Instance> {
