@@ -108,6 +108,13 @@ pub(super) fn exact(full: bool) -> Vec<Case> {
     cases
 }
 
+/// Its second process stands still at its last attempt, until another one has given that up and gone back. Only the fence keeps the one
+/// that stood from going forward then.
+pub(super) fn overtaken() -> Order {
+    let kills = vec![Point::Asked("charge".into()), Point::Stalled("charge".into())];
+    Order { id: unique("overtaken"), refused: None, kills }
+}
+
 /// The saga of a seed.
 pub(super) fn random(seed: u64) -> Order {
     let mut random = fastrand::Rng::with_seed(seed);
