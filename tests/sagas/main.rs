@@ -4,6 +4,7 @@ mod back;
 mod forward;
 mod host;
 mod matrix;
+mod operations;
 mod parked;
 mod takeover;
 mod unknown;
