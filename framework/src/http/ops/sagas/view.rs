@@ -109,8 +109,8 @@ fn entry(entry: &TimelineEntry) -> Value {
     })
 }
 
-/// As `/info` writes times.
+/// As `/info` writes times, to the millisecond.
 fn time(unix_ms: u64) -> Option<String> {
     let time = Timestamp::from_millisecond(i64::try_from(unix_ms).ok()?).ok()?;
-    Some(time.to_string())
+    Some(format!("{time:.3}"))
 }
