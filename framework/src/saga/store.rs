@@ -39,7 +39,7 @@ impl Default for Terms {
     }
 }
 
-/// The log of one process's sagas, and all the sagas that its services host: for operations. One for all services of an
+/// The log of one process's sagas, what may be asked of those in it, and all the sagas that its services host: for operations. One for all services of an
 /// [`App`](crate::App); it reads the settings `saga.log`, `saga.lease` and `saga.keep`.
 ///
 /// # Examples
@@ -57,11 +57,8 @@ impl Default for Terms {
 ///     /// What needs somebody.
 ///     #[rpc]
 ///     async fn parked(&self) -> kinoko::Result<Vec<String>> {
-///         let mut ids = Vec::new();
-///         for saga in self.sagas.hosted() {
-///             ids.extend(saga.parked().await?.into_iter().map(|parked| parked.id.to_string()));
-///         }
-///         Ok(ids)
+///         let parked = self.sagas.list(&SagaFilter::state(SagaState::Parked)).await?;
+///         Ok(parked.into_iter().map(|parked| parked.id.to_string()).collect())
 ///     }
 /// }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
