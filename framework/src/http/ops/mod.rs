@@ -122,26 +122,33 @@ pub(super) fn start(listener: TcpListener, watched: Arc<Watched>, token: &Token)
 }
 
 /// Whether there is something that needs the token.
+#[cfg(feature = "saga")]
 pub(super) fn needs_token(program: &Program) -> bool {
-    #[cfg(feature = "saga")]
-    return program.shared::<SagaStore>().is_some();
-    #[cfg(not(feature = "saga"))]
-    {
-        let _ = program;
-        false
+    program.shared::<SagaStore>().is_some()
+}
+
+#[cfg(not(feature = "saga"))]
+pub(super) fn needs_token(_: &Program) -> bool {
+    false
+}
+
+/// What features add for those who have the token, and the paths that people are told of.
+#[cfg(feature = "saga")]
+fn further(watched: &Watched, token: &Token) -> (Router, &'static [&'static str]) {
+    match watched.program.shared::<SagaStore>() {
+        Some(store) => (sagas::router(store, token.clone(), watched.about.name()), &sagas::PATHS),
+        None => (Router::new(), &[]),
     }
 }
 
+#[cfg(not(feature = "saga"))]
+fn further(_: &Watched, _: &Token) -> (Router, &'static [&'static str]) {
+    (Router::new(), &[])
+}
+
 fn router(watched: Arc<Watched>, token: &Token) -> Router {
-    let mut paths = vec!["/health/live", "/health/ready", "/info", "/metrics"];
-    let mut further = Router::new();
-    #[cfg(feature = "saga")]
-    if let Some(store) = watched.program.shared::<SagaStore>() {
-        paths.extend(sagas::PATHS);
-        further = further.merge(sagas::router(store, token.clone(), watched.about.name()));
-    }
-    #[cfg(not(feature = "saga"))]
-    let _ = token;
+    let (further, paths) = further(&watched, token);
+    let paths = [&["/health/live", "/health/ready", "/info", "/metrics"], paths].concat();
     let there_are = format!("no such path; there are {}", paths.join(", "));
     Router::new()
         .route("/health/live", get(|| async { health::live() }))

@@ -11,10 +11,9 @@ use axum::{
     response::Response,
 };
 
-pub(super) use self::{
-    file::File,
-    origin::{foreign, refusal},
-};
+#[cfg(feature = "saga")]
+pub(super) use self::origin::foreign;
+pub(super) use self::{file::File, origin::refusal};
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
