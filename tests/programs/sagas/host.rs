@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::stream::BoxStream;
 use kinoko::{
     prelude::*,
     saga::{
-        Claim, Claimed, Holder, Instance, Lease, LogError, NewSaga, Outcome, SagaFilter, SagaId, SagaLog, SagaStore,
-        Started, TimelineEntry, Transition,
+        Claim, Claimed, Holder, Instance, Lease, LogError, NewSaga, News, Outcome, SagaFilter, SagaId, SagaLog,
+        SagaStore, Started, TimelineEntry, Transition,
     },
     sql::{Database, SqlLog},
     testing::TestApp,
@@ -223,6 +224,14 @@ impl SagaLog for DeadlyLog {
 
     async fn list(&self, filter: &SagaFilter) -> kinoko::Result<Vec<Instance>> {
         self.log.list(filter).await
+    }
+
+    async fn forget(&self, of: Claim<'_>, rested: Duration) -> kinoko::Result<usize> {
+        self.log.forget(of, rested).await
+    }
+
+    fn news(&self) -> BoxStream<'static, News> {
+        self.log.news()
     }
 }
 
