@@ -86,6 +86,13 @@ pub(super) struct Case {
     pub(super) transitions: Option<u64>,
 }
 
+impl Case {
+    /// Whether a process of effects is killed by it.
+    pub(super) fn kills_effects(&self) -> bool {
+        self.order.kills.iter().any(|kill| matches!(kill, Point::Worked(_) | Point::Committed(_)))
+    }
+}
+
 /// The kills around one transition.
 fn around(transition: u64) -> [Point; 4] {
     [Point::Before(transition), Point::Sent(transition), Point::Written(transition), Point::After(transition)]
