@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use kinoko_tests::{Deliveries, body, message, soon};
 
 use crate::broker::{Broker, publish, requester, waiting};
@@ -112,4 +114,28 @@ pub(crate) async fn cancel_stops_taking_and_leaves_settling(broker: &Broker) {
     }
     waiting(&*transport, &queue, 0).await;
     transport.close().await;
+}
+
+/// In a thread of its own: what this is about has no end when it goes wrong.
+#[test]
+fn a_test_that_fails_with_deliveries_left_ends() {
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let broker = Broker::memory();
+            let transport = broker.open().await;
+            let queue = broker.declared(&*transport).await;
+            let (requester, _replies) = requester(&*transport).await;
+            for number in 0..3 {
+                publish(&*requester, message("", &queue, &number.to_string())).await;
+            }
+            let (sink, deliveries) = Deliveries::new();
+            let _consumer = soon("a consumer", transport.consume(queue, 10, sink)).await.unwrap();
+            drop(deliveries.next().await);
+            drop(deliveries);
+        });
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(Duration::from_secs(20)).expect("it ends");
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use kinoko::saga::{
-    Claim, Claimed, Happened, Holder, LogError, NewSaga, Progress, SagaFilter, SagaId, SagaLog, SagaState, Started,
-    StepProgress, StepState, Then, Transition, What,
+    Claim, Claimed, Happened, Holder, LogError, NewSaga, News, Progress, SagaFilter, SagaId, SagaLog, SagaState,
+    Started, StepProgress, StepState, Then, Transition, What,
 };
 use kinoko::{sql::SqlLog, testing::TestDatabase};
-use kinoko_tests::{postgres_url, unique};
+use kinoko_tests::{postgres_url, soon, unique};
 use serde_json::json;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -211,6 +212,50 @@ async fn sagas_are_listed_by_what_they_are(log: &dyn SagaLog) {
     assert_eq!(list(of_service).await.len(), 4);
 }
 
+async fn what_is_over_long_enough_is_forgotten_and_nothing_else(log: &dyn SagaLog) {
+    let case = Case::new(log);
+    let rest = async |id: &str, state: SagaState, then: Then| {
+        let lease = case.start(id, HOUR).await.lease;
+        log.append(&lease, transition(1, state, then)).await.unwrap();
+    };
+    rest("completed", SagaState::Completed, Then::Rest).await;
+    rest("compensated", SagaState::Compensated, Then::Rest).await;
+    rest("parked", SagaState::Parked, Then::Rest).await;
+    rest("running", SagaState::Running, Then::Keep).await;
+    rest("waits", SagaState::Running, Then::DueIn(HOUR)).await;
+    // It has an event to dispatch yet.
+    rest("tells", SagaState::Completed, Then::Keep).await;
+    // Nobody has looked at what it was sent.
+    rest("asked", SagaState::Compensated, Then::Rest).await;
+    log.signal(&case.id("asked"), "late", json!(null)).await.unwrap();
+    // One that took its signal.
+    let lease = case.start("signalled", HOUR).await.lease;
+    log.signal(&case.id("signalled"), "go", json!(1)).await.unwrap();
+    log.append(&lease, Transition { seen: 1, ..transition(1, SagaState::Completed, Then::Rest) }).await.unwrap();
+
+    let of = Claim { saga: &case.saga, service: &case.service, limit: 2 };
+    let forget = async |of, rested| log.forget(of, rested).await.unwrap();
+    assert_eq!(forget(of, HOUR).await, 0, "they have rested for a moment");
+    assert_eq!(forget(Claim { service: "another", ..of }, Duration::ZERO).await, 0);
+    assert_eq!(forget(Claim { saga: "another", ..of }, Duration::ZERO).await, 0);
+    assert_eq!(forget(of, Duration::ZERO).await, 2, "so many at most");
+    assert_eq!(forget(of, Duration::ZERO).await, 1);
+    assert_eq!(forget(of, Duration::ZERO).await, 0);
+    let all = SagaFilter { saga: Some(case.saga.clone()), ..SagaFilter::default() };
+    let left: Vec<_> = log.list(&all).await.unwrap().into_iter().map(|saga| saga.id.id).collect();
+    assert_eq!(left, ["asked", "tells", "waits", "running", "parked"]);
+    for id in ["completed", "compensated", "signalled"] {
+        assert!(log.load(&case.id(id)).await.unwrap().is_none(), "{id}");
+        assert!(log.timeline(&case.id(id)).await.unwrap().is_empty(), "{id}");
+        assert!(!log.signal(&case.id(id), "go", json!(null)).await.unwrap(), "{id}");
+    }
+    // Its id is free.
+    let again = case.start("signalled", HOUR).await;
+    assert_eq!((again.lease.fence, again.instance.seq, again.instance.signals.len()), (1, 0, 0));
+    assert_eq!(log.load(&case.id("signalled")).await.unwrap().unwrap().signals, []);
+    assert_eq!(log.timeline(&case.id("signalled")).await.unwrap().len(), 2);
+}
+
 /// Makes each promise a test of each log.
 macro_rules! promises {
     ($($promise:ident),* $(,)?) => {
@@ -254,6 +299,7 @@ promises! {
     a_signal_makes_it_due,
     sagas_are_listed_by_what_they_are,
     many_are_changed_at_the_same_time,
+    what_is_over_long_enough_is_forgotten_and_nothing_else,
 }
 
 async fn postgres() -> TestDatabase {
@@ -277,4 +323,29 @@ async fn what_the_database_does_not_take_keeps_no_others_from_going_on() {
     let started = futures_util::future::join_all(starts).await;
     assert_eq!(started.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     assert!(matches!(log.start(case.saga("c"), &holder).await.unwrap(), Started::Exists(_)));
+}
+
+#[tokio::test]
+#[cfg_attr(not(postgres), ignore = "needs PostgreSQL: run ./test.sh, or set KINOKO_TEST_POSTGRES_URL")]
+async fn what_others_did_is_news_and_what_one_did_oneself_is_not() {
+    let database = postgres().await;
+    let open = async || SqlLog::new(database.database().await.unwrap()).await.unwrap();
+    let (one, other) = (open().await, open().await);
+    let case = Case::new(&one);
+    let lease = case.start("a b", HOUR).await.lease;
+    case.start("c", HOUR).await;
+    let mut news = one.news();
+    let mut next = async || soon("news", news.next()).await.unwrap();
+    assert_eq!(next().await, News::Any, "what was told before is missed");
+    one.signal(&case.id("c"), "go", json!(1)).await.unwrap();
+    other.signal(&case.id("a b"), "go", json!(1)).await.unwrap();
+    assert_eq!(next().await, News::Of(case.id("a b")));
+    // It is given out of hand by one that stops, and by one that waits for something.
+    other.append(&lease, transition(1, SagaState::Running, Then::DueIn(HOUR))).await.unwrap();
+    let claim = Claim { saga: &case.saga, service: &case.service, limit: 10 };
+    let claimed = other.claim(claim, &holder("second", HOUR)).await.unwrap().remove(0);
+    other.append(&claimed.lease, transition(2, SagaState::Running, Then::DueIn(Duration::ZERO))).await.unwrap();
+    assert_eq!(next().await, News::Of(case.id("a b")));
+    other.signal(&case.id("c"), "go", json!(1)).await.unwrap();
+    assert_eq!(next().await, News::Of(case.id("c")));
 }

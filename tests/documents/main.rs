@@ -2,6 +2,7 @@
 
 mod broken;
 mod library;
+mod operations;
 mod page;
 mod schemathesis;
 mod snapshot;
@@ -51,4 +52,10 @@ async fn output(mut command: Command) -> Output {
 
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Beside the folder of the profile, where this program was built.
+fn artifacts() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    program.ancestors().nth(3).expect("target/debug/deps/documents").join("artifacts")
 }

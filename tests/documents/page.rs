@@ -3,7 +3,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{library::Library, output, python, said, script, served};
+use crate::{artifacts, library::Library, output, python, said, script, served};
 
 /// The browser finds no host but this program's: see the script.
 #[tokio::test(flavor = "multi_thread")]
@@ -47,10 +47,4 @@ async fn answer(address: &str, head: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
-}
-
-/// Beside the folder of the profile, where this program was built.
-fn artifacts() -> std::path::PathBuf {
-    let program = std::env::current_exe().unwrap();
-    program.ancestors().nth(3).expect("target/debug/deps/documents").join("artifacts")
 }

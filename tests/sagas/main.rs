@@ -3,11 +3,14 @@
 mod back;
 mod forward;
 mod host;
+mod kept;
 mod matrix;
+mod operations;
 mod parked;
 mod takeover;
 mod unknown;
 mod waits;
+mod wake;
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use kinoko::{
     protocol::Message,
@@ -6,7 +6,7 @@ use kinoko::{
 };
 use tokio::sync::{
     Mutex,
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    mpsc::{UnboundedReceiver, UnboundedSender, error::SendError, unbounded_channel},
     watch,
 };
 
@@ -22,6 +22,8 @@ pub struct Deliveries {
 struct DeliveryTap {
     received: UnboundedSender<Delivery>,
     lost: watch::Sender<usize>,
+    /// What came when nobody took any more, until the consumer ends: handed back, it would come here again at once, without an end.
+    late: std::sync::Mutex<Vec<Delivery>>,
 }
 
 impl Deliveries {
@@ -29,7 +31,10 @@ impl Deliveries {
     pub fn new() -> (Arc<dyn DeliverySink>, Self) {
         let (sender, receiver) = unbounded_channel();
         let (lost, losses) = watch::channel(0);
-        (Arc::new(DeliveryTap { received: sender, lost }), Self { received: Mutex::new(receiver), lost: losses })
+        (
+            Arc::new(DeliveryTap { received: sender, lost, late: Default::default() }),
+            Self { received: Mutex::new(receiver), lost: losses },
+        )
     }
 
     /// The next delivery, which must come soon.
@@ -72,8 +77,9 @@ impl Deliveries {
 
 impl DeliverySink for DeliveryTap {
     fn deliver(&self, delivery: Delivery) {
-        // A test that has ended wants no more; the drop hands it back.
-        let _ = self.received.send(delivery);
+        if let Err(SendError(delivery)) = self.received.send(delivery) {
+            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(delivery);
+        }
     }
 
     fn lost(&self) {

@@ -69,6 +69,7 @@ use crate::{
 /// | --- | --- | --- |
 /// | `saga.log` | `memory://` | where sagas are kept: `memory://`, or `memory://name`, which apps of one process share |
 /// | `saga.lease` | `10s` | how long a saga is one process's own without a sign of life of it |
+/// | `saga.keep` | `30d` | how long a saga that is over is kept in the log |
 ///
 /// With the feature `http`, for the program's HTTP server and its operations endpoints; `docs/reference/settings.md` says more.
 ///

@@ -58,7 +58,7 @@ const SQL: &[(&str, &str)] = &[];
 
 /// Those of sagas.
 #[cfg(feature = "saga")]
-const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s")];
+const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s"), ("saga.keep", "30d")];
 #[cfg(not(feature = "saga"))]
 const SAGA: &[(&str, &str)] = &[];
 

@@ -4,7 +4,7 @@ use super::{container::Container, readiness::Readiness};
 use crate::{
     Settings,
     client::{RpcClient, ServiceProxy},
-    dependency::ProcessScope,
+    dependency::{Dependency, ProcessScope},
     event::{EventDispatcher, Publisher},
     service::ServiceDescriptor,
     transport::{ConnectionState, ConsumerStatus, Transport},
@@ -50,6 +50,15 @@ impl Program {
     /// What the dependencies lack that all services share.
     pub(crate) fn unready(&self) -> Vec<String> {
         self.process.registry.unready()
+    }
+
+    /// A dependency that all services share, where one of them has set it up.
+    #[cfg_attr(
+        not(all(feature = "http", feature = "saga")),
+        allow(dead_code, reason = "only what a feature adds asks")
+    )]
+    pub(crate) fn shared<T: Dependency>(&self) -> Option<T> {
+        self.process.registry.ready()
     }
 
     /// Where the broker is, without its password, and how the connection to it does.

@@ -54,6 +54,8 @@ struct Doors {
 struct Access {
     mode: Mode,
     token: Token,
+    /// Whether an operations endpoint asks for the token.
+    ops_asks: bool,
 }
 
 impl HttpGateway {
@@ -107,15 +109,17 @@ impl HttpGateway {
     }
 
     fn announce(&self, doors: &Doors) {
-        let Some(Access { mode, token }) = self.access.get() else { return };
+        let Some(Access { mode, token, ops_asks }) = self.access.get() else { return };
         let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
         let http = doors.http.as_ref().map(|server| format!("{scheme}://{}", server.address()));
         let docs = http.as_ref().filter(|_| self.settings.docs).map(|http| format!("{http}/docs"));
         let operations = doors.ops.as_ref().map(|server| format!("http://{}", server.address()));
+        let sagas = operations.as_ref().filter(|_| *ops_asks).map(|operations| format!("{operations}/operations"));
+        let asks = http.is_some() || sagas.is_some();
         if http.is_some() || operations.is_some() {
-            tracing::info!(http, docs, operations, mode = mode.name(), "listening");
+            tracing::info!(http, docs, operations, sagas, mode = mode.name(), "listening");
         }
-        if let (Some(_), Some(token)) = (http, token.to_print()) {
+        if let Some(token) = token.to_print().filter(|_| asks) {
             tracing::info!("the token of this run, for what changes something: {token}");
         }
     }
@@ -137,16 +141,17 @@ impl Gateway for HttpGateway {
             // It is prepared once.
             let _ = self.routers.set(routers.clone());
         }
-        let _ = self.access.set(Access { mode, token });
         if program.is_test() {
             return Ok(());
         }
+        let ops_asks = ops::needs_token(&program);
         let watched = Arc::new(Watched::new(program, mode, self.launch.version.clone()));
         self.doors().watched = Some(watched.clone());
         // Before all that may take its time: who waits for its broker lives.
         if let Some(listener) = self.ops_settings.listen(self.launch.is_run).await? {
-            self.doors().ops = Some(Arc::new(ops::start(listener, watched)?));
+            self.doors().ops = Some(Arc::new(ops::start(listener, watched, &token)?));
         }
+        let _ = self.access.set(Access { mode, token, ops_asks });
         if routers.is_some() {
             // What is wrong with either ends the start before anything has run.
             let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;

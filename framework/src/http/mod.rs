@@ -18,6 +18,7 @@ mod gateway;
 mod media;
 mod ops;
 mod origin;
+mod page;
 mod problem;
 mod request;
 mod router;

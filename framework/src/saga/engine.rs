@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use tokio::{
     select,
     sync::{Notify, watch},
@@ -24,9 +25,10 @@ use super::{
     definition::StepRetry,
     error::StartError,
     events::SagaEvents,
-    log::{Claim, Claimed, Holder, NewSaga, SagaLog, Started},
+    log::{Claim, Claimed, Holder, NewSaga, News, SagaLog, Started},
     runner::Runner,
     steps::{Steps, current_context},
+    store::Terms,
 };
 use crate::{Result, protocol::Value, task::Tasks};
 
@@ -34,6 +36,10 @@ use crate::{Result, protocol::Value, task::Tasks};
 const CLAIMED_AT_ONCE: usize = 256;
 /// The most that are claimed by one look at the log.
 const CLAIMED_TOGETHER: usize = 64;
+/// The most that are removed by one change of the log: few enough to hold up nobody else.
+const FORGOTTEN_TOGETHER: usize = 500;
+/// How often a process removes what is over long enough.
+const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How long a stop waits for the steps that run.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// The longest business id: it is part of a key, of headers, and of an index.
@@ -44,6 +50,8 @@ pub(crate) struct Engine {
     pub(super) steps: Arc<dyn Steps>,
     pub(super) log: Arc<dyn SagaLog>,
     pub(super) holder: Holder,
+    /// How long what is over is kept.
+    keep: Duration,
     pub(super) events: Option<SagaEvents>,
     /// No new step begins.
     pub(super) stop: CancellationToken,
@@ -73,7 +81,13 @@ impl Here {
         Self { news: Notify::new(), told: AtomicBool::new(false), runs: AtomicBool::new(false), rest }
     }
 
-    /// Whether somebody in this process sent something since this was last asked.
+    /// Something was sent to it.
+    fn tell(&self) {
+        self.told.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// Whether something was sent since this was last asked, as far as anybody here knows.
     pub(super) fn take_told(&self) -> bool {
         self.told.swap(false, Ordering::AcqRel)
     }
@@ -84,7 +98,7 @@ impl Engine {
         service: &'static str,
         steps: Arc<dyn Steps>,
         log: Arc<dyn SagaLog>,
-        lease: Duration,
+        Terms { lease, keep }: Terms,
         events: Option<SagaEvents>,
     ) -> Arc<Self> {
         let owner = format!("{service}.{}", uuid::Uuid::new_v4());
@@ -93,6 +107,7 @@ impl Engine {
             steps,
             log,
             holder: Holder { owner, lease },
+            keep,
             events,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
@@ -213,8 +228,13 @@ impl Engine {
         }
     }
 
-    /// Looks for what is due, until it is stopped.
+    /// Looks for what is due, listens for what others tell of, and removes what is over long enough, until it is stopped.
     pub(crate) fn begin(self: &Arc<Self>) {
+        let engine = self.clone();
+        self.tasks.spawn(async move {
+            let stop = engine.stop.clone();
+            stop.run_until_cancelled(async { tokio::join!(engine.listen(), engine.sweep()) }).await;
+        });
         let engine = self.clone();
         self.tasks.spawn(async move {
             loop {
@@ -228,6 +248,45 @@ impl Engine {
                 engine.here().retain(|_, here| here.runs.load(Ordering::Acquire) || here.rest.receiver_count() > 0);
             }
         });
+    }
+
+    /// Hears of what other processes did, and wakes what has to look at it.
+    async fn listen(&self) {
+        let mut news = self.log.news();
+        while let Some(told) = news.next().await {
+            match &told {
+                News::Of(id) if id.saga != self.steps.info().name => continue,
+                News::Of(id) => {
+                    if let Some(here) = self.here().get(&id.id) {
+                        here.tell();
+                    }
+                }
+                News::Any => self.here().values().for_each(|here| here.tell()),
+            }
+            self.look.notify_one();
+        }
+    }
+
+    /// Removes what is over and was kept long enough, from time to time. Several instances at once do no harm.
+    async fn sweep(&self) {
+        let of = Claim { saga: self.steps.info().name, service: self.service, limit: FORGOTTEN_TOGETHER };
+        loop {
+            sleep(FORGET_EVERY.min(self.keep)).await;
+            loop {
+                match self.log.forget(of, self.keep).await {
+                    Ok(forgotten) if forgotten == FORGOTTEN_TOGETHER => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(
+                            saga = of.saga,
+                            error = error.chain(),
+                            "sagas that are over could not be removed"
+                        );
+                        break;
+                    }
+                }
+            }
+        }
     }
 
     /// Takes what is due. Gives whether there may be more.
@@ -257,15 +316,11 @@ impl Engine {
     pub(super) async fn signal(&self, id: &str, name: &str, payload: Value) -> Result<bool> {
         let sent = self.log.signal(&self.id(id), name, payload).await?;
         let here = self.here().get(id).cloned();
-        match here.filter(|here| here.runs.load(Ordering::Acquire)) {
-            Some(here) => {
-                here.told.store(true, Ordering::Release);
-                here.news.notify_one();
-                // It may just have been given out of hand.
-                self.look.notify_one();
-            }
-            None => self.look.notify_one(),
+        if let Some(here) = here.filter(|here| here.runs.load(Ordering::Acquire)) {
+            here.tell();
         }
+        // It may have been given out of hand.
+        self.look.notify_one();
         Ok(sent)
     }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::{
     Instance, SagaFilter, SagaState, TimelineEntry,
+    asking::{self, Ask},
     definition::{Misfit, SagaInfo},
     engine::Engine,
     error::SagaRefusal,
-    signals::{CANCEL, RETRY, SETTLE},
 };
 use crate::{Result, protocol::Value};
 
@@ -107,11 +107,7 @@ impl HostedSaga {
     ///
     /// When there is no such saga, or it is over; when the log fails.
     pub async fn cancel(&self, id: &str) -> Result<(), SagaRefusal> {
-        let instance = self.find(id).await?;
-        if instance.state.is_over() {
-            return Err(SagaRefusal::Over { id: id.to_owned(), state: instance.state });
-        }
-        self.send(id, CANCEL, Value::Null).await
+        self.ask(id, Ask::Cancel).await
     }
 
     /// Tries again what a saga is parked at, with all its attempts.
@@ -120,8 +116,7 @@ impl HostedSaga {
     ///
     /// When there is no such saga, or it is not parked; when the log fails.
     pub async fn retry(&self, id: &str) -> Result<(), SagaRefusal> {
-        self.find_parked(id).await?;
-        self.send(id, RETRY, Value::Null).await
+        self.ask(id, Ask::Retry).await
     }
 
     /// Leaves out the compensation that a saga is parked at, since somebody did by hand what it would do: the saga goes on with the one
@@ -131,27 +126,19 @@ impl HostedSaga {
     ///
     /// When there is no such saga, or it is not parked at a compensation; when the log fails.
     pub async fn skip(&self, id: &str) -> Result<(), SagaRefusal> {
-        let instance = self.find_parked(id).await?;
-        if instance.progress.parked.is_none_or(|parked| !parked.compensating || parked.step.is_none()) {
-            return Err(SagaRefusal::NotCompensating { id: id.to_owned() });
-        }
-        self.send(id, SETTLE, Value::Null).await
+        self.ask(id, Ask::Skip).await
     }
 
     async fn find(&self, id: &str) -> Result<Instance, SagaRefusal> {
-        let found = self.0.log.load(&self.0.id(id)).await.map_err(SagaRefusal::Log)?;
-        found.ok_or_else(|| SagaRefusal::NotFound { id: id.to_owned() })
+        asking::find(&*self.0.log, &self.0.id(id)).await
     }
 
-    async fn find_parked(&self, id: &str) -> Result<Instance, SagaRefusal> {
-        let instance = self.find(id).await?;
-        match instance.state {
-            SagaState::Parked => Ok(instance),
-            state => Err(SagaRefusal::NotParked { id: id.to_owned(), state }),
-        }
+    async fn ask(&self, id: &str, ask: Ask) -> Result<(), SagaRefusal> {
+        ask.check(&self.find(id).await?)?;
+        self.send(id, ask.signal(), Value::Null).await
     }
 
-    async fn send(&self, id: &str, signal: &str, payload: Value) -> Result<(), SagaRefusal> {
+    pub(super) async fn send(&self, id: &str, signal: &str, payload: Value) -> Result<(), SagaRefusal> {
         match self.0.signal(id, signal, payload).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(SagaRefusal::NotFound { id: id.to_owned() }),

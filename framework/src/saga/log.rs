@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Map;
 
 use super::{Happened, Instance, Progress, SagaId, SagaState, Signal, TimelineEntry};
@@ -89,6 +90,31 @@ pub trait SagaLog: Send + Sync + 'static {
     ///
     /// When the store fails.
     async fn list(&self, filter: &SagaFilter) -> Result<Vec<Instance>>;
+
+    /// Removes sagas that are [over](SagaState::is_over) and have rested for so long, with their timelines and signals: those of one name
+    /// and service, so many at most. Gives how many were removed.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    async fn forget(&self, of: Claim<'_>, rested: Duration) -> Result<usize>;
+
+    /// What other processes did that a runner of this one may want to know at once: a signal, a saga that was given out of hand. Without
+    /// an end, until it is dropped.
+    ///
+    /// It is there to save time, and may leave anything out: runners look from time to time. The default tells nothing.
+    fn news(&self) -> BoxStream<'static, News> {
+        stream::pending().boxed()
+    }
+}
+
+/// What a log tells a runner of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Of this saga.
+    Of(SagaId),
+    /// Of whatever saga: something may have been missed.
+    Any,
 }
 
 /// Who holds sagas.
@@ -165,7 +191,7 @@ pub enum Started {
     Exists(Box<Instance>),
 }
 
-/// Which sagas a runner takes.
+/// Which sagas a runner takes, or removes.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// Of this name,

@@ -1,7 +1,7 @@
 //! A log in the memory of this process.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -24,7 +24,7 @@ const OVER_KEPT: usize = 10_000;
 
 /// A log in the memory of this process: for tests, and for sagas that need not outlive it. Its sagas end with it.
 ///
-/// It keeps the 10 000 sagas that were over last; an older one's id may be used again.
+/// It keeps the 10 000 sagas that were over last, for as long as the setting `saga.keep` says; an older one's id may be used again.
 ///
 /// All instances of a service in this process that are to share one open it by its [`name`](Self::named), as `saga.log: memory://name`
 /// does.
@@ -36,8 +36,8 @@ struct Sagas {
     rows: BTreeMap<SagaId, Row>,
     /// What can be claimed from when on.
     due: BTreeSet<(Instant, SagaId)>,
-    /// What is over, in that order.
-    over: VecDeque<SagaId>,
+    /// What is over, in that order, with when it ended.
+    over: VecDeque<(Instant, SagaId)>,
     /// How many were started.
     started: u64,
 }
@@ -105,13 +105,19 @@ impl Sagas {
 
     /// Counts a saga as over, and forgets the one that is over longest.
     fn is_over(&mut self, id: &SagaId) {
-        self.over.push_back(id.clone());
+        self.over.push_back((Instant::now(), id.clone()));
         while self.over.len() > OVER_KEPT {
-            if let Some(oldest) = self.over.pop_front() {
+            if let Some((_, oldest)) = self.over.pop_front() {
                 self.schedule(&oldest, None);
                 self.rows.remove(&oldest);
             }
         }
+    }
+
+    /// Whether a saga that is over may be forgotten: it has nothing left to tell, and nobody has asked anything of it.
+    fn is_at_rest(&self, id: &SagaId, of: Claim<'_>) -> bool {
+        id.saga == of.saga
+            && self.rows.get(id).is_some_and(|row| row.claimable.is_none() && row.instance.service == of.service)
     }
 }
 
@@ -258,6 +264,18 @@ impl SagaLog for MemoryLog {
         let mut rows: Vec<&Row> = sagas.rows.values().filter(|row| filter.lets_through(&row.instance)).collect();
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.order));
         Ok(rows.into_iter().skip(filter.offset).take(filter.limit).map(Row::seen).collect())
+    }
+
+    async fn forget(&self, of: Claim<'_>, rested: Duration) -> Result<usize> {
+        let mut sagas = self.sagas();
+        let long_enough = sagas.over.iter().take_while(|(at, _)| at.elapsed() >= rested);
+        let ids = long_enough.map(|(_, id)| id).filter(|id| sagas.is_at_rest(id, of));
+        let ids: HashSet<SagaId> = ids.take(of.limit).cloned().collect();
+        sagas.over.retain(|(_, id)| !ids.contains(id));
+        for id in &ids {
+            sagas.rows.remove(id);
+        }
+        Ok(ids.len())
     }
 }
 

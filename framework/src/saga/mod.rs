@@ -69,6 +69,7 @@
 //! # app.stop().await }
 //! ```
 
+mod asking;
 mod backward;
 mod definition;
 mod engine;
@@ -108,7 +109,7 @@ pub use self::{
         Failure, FailureReason, Happened, Instance, Parked, Progress, SagaId, SagaState, Signal, StepProgress,
         StepState, TimelineEntry, What,
     },
-    log::{Claim, Claimed, Holder, Lease, LogError, NewSaga, SagaFilter, SagaLog, Started, Then, Transition},
+    log::{Claim, Claimed, Holder, Lease, LogError, NewSaga, News, SagaFilter, SagaLog, Started, Then, Transition},
     memory::MemoryLog,
     store::SagaStore,
 };
@@ -117,4 +118,5 @@ pub(crate) use self::{
     engine::Engine,
     faults::{Injected, Place},
     steps::Hosted,
+    store::Terms,
 };

@@ -8,19 +8,39 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{HostedSaga, MemoryLog, SagaLog};
+use super::{
+    HostedSaga, Instance, MemoryLog, SagaFilter, SagaId, SagaLog, SagaRefusal, SagaStatus,
+    asking::{self, Ask},
+};
 use crate::{
     Result,
     config::Settings,
     dependency::{Dependency, Scope, SetupContext},
     features::SAGA_LOGS,
+    protocol::Value,
 };
 
 const DEFAULT_LOG: &str = "memory://";
 const DEFAULT_LEASE: Duration = Duration::from_secs(10);
+const DEFAULT_KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The log of one process's sagas, and all the sagas that its services host: for operations. One for all services of an
-/// [`App`](crate::App); it reads the settings `saga.log` and `saga.lease`.
+/// How long something is so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// A saga is one process's own, without a sign of life of it.
+    pub(crate) lease: Duration,
+    /// One that is over is kept.
+    pub(crate) keep: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { lease: DEFAULT_LEASE, keep: DEFAULT_KEEP }
+    }
+}
+
+/// The log of one process's sagas, what may be asked of those in it, and all the sagas that its services host: for operations. One for all services of an
+/// [`App`](crate::App); it reads the settings `saga.log`, `saga.lease` and `saga.keep`.
 ///
 /// # Examples
 ///
@@ -37,11 +57,8 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(10);
 ///     /// What needs somebody.
 ///     #[rpc]
 ///     async fn parked(&self) -> kinoko::Result<Vec<String>> {
-///         let mut ids = Vec::new();
-///         for saga in self.sagas.hosted() {
-///             ids.extend(saga.parked().await?.into_iter().map(|parked| parked.id.to_string()));
-///         }
-///         Ok(ids)
+///         let parked = self.sagas.list(&SagaFilter::state(SagaState::Parked)).await?;
+///         Ok(parked.into_iter().map(|parked| parked.id.to_string()).collect())
 ///     }
 /// }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
@@ -54,18 +71,18 @@ pub struct SagaStore(Arc<Inner>);
 
 struct Inner {
     log: Arc<dyn SagaLog>,
-    lease: Duration,
+    terms: Terms,
     hosted: Mutex<Vec<HostedSaga>>,
 }
 
 impl SagaStore {
-    /// A store over a log of your own, with leases of 10 s: for a test, in place of the one that the settings say.
+    /// A store over a log of your own, with leases of 10 s, that keeps what is over for 30 days: for a test, in place of the one that the settings say.
     pub fn new(log: Arc<dyn SagaLog>) -> Self {
-        Self::with(log, DEFAULT_LEASE)
+        Self::with(log, Terms::default())
     }
 
-    fn with(log: Arc<dyn SagaLog>, lease: Duration) -> Self {
-        Self(Arc::new(Inner { log, lease, hosted: Mutex::default() }))
+    fn with(log: Arc<dyn SagaLog>, terms: Terms) -> Self {
+        Self(Arc::new(Inner { log, terms, hosted: Mutex::default() }))
     }
 
     /// The log.
@@ -78,8 +95,69 @@ impl SagaStore {
         self.0.hosted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn lease(&self) -> Duration {
-        self.0.lease
+    /// The sagas in the log that a filter lets through, those of other services and processes included, the last started first.
+    ///
+    /// # Errors
+    ///
+    /// When the log fails.
+    pub async fn list(&self, filter: &SagaFilter) -> Result<Vec<Instance>> {
+        self.0.log.list(filter).await
+    }
+
+    /// One saga in the log with its timeline, whoever hosts it; `None`: there is none of this id.
+    ///
+    /// # Errors
+    ///
+    /// When the log fails.
+    pub async fn status(&self, id: &SagaId) -> Result<Option<SagaStatus>> {
+        let Some(instance) = self.0.log.load(id).await? else { return Ok(None) };
+        Ok(Some(SagaStatus { instance, timeline: self.0.log.timeline(id).await? }))
+    }
+
+    /// As [`HostedSaga::cancel`], of any saga in the log: whichever process hosts it does it.
+    ///
+    /// # Errors
+    ///
+    /// As that one.
+    pub async fn cancel(&self, id: &SagaId) -> Result<(), SagaRefusal> {
+        self.ask(id, Ask::Cancel).await
+    }
+
+    /// As [`HostedSaga::retry`], of any saga in the log: whichever process hosts it does it.
+    ///
+    /// # Errors
+    ///
+    /// As that one.
+    pub async fn retry(&self, id: &SagaId) -> Result<(), SagaRefusal> {
+        self.ask(id, Ask::Retry).await
+    }
+
+    /// As [`HostedSaga::skip`], of any saga in the log: whichever process hosts it does it.
+    ///
+    /// # Errors
+    ///
+    /// As that one.
+    pub async fn skip(&self, id: &SagaId) -> Result<(), SagaRefusal> {
+        self.ask(id, Ask::Skip).await
+    }
+
+    async fn ask(&self, id: &SagaId, ask: Ask) -> Result<(), SagaRefusal> {
+        let instance = asking::find(&*self.0.log, id).await?;
+        ask.check(&instance)?;
+        // Whoever hosts it here is woken at once.
+        let is_its = |hosted: &HostedSaga| hosted.info().name == id.saga && hosted.service() == instance.service;
+        if let Some(hosted) = self.hosted().into_iter().find(is_its) {
+            return hosted.send(&id.id, ask.signal(), Value::Null).await;
+        }
+        match self.0.log.signal(id, ask.signal(), Value::Null).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SagaRefusal::NotFound { id: id.id.clone() }),
+            Err(error) => Err(SagaRefusal::Log(error)),
+        }
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        self.0.terms
     }
 
     pub(super) fn add(&self, hosted: HostedSaga) {
@@ -97,8 +175,14 @@ impl Dependency for SagaStore {
         if lease < Duration::from_secs(1) {
             return Err(settings.refuse("saga.lease", "a lease is renewed while a step runs: write at least `1s`"));
         }
+        let keep = settings.duration("saga.keep", DEFAULT_KEEP)?;
+        if keep < lease {
+            let text =
+                "whoever waits for a saga's end may take a lease to notice it: write at least what `saga.lease` says";
+            return Err(settings.refuse("saga.keep", text));
+        }
         let url = settings.get::<String>("saga.log")?.unwrap_or_else(|| DEFAULT_LOG.to_owned());
-        Ok(Self::with(open(cx, settings, &url).await?, lease))
+        Ok(Self::with(open(cx, settings, &url).await?, Terms { lease, keep }))
     }
 }
 
@@ -135,7 +219,7 @@ pub(crate) type Opened = Result<Arc<dyn SagaLog>>;
 impl fmt::Debug for SagaStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SagaStore")
-            .field("lease", &self.0.lease)
+            .field("terms", &self.0.terms)
             .field("hosted", &self.hosted())
             .finish_non_exhaustive()
     }

@@ -49,6 +49,8 @@ pub(super) struct Inner<D: Backend> {
     pub(super) dialect: Dialect,
     /// Without its password.
     address: String,
+    /// With it, for the connections beside the pool.
+    pub(super) url: String,
     pub(super) health: Health,
     /// Whether kinoko makes its own tables here.
     pub(super) tables: bool,
@@ -150,7 +152,7 @@ impl<D: Backend> Database<D> {
         };
         let writer = (dialect == Dialect::Sqlite).then(Arc::default);
         let (health, tables, inbox, outbox) = (Health::default(), place.tables, Inbox::new(dialect), Outbox::default());
-        Ok(Self(Arc::new(Inner { pool, dialect, address, writer, health, tables, inbox, outbox })))
+        Ok(Self(Arc::new(Inner { pool, dialect, address, url, writer, health, tables, inbox, outbox })))
     }
 
     /// Which SQL it speaks.

@@ -35,6 +35,7 @@ mod database;
 mod health;
 #[doc(hidden)]
 pub mod inbox;
+mod listen;
 mod lost;
 mod migrations;
 mod outbox;

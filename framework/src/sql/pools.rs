@@ -65,7 +65,7 @@ impl<D: Backend> Pools<D> {
     fn relay(&self, database: &Database<D>, place: &Place) {
         let Inner { sender, relays, stop, abandon, .. } = &*self.0;
         let (database, sender) = (database.clone(), sender.clone());
-        let relay = Relay { database, sender, url: place.url.clone(), poll: place.poll };
+        let relay = Relay { database, sender, poll: place.poll };
         let (stop, abandon) = (stop.clone(), abandon.clone());
         relays.spawn(async move {
             let _ = abandon.run_until_cancelled(relay.run(stop)).await;

@@ -8,7 +8,7 @@ use crate::{
     protocol::Value,
     saga::{
         Definition, Engine, Happened, Hosted, Injected, Instance, MemoryLog, Place, Saga, SagaId, SagaRefusal,
-        SagaState, StepInfo, StepState, TimelineEntry, What,
+        SagaState, StepInfo, StepState, Terms, TimelineEntry, What,
     },
 };
 
@@ -52,7 +52,8 @@ pub fn saga<P: Definition>(steps: P) -> Saga<P> {
 }
 
 fn hosted<P: Definition>(steps: P, log: Arc<MemoryLog>) -> Saga<P> {
-    let engine = Engine::new("test", Arc::new(Hosted(steps)), log, Duration::from_secs(60 * 60), None);
+    let terms = Terms { lease: Duration::from_secs(60 * 60), ..Terms::default() };
+    let engine = Engine::new("test", Arc::new(Hosted(steps)), log, terms, None);
     engine.begin();
     Saga::host(engine)
 }

@@ -3,8 +3,6 @@
 //! The page is one for all: Swagger UI for HTTP, and sections of our own for RPC, events, queues and timers. It asks nobody but the
 //! program for anything. In development mode it can send calls and events as well.
 
-mod file;
-mod origin;
 mod page;
 mod send;
 
@@ -16,9 +14,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use self::{file::File, page::Page, send::Sending};
+use self::{page::Page, send::Sending};
 use super::{
     ops::{Mode, Token},
+    page::{CSS, File, JAVASCRIPT, SHARED},
     router::Route,
 };
 use crate::{
@@ -28,12 +27,9 @@ use crate::{
     service::ServiceDescriptor,
 };
 
-/// What is served under `/docs/`, beside the page.
-const FILES: [(&str, &str, Content); 10] = [
-    ("icon.svg", "image/svg+xml", Content::Plain(include_str!("page/icon.svg"))),
-    ("page.css", CSS, Content::Plain(include_str!("page/page.css"))),
+/// What is served under `/docs/`, beside the page and what all pages have.
+const FILES: [(&str, &str, Content); 7] = [
     ("page.js", JAVASCRIPT, Content::Plain(include_str!("page/page.js"))),
-    ("element.js", JAVASCRIPT, Content::Plain(include_str!("page/element.js"))),
     ("schema.js", JAVASCRIPT, Content::Plain(include_str!("page/schema.js"))),
     ("asyncapi.js", JAVASCRIPT, Content::Plain(include_str!("page/asyncapi.js"))),
     ("sections.js", JAVASCRIPT, Content::Plain(include_str!("page/sections.js"))),
@@ -41,9 +37,6 @@ const FILES: [(&str, &str, Content); 10] = [
     ("swagger-ui.css", CSS, Content::Gzip(include_bytes!("swagger-ui/swagger-ui.css.gz"))),
     ("swagger-ui.js", JAVASCRIPT, Content::Gzip(include_bytes!("swagger-ui/swagger-ui-bundle.js.gz"))),
 ];
-
-const CSS: &str = "text/css; charset=utf-8";
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 #[derive(Clone, Copy)]
 enum Content {
@@ -72,7 +65,9 @@ pub(super) fn of(program: &Program, version: Option<&str>, mode: Mode, token: &T
 /// `sending` is what the page sends with, in development mode; without it there is nothing to send to.
 fn routes(info: &Info, services: &[&'static ServiceDescriptor], sending: Option<Sending>) -> Vec<Route> {
     let document = |document: crate::protocol::Value| File::plain("application/json", document.to_string().as_bytes());
-    let files = FILES.iter().map(|(name, media, content)| {
+    let shared = SHARED.iter().map(|(name, media, text)| (name, media, Content::Plain(text)));
+    let files = FILES.iter().map(|(name, media, content)| (name, media, *content));
+    let files = shared.chain(files).map(|(name, media, content)| {
         let file = match content {
             Content::Plain(text) => File::plain(media, text.as_bytes()),
             Content::Gzip(bytes) => File::gzip(media, bytes),

@@ -1,14 +1,12 @@
 //! The page itself: one text, with the program's name, and in development mode with the token that its forms send.
 
-use axum::{
-    body::Body,
-    extract::Request,
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 
-use super::{Sending, file, origin};
-use crate::documents::Info;
+use super::Sending;
+use crate::{
+    documents::Info,
+    http::page::{self, escaped},
+};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 
@@ -37,35 +35,7 @@ impl Page {
     }
 
     pub(super) fn response(&self, request: &Request) -> Response {
-        let text = if origin::refusal(request).is_none() { &self.with_token } else { &self.without };
-        let mut response = Response::new(Body::from(text.clone()));
-        file::secure(response.headers_mut());
-        for (name, value) in [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            // A token is in it.
-            (header::CACHE_CONTROL, "no-store"),
-            (header::CONTENT_SECURITY_POLICY, POLICY),
-        ] {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        response
+        let text = if page::refusal(request).is_none() { &self.with_token } else { &self.without };
+        page::response(text.clone(), POLICY)
     }
-}
-
-/// A text within an element or an attribute.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // So that what is filled in later finds no place in what was filled in before.
-            '{' => escaped.push_str("&#123;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -10,11 +10,11 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, json};
 
-use super::{origin, route};
+use super::route;
 use crate::{
     CallError, EventDispatcher, ServiceProxy,
     codec::essence,
-    http::{ops::Token, problem, router::Route},
+    http::{ops::Token, page, problem, router::Route},
     protocol::{Fault, Value},
 };
 
@@ -82,12 +82,11 @@ impl Sending {
 
     /// What a request of the page's own says.
     async fn read<T: DeserializeOwned>(&self, request: Request) -> Result<T, Fault> {
-        if let Some(reason) = origin::refusal(&request) {
+        if let Some(reason) = page::refusal(&request) {
             return Err(problem::plain(StatusCode::FORBIDDEN, format!("the request is not taken: {reason}")));
         }
-        if !self.token.check(request.headers()) {
-            let text = "it needs the token: `Authorization: Bearer …`, as the program printed it at its start, or as `ops.token` says";
-            return Err(problem::plain(StatusCode::UNAUTHORIZED, text));
+        if let Some(refusal) = self.token.refusal(request.headers()) {
+            return Err(refusal);
         }
         if !is_json(request.headers()) {
             return Err(problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be application/json"));

@@ -28,6 +28,11 @@ impl About {
         Self { name, version, mode, started_at: Timestamp::now() }
     }
 
+    #[cfg(feature = "saga")]
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn describe(&self, program: &Program) -> Value {
         let services: Vec<_> = program.descriptors().into_iter().map(service).collect();
         json!({

@@ -6,6 +6,8 @@
 mod health;
 mod info;
 mod mode;
+#[cfg(feature = "saga")]
+mod sagas;
 mod token;
 
 use std::{
@@ -30,6 +32,8 @@ use super::{
     problem,
     server::{self, Address, ConnectionLimits, Server},
 };
+#[cfg(feature = "saga")]
+use crate::saga::SagaStore;
 use crate::{Result, config::Settings, container::Program};
 
 const FIRST_PORT: u16 = 9000;
@@ -109,15 +113,43 @@ impl Watched {
     }
 }
 
-/// Begins to answer.
-pub(super) fn start(listener: TcpListener, watched: Arc<Watched>) -> Result<Server> {
+/// Begins to answer. `token` is what those bring who may see more than how the program does, or change something.
+pub(super) fn start(listener: TcpListener, watched: Arc<Watched>, token: &Token) -> Result<Server> {
     // Few look, and none of them sends a body.
     let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
     let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
-    Server::start(listener, server::bounded(router(watched), requests).into(), limits, None)
+    Server::start(listener, server::bounded(router(watched, token), requests).into(), limits, None)
 }
 
-fn router(watched: Arc<Watched>) -> Router {
+/// Whether there is something that needs the token.
+#[cfg(feature = "saga")]
+pub(super) fn needs_token(program: &Program) -> bool {
+    program.shared::<SagaStore>().is_some()
+}
+
+#[cfg(not(feature = "saga"))]
+pub(super) fn needs_token(_: &Program) -> bool {
+    false
+}
+
+/// What features add for those who have the token, and the paths that people are told of.
+#[cfg(feature = "saga")]
+fn further(watched: &Watched, token: &Token) -> (Router, &'static [&'static str]) {
+    match watched.program.shared::<SagaStore>() {
+        Some(store) => (sagas::router(store, token.clone(), watched.about.name()), &sagas::PATHS),
+        None => (Router::new(), &[]),
+    }
+}
+
+#[cfg(not(feature = "saga"))]
+fn further(_: &Watched, _: &Token) -> (Router, &'static [&'static str]) {
+    (Router::new(), &[])
+}
+
+fn router(watched: Arc<Watched>, token: &Token) -> Router {
+    let (further, paths) = further(&watched, token);
+    let paths = [&["/health/live", "/health/ready", "/info", "/metrics"], paths].concat();
+    let there_are = format!("no such path; there are {}", paths.join(", "));
     Router::new()
         .route("/health/live", get(|| async { health::live() }))
         .route("/health/ready", get(|State(watched): State<Arc<Watched>>| async move { health::ready(&watched) }))
@@ -128,11 +160,10 @@ fn router(watched: Arc<Watched>) -> Router {
             }),
         )
         .route("/metrics", get(metrics))
-        .fallback(|| async {
-            let text = "no such path; there are /health/live, /health/ready, /info and /metrics";
-            problem::response(&problem::plain(StatusCode::NOT_FOUND, text), "")
-        })
         .with_state(watched)
+        .merge(further)
+        .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })
+        .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") })
 }
 
 /// An exposition without a metric: kinoko measures nothing of itself in this version. It is there, and valid, so that what scrapes it is

@@ -2,15 +2,20 @@
 
 use std::{fmt, hint::black_box, sync::Arc};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 
 use super::Mode;
-use crate::{Result, config::Settings, http::context::bearer};
+use crate::{
+    Result,
+    config::Settings,
+    http::{context::bearer, problem},
+    protocol::Fault,
+};
 
 /// The least that `ops.token` may be long: what is shorter can be tried out.
 const LEAST_LENGTH: usize = 16;
 
-/// What a request must bring that changes something.
+/// What a request must bring that changes something, or that asks for what is not for everybody.
 ///
 /// It stands in a header, `Authorization: Bearer …`, which no page of another origin can make a browser send.
 #[derive(Clone)]
@@ -39,10 +44,24 @@ impl Token {
         }
     }
 
-    /// Whether a request may change something.
+    /// Why a request is not taken, for want of the token; `None`: it is.
+    pub(crate) fn refusal(&self, headers: &HeaderMap) -> Option<Fault> {
+        if self.text.is_none() {
+            let text =
+                "it needs a token, and there is none: set `ops.token` (KINOKO_OPS__TOKEN), 16 characters or more";
+            let fault = problem::plain(StatusCode::FORBIDDEN, text);
+            return Some(Fault { code: Some("NO_TOKEN_IS_SET".into()), ..fault });
+        }
+        (!self.check(headers)).then(|| {
+            let text = "it needs the token: `Authorization: Bearer …`, as the program printed it at its start, or as `ops.token` says";
+            problem::plain(StatusCode::UNAUTHORIZED, text)
+        })
+    }
+
+    /// Whether a request brings it.
     ///
     /// Takes as long for a token that is nearly right as for one that is all wrong.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> bool {
+    fn check(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.text else { return false };
         let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
             return false;
@@ -103,6 +122,9 @@ mod tests {
         assert!(takes(&random, &format!("Bearer {printed}")));
         let none = token("{}", Mode::Production);
         assert!(!takes(&none, "Bearer ") && none.to_print().is_none());
+        let refusal = none.refusal(&HeaderMap::new()).unwrap();
+        assert_eq!(refusal.http, Some(403));
+        assert!(refusal.value.contains("set `ops.token`"), "{refusal}");
         let short = Token::read(&Settings::from_yaml("ops: {token: secret}").unwrap(), Mode::Production).unwrap_err();
         assert!(short.to_string().contains("setting `ops.token`") && !short.to_string().contains("secret"), "{short}");
     }

@@ -46,8 +46,6 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(in crate::sql) struct Relay<D: Backend> {
     pub(in crate::sql) database: Database<D>,
     pub(in crate::sql) sender: Arc<Sender>,
-    /// With the password, for PostgreSQL's connection that tells of commits.
-    pub(in crate::sql) url: String,
     /// How often it looks without being told.
     pub(in crate::sql) poll: Duration,
 }
@@ -55,7 +53,7 @@ pub(in crate::sql) struct Relay<D: Backend> {
 impl<D: Backend> Relay<D> {
     /// Relays until it is stopped; then it finishes what it has read.
     pub(in crate::sql) async fn run(self, stop: CancellationToken) {
-        let listening = self.database.clone().listen(self.url.clone());
+        let listening = self.database.clone().listen_for_rows();
         let mut work = Work::new(self);
         tokio::select! {
             () = work.run(&stop) => {}

@@ -1,28 +1,15 @@
 //! What a database knows of its outbox, and what wakes its relay: a commit in this process, and PostgreSQL's word of one in another.
 
-use std::{
-    convert::Infallible,
-    future::pending,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, PoisonError};
 
-use sqlx::postgres::PgListener;
-use tokio::{
-    sync::{OnceCell, watch},
-    time::sleep,
-};
-use tracing::{debug, warn};
+use tokio::sync::{OnceCell, watch};
 use uuid::Uuid;
 
 use super::store;
 use crate::{
     ErrorKind, Result,
-    sql::{Backend, Database, Dialect},
+    sql::{Backend, Database},
 };
-
-/// How long to wait before the database is asked again to tell of commits.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// The outbox of one [`Database`], as this process sees it.
 pub(in crate::sql) struct Outbox {
@@ -97,30 +84,13 @@ impl<D: Backend> Database<D> {
     }
 
     /// Wakes the relay when another process has committed something. Without an end.
-    pub(super) async fn listen(self, url: String) {
-        if self.dialect() != Dialect::Postgres {
-            // SQLite tells nobody.
-            return pending().await;
-        }
-        loop {
-            let Err(error) = self.listen_once(&url).await;
-            debug!(database = self.address(), %error, "PostgreSQL tells of no commits of other processes, looking for them from time to time");
-            sleep(PAUSE).await;
-        }
-    }
-
-    async fn listen_once(&self, url: &str) -> sqlx::Result<Infallible> {
-        let mut listener = PgListener::connect(url).await?;
-        listener.listen(store::CHANNEL).await?;
-        loop {
-            // What was told before is lost, as is what was told while the connection was away.
-            self.0.outbox.wake();
-            while let Some(told) = listener.try_recv().await? {
-                if told.payload() != self.0.outbox.id {
-                    self.0.outbox.wake();
-                }
+    pub(super) async fn listen_for_rows(self) {
+        let outbox = self.clone();
+        let heard = move |told: Option<&str>| {
+            if told != Some(&*outbox.0.outbox.id) {
+                outbox.0.outbox.wake();
             }
-            warn!(database = self.address(), "the connection that tells of commits was lost, and made again");
-        }
+        };
+        self.listen(store::CHANNEL, heard).await;
     }
 }

@@ -1,27 +1,30 @@
 //! The log of sagas in a database: what `kinoko::saga` asks of a log, on SQLite and PostgreSQL.
 //!
 //! Changes of many sagas are one commit: [`writer`] gathers what comes while the last commit is under way. [`statements`] has the SQL, which
-//! takes any number of changes as one parameter of JSON; [`rows`] reads sagas back.
+//! takes any number of changes as one parameter of JSON; [`rows`] reads sagas back; [`news`] is what other processes say.
 
+mod news;
 mod rows;
 mod statements;
 mod writer;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use serde_json::json;
 use sqlx::{Any, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 pub(super) use self::statements::TABLES;
 use self::{
+    news::Ear,
     rows::{entries, instance},
     statements::Statements,
     writer::{Change, Writer},
 };
 use super::{
     Database,
-    backend::{Backend, Cell, Cells, millis},
+    backend::{Backend, Cell, Cells, Dialect, millis},
     place::Place,
     pools::Pools,
 };
@@ -30,8 +33,8 @@ use crate::{
     dependency::SetupContext,
     protocol::Value,
     saga::{
-        Claim, Claimed, Holder, Instance, Lease, LogError, NewSaga, Opened, SagaFilter, SagaId, SagaLog, SagaLogKind,
-        Started, TimelineEntry, Transition,
+        Claim, Claimed, Holder, Instance, Lease, LogError, NewSaga, News, Opened, SagaFilter, SagaId, SagaLog,
+        SagaLogKind, Started, TimelineEntry, Transition,
     },
 };
 
@@ -42,6 +45,7 @@ pub struct SqlLog<D: Backend> {
     database: Database<D>,
     statements: &'static Statements,
     writer: Writer,
+    ear: Ear,
 }
 
 impl<D: Backend> SqlLog<D> {
@@ -53,8 +57,9 @@ impl<D: Backend> SqlLog<D> {
     pub async fn new(database: Database<D>) -> Result<Self> {
         database.ensure(&statements::TABLES).await?;
         let statements = Statements::of(database.dialect());
-        let writer = Writer::spawn(database.clone(), statements);
-        Ok(Self { database, statements, writer })
+        let ear = Ear::new();
+        let writer = Writer::spawn(database.clone(), statements, ear.own());
+        Ok(Self { database, statements, writer, ear })
     }
 
     async fn fetch(&self, doing: &str, sql: SqlStr, values: Vec<Cell>) -> Result<Vec<Cells>> {
@@ -90,17 +95,15 @@ impl<D: Backend> SqlLog<D> {
 #[async_trait]
 impl<D: Backend> SagaLog for SqlLog<D> {
     async fn start(&self, new: NewSaga, holder: &Holder) -> Result<Started> {
-        let id = new.id.clone();
-        let instance = self.writer.start(new, holder).await?;
-        match instance {
-            Some(instance) => {
-                let lease = Lease { id, holder: holder.clone(), fence: 1 };
-                Ok(Started::New(Box::new(Claimed { lease, instance })))
+        loop {
+            if let Some(instance) = self.writer.start(new.clone(), holder).await? {
+                let lease = Lease { id: new.id, holder: holder.clone(), fence: 1 };
+                return Ok(Started::New(Box::new(Claimed { lease, instance })));
             }
-            None => match self.load(&id).await? {
-                Some(instance) => Ok(Started::Exists(Box::new(instance))),
-                None => Err(crate::Error::msg(format!("saga {id} was there, and then it was not: who deletes sagas?"))),
-            },
+            // One that was there, and is not any more, was over and has just been removed.
+            if let Some(instance) = self.load(&new.id).await? {
+                return Ok(Started::Exists(Box::new(instance)));
+            }
         }
     }
 
@@ -143,8 +146,12 @@ impl<D: Backend> SagaLog for SqlLog<D> {
         let counted = D::fetch(&mut tx, count, vec![(&*id.saga).into(), (&*id.id).into()]).await.map_err(failed)?;
         let Some(number) = counted.first() else { return Ok(false) };
         let number = number.int(0).map_err(failed)?;
-        let values = vec![(&*id.saga).into(), (&*id.id).into(), number.into(), name.into(), payload.to_string().into()];
-        D::execute(&mut tx, SqlStr::from_static(statements::ADD_SIGNAL), values).await.map_err(failed)?;
+        let mut values =
+            vec![(&*id.saga).into(), (&*id.id).into(), number.into(), name.into(), payload.to_string().into()];
+        if self.database.dialect() == Dialect::Postgres {
+            values.push(self.ear.word_of(id).into());
+        }
+        D::execute(&mut tx, SqlStr::from_static(&self.statements.add_signal), values).await.map_err(failed)?;
         tx.commit().await?;
         Ok(true)
     }
@@ -170,6 +177,28 @@ impl<D: Backend> SagaLog for SqlLog<D> {
         let sql = AssertSqlSafe(self.statements.list(&filter.states)).into_sql_str();
         let rows = self.fetch("listing sagas", sql, values).await?;
         self.instances(rows)
+    }
+
+    async fn forget(&self, of: Claim<'_>, rested: Duration) -> Result<usize> {
+        let failed = |error| self.database.failed("removing sagas that are over", error);
+        let limit = i64::try_from(of.limit).unwrap_or(i64::MAX);
+        let mut tx = self.database.begin().await?;
+        let values = vec![of.service.into(), of.saga.into(), millis(rested).into(), limit.into()];
+        let forget = SqlStr::from_static(&self.statements.forget);
+        let removed = D::fetch(&mut tx, forget, values).await.map_err(failed)?;
+        let count = removed.len();
+        let ids = removed.into_iter().map(|mut row| Ok(json!({"id": row.text(0)?})));
+        let ids = Value::from(ids.collect::<Result<Vec<_>, _>>().map_err(failed)?).to_string();
+        for forget in &self.statements.forget_parts {
+            let values = vec![of.saga.into(), (&*ids).into()];
+            D::execute(&mut tx, SqlStr::from_static(forget), values).await.map_err(failed)?;
+        }
+        tx.commit().await?;
+        Ok(count)
+    }
+
+    fn news(&self) -> BoxStream<'static, News> {
+        self.ear.news(&self.database)
     }
 }
 

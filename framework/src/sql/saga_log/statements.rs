@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::news::CHANNEL;
 use crate::{
     saga::SagaState,
     sql::{
@@ -16,13 +17,14 @@ use crate::{
 pub(in crate::sql) const TABLES: Tables = Tables {
     component: "saga log",
     versions: &[Version {
-        sqlite: &[SAGA, DUE, TIMELINE_TABLE, SIGNAL_TABLE],
+        sqlite: &[SAGA, DUE, OVER, TIMELINE_TABLE, SIGNAL_TABLE],
         // SQLite numbers the rows of a table by itself.
         postgres: &[
             SAGA,
             "ALTER TABLE kinoko_saga ADD COLUMN rowid BIGINT GENERATED ALWAYS AS IDENTITY",
             "CREATE INDEX kinoko_saga_rowid ON kinoko_saga (rowid)",
             DUE,
+            OVER,
             TIMELINE_TABLE,
             SIGNAL_TABLE,
         ],
@@ -36,6 +38,10 @@ const SAGA: &str = "CREATE TABLE kinoko_saga (
     started BIGINT NOT NULL, updated BIGINT NOT NULL,
     PRIMARY KEY (saga, id)
 )";
+
+/// What may be removed some day, by when it was changed last.
+const OVER: &str =
+    "CREATE INDEX kinoko_saga_over ON kinoko_saga (service, saga, updated) WHERE state IN ('completed', 'compensated')";
 
 const DUE: &str = "CREATE INDEX kinoko_saga_due ON kinoko_saga (service, saga, due) WHERE due IS NOT NULL";
 
@@ -56,7 +62,7 @@ const COLUMNS: [&str; 14] = [
     "updated", "fence",
 ];
 
-pub(super) const ADD_SIGNAL: &str = "INSERT INTO kinoko_saga_signal VALUES ($1, $2, $3, $4, $5)";
+const ADD_SIGNAL: &str = "INSERT INTO kinoko_saga_signal VALUES ($1, $2, $3, $4, $5)";
 pub(super) const TIMELINE: &str =
     "SELECT at, happened FROM kinoko_saga_timeline WHERE saga = $1 AND id = $2 ORDER BY seq";
 
@@ -80,6 +86,14 @@ pub(super) struct Statements {
     pub(super) signals: String,
     /// saga, id → the number of the next signal.
     pub(super) count_signal: String,
+    /// saga, id, number, name, payload; on PostgreSQL also what other processes are told.
+    pub(super) add_signal: String,
+    /// `[{word}]`: tells other processes, where the database can.
+    pub(super) tell_others: Option<String>,
+    /// service, saga, milliseconds, limit → id of those that were removed.
+    pub(super) forget: String,
+    /// saga, `[{id}]`: what else there is of them.
+    pub(super) forget_parts: [String; 2],
     dialect: Dialect,
 }
 
@@ -150,7 +164,44 @@ impl Statements {
             "UPDATE kinoko_saga SET signals = signals + 1, due = CASE WHEN owner IS NULL THEN {now} ELSE due END
              WHERE saga = $1 AND id = $2 RETURNING signals",
         );
-        Self { start, tell, append, renew, standing, claim, load, signals, count_signal, dialect }
+        let (add_signal, tell_others) = match dialect {
+            Dialect::Sqlite => (ADD_SIGNAL.to_owned(), None),
+            Dialect::Postgres => (
+                format!("{ADD_SIGNAL} RETURNING CAST(pg_notify('{CHANNEL}', $6) AS TEXT)"),
+                Some(format!("SELECT CAST(pg_notify('{CHANNEL}', c.word) AS TEXT) FROM {}", changes("word text"))),
+            ),
+        };
+        // Chosen once: PostgreSQL might ask again for each row otherwise, and remove more than the limit.
+        let forget = format!(
+            "WITH old AS MATERIALIZED (
+                SELECT saga, id FROM kinoko_saga
+                WHERE service = $1 AND saga = $2 AND state IN ('completed', 'compensated') AND due IS NULL AND updated <= {now} - $3
+                ORDER BY updated LIMIT $4 {skip_locked}
+             )
+             DELETE FROM kinoko_saga WHERE (saga, id) IN (SELECT saga, id FROM old) RETURNING id",
+        );
+        let forget_parts = ["kinoko_saga_timeline", "kinoko_saga_signal"].map(|table| {
+            format!(
+                "DELETE FROM {table} WHERE saga = $1 AND id IN (SELECT c.id FROM {})",
+                self::changes(dialect, "$2", "id text")
+            )
+        });
+        Self {
+            start,
+            tell,
+            append,
+            renew,
+            standing,
+            claim,
+            load,
+            signals,
+            count_signal,
+            add_signal,
+            tell_others,
+            forget,
+            forget_parts,
+            dialect,
+        }
     }
 
     /// saga, service, limit, offset → the columns, and the clock.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::json;
 use sqlx::SqlStr;
 use tokio::sync::{mpsc, oneshot};
 
-use super::statements::Statements;
+use super::{news::word_of, statements::Statements};
 use crate::{
     Error, ErrorKind, Result,
     saga::{Holder, Instance, Lease, LogError, NewSaga, SagaId, Then, Transition},
@@ -159,9 +160,11 @@ impl Change {
 
 impl Writer {
     /// Starts the task, which ends with this.
-    pub(super) fn spawn<D: Backend>(database: Database<D>, statements: &'static Statements) -> Self {
+    /// `own` is what this log calls itself before others.
+    pub(super) fn spawn<D: Backend>(database: Database<D>, statements: &'static Statements, own: &str) -> Self {
         let (sender, queue) = mpsc::unbounded_channel();
-        Tasks::new().spawn_detached(run(database, statements, queue));
+        let place = Place { database, statements, own: own.to_owned() };
+        Tasks::new().spawn_detached(place.run(queue));
         Self(sender)
     }
 
@@ -194,49 +197,65 @@ fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the log of sagas is closed")
 }
 
-async fn run<D: Backend>(
+/// Where changes are written.
+struct Place<D: Backend> {
     database: Database<D>,
     statements: &'static Statements,
-    mut queue: mpsc::UnboundedReceiver<Waiting>,
-) {
-    let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, MOST).await > 0 {
-        let (changes, waiting): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|waiting| (waiting.change, waiting.answer)).unzip();
-        let answers = match commit(&database, statements, &changes).await {
-            Ok(answers) => answers,
-            // What the database does not take, a character perhaps, must not keep the others from going on.
-            Err(_) if changes.len() > 1 => {
-                let mut answers = Vec::with_capacity(changes.len());
-                for change in changes.chunks(1) {
-                    answers.push(alone(commit(&database, statements, change).await));
+    own: String,
+}
+
+impl<D: Backend> Place<D> {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Waiting>) {
+        let mut batch = Vec::new();
+        while queue.recv_many(&mut batch, MOST).await > 0 {
+            let (changes, waiting): (Vec<_>, Vec<_>) =
+                batch.drain(..).map(|waiting| (waiting.change, waiting.answer)).unzip();
+            let answers = match self.commit(&changes).await {
+                Ok(answers) => answers,
+                // What the database does not take, a character perhaps, must not keep the others from going on.
+                Err(_) if changes.len() > 1 => {
+                    let mut answers = Vec::with_capacity(changes.len());
+                    for change in changes.chunks(1) {
+                        answers.push(alone(self.commit(change).await));
+                    }
+                    answers
                 }
-                answers
+                Err(error) => vec![Err(LogError::Failed(error))],
+            };
+            for (waiting, answer) in waiting.into_iter().zip(answers) {
+                // Who has gone meanwhile asks again, or not.
+                let _ = waiting.send(answer);
             }
-            Err(error) => vec![Err(LogError::Failed(error))],
-        };
-        for (waiting, answer) in waiting.into_iter().zip(answers) {
-            // Who has gone meanwhile asks again, or not.
-            let _ = waiting.send(answer);
         }
+    }
+
+    /// Makes all changes, in one commit.
+    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Answer, LogError>>> {
+        let mut tx = self.database.begin().await?;
+        let made = async {
+            let made = make::<D>(&mut tx, self.statements, changes).await?;
+            self.tell_others(&mut tx, changes).await?;
+            Ok(made)
+        };
+        let made = made.await.map_err(|error| self.database.failed("writing to the log of sagas", error))?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// What a process gives out of hand when it stops goes on at once elsewhere.
+    async fn tell_others(&self, connection: &mut D::Connection, changes: &[Change]) -> sqlx::Result<()> {
+        let Some(sql) = &self.statements.tell_others else { return Ok(()) };
+        let released = changes.iter().filter_map(|change| match change {
+            Change::Append(append) if append.keep == 0 && append.wait == Some(0) => Some(&append.id),
+            _ => None,
+        });
+        let words: Vec<_> = released.map(|id| json!({"word": word_of(&self.own, id)})).collect();
+        run_all::<D, _>(connection, sql, &words).await.map(drop)
     }
 }
 
 fn alone(committed: Result<Vec<Result<Answer, LogError>>>) -> Result<Answer, LogError> {
     committed?.pop().unwrap_or_else(|| Err(closed().into()))
-}
-
-/// Makes all changes, in one commit.
-async fn commit<D: Backend>(
-    database: &Database<D>,
-    statements: &'static Statements,
-    changes: &[Change],
-) -> Result<Vec<Result<Answer, LogError>>> {
-    let mut tx = database.begin().await?;
-    let made = make::<D>(&mut tx, statements, changes).await;
-    let made = made.map_err(|error| database.failed("writing to the log of sagas", error))?;
-    tx.commit().await?;
-    Ok(made)
 }
 
 async fn make<D: Backend>(

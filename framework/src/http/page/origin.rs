@@ -1,4 +1,4 @@
-//! Whether a request comes from the docs page itself, or was made by a page of somebody else's in the same browser.
+//! Whether a request comes from one of the program's own pages, or was made by a page of somebody else's in the same browser.
 
 use std::net::IpAddr;
 
@@ -9,16 +9,23 @@ use axum::{
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is not taken; `None`: it is.
+/// Why a request is not taken that needs to bring nothing which a page of its own does not have by itself; `None`: it is taken.
 ///
 /// Only under an IP address or `localhost`: a name of a stranger's can be made to lead here after the browser has loaded the stranger's
 /// page under it (DNS rebinding). And only from the same origin: with CORS open to all, any page could read and send.
-pub(super) fn refusal(request: &Request) -> Option<&'static str> {
+pub(in crate::http) fn refusal(request: &Request) -> Option<&'static str> {
     let Some(authority) = authority(request) else { return Some("it does not say which host it is for") };
     if !is_local(authority.host()) {
-        return Some("it is for a host name: open the docs page by an IP address or as localhost");
+        return Some("it is for a host name: open the page by an IP address or as localhost");
     }
-    let from_elsewhere = text(request.headers(), header::ORIGIN).is_some_and(|origin| !is_origin(origin, &authority));
+    foreign(request)
+}
+
+/// The same for a request that brings a secret, under whatever host: a stranger's page, which may be made to lead here, does not know it.
+pub(in crate::http) fn foreign(request: &Request) -> Option<&'static str> {
+    let authority = authority(request);
+    let is_own = |origin| authority.as_ref().is_some_and(|authority| is_origin(origin, authority));
+    let from_elsewhere = text(request.headers(), header::ORIGIN).is_some_and(|origin| !is_own(origin));
     // Browsers alone send it, and no page can change it. `none` is the address bar.
     let cross_site = text(request.headers(), FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
     (from_elsewhere || cross_site).then_some("it comes from a page of another origin")
@@ -52,10 +59,14 @@ mod tests {
 
     use super::*;
 
-    fn is_refused(headers: &[(&str, &str)]) -> bool {
+    fn request(headers: &[(&str, &str)]) -> Request {
         let request =
             headers.iter().fold(Request::get("/docs"), |request, (name, value)| request.header(*name, *value));
-        refusal(&request.body(Body::empty()).unwrap()).is_some()
+        request.body(Body::empty()).unwrap()
+    }
+
+    fn is_refused(headers: &[(&str, &str)]) -> bool {
+        refusal(&request(headers)).is_some()
     }
 
     #[test]
@@ -78,6 +89,21 @@ mod tests {
         assert!(is_refused(&[host, ("origin", "null")]));
         for site in ["cross-site", "same-site"] {
             assert!(is_refused(&[host, ("sec-fetch-site", site)]), "{site}");
+        }
+    }
+
+    #[test]
+    fn who_brings_a_secret_may_ask_under_any_name_and_from_no_other_page() {
+        let host = ("host", "orders.internal:9000");
+        for taken in [&[][..], &[host], &[host, ("origin", "http://orders.internal:9000")]] {
+            assert_eq!(foreign(&request(taken)), None, "{taken:?}");
+        }
+        for refused in [
+            &[host, ("origin", "http://evil.example")][..],
+            &[("origin", "http://evil.example")],
+            &[host, ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(foreign(&request(refused)).is_some(), "{refused:?}");
         }
     }
 }

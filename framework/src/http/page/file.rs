@@ -14,7 +14,7 @@ use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 /// Something that is served as it is.
-pub(super) struct File {
+pub(in crate::http) struct File {
     media: &'static str,
     packed: Bytes,
     tag: HeaderValue,
@@ -22,14 +22,14 @@ pub(super) struct File {
 
 impl File {
     /// Of content that is not packed yet.
-    pub(super) fn plain(media: &'static str, content: &[u8]) -> Self {
+    pub(in crate::http) fn plain(media: &'static str, content: &[u8]) -> Self {
         let mut packer = GzEncoder::new(Vec::new(), Compression::default());
         let packed = packer.write_all(content).and_then(|()| packer.finish());
         Self::of(media, Bytes::from(packed.expect("writing to memory does not fail")))
     }
 
     /// Of content that is packed already.
-    pub(super) fn gzip(media: &'static str, packed: &'static [u8]) -> Self {
+    pub(in crate::http) fn gzip(media: &'static str, packed: &'static [u8]) -> Self {
         Self::of(media, Bytes::from_static(packed))
     }
 
@@ -41,7 +41,7 @@ impl File {
         Self { media, packed, tag: tag.expect("hexadecimal digits are a header's value") }
     }
 
-    pub(super) fn response(&self, request: &HeaderMap) -> Response {
+    pub(in crate::http) fn response(&self, request: &HeaderMap) -> Response {
         let mut response = Response::new(Body::empty());
         secure(response.headers_mut());
         let set = response.headers_mut();
@@ -70,7 +70,7 @@ impl File {
     }
 }
 
-/// What every answer of the docs page says to the browser.
+/// What every answer of a page says to the browser.
 pub(super) fn secure(headers: &mut HeaderMap) {
     const ALL: [(HeaderName, &str); 2] =
         [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
