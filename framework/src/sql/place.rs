@@ -22,7 +22,7 @@ const URL: &str = "sqlite:{service}.db";
 pub(super) struct Place {
     pub(super) url: String,
     /// The service whose field it is.
-    service: Option<String>,
+    pub(super) service: Option<String>,
     pub(super) max_connections: u32,
     pub(super) acquire_timeout: Duration,
     /// Whether the program's migrations run at the start.
