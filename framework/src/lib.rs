@@ -134,8 +134,8 @@ pub use config::{SettingInfo, Settings};
 pub use container::{App, Readiness, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};
 pub use dependency::{
-    AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, Language, Scope, SetupContext,
-    UserId,
+    AuthToken, Config, Context, ContextValue, Dependencies, Dependency, FromWorker, Has, IdempotencyKey, Language,
+    Scope, SetupContext, UserId,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{

@@ -1,6 +1,16 @@
 use kinoko::event;
 use serde::{Deserialize, Serialize};
 
+use crate::Order;
+
+/// An order was placed: its articles are put aside, and paid.
+#[event(source = "orders")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order: Order,
+}
+
 /// An order is no more: whoever holds something for it gives it back.
 ///
 /// Required: an event that nobody takes would leave articles put aside for ever, so a dispatch of it fails then.

@@ -9,7 +9,7 @@ pub trait Inventory {
     /// Puts all lines aside for an order, or none of them.
     async fn reserve(&self, order_id: u64, lines: Vec<Line>) -> Result<Reservation, InventoryError>;
 
-    /// Gives what was put aside for an order back. Doing it twice changes nothing.
+    /// Gives what was put aside for an order back. Doing it twice changes nothing; nothing is put aside for it any more.
     async fn release(&self, order_id: u64) -> Result<(), InventoryError>;
 
     /// How many of an article can still be sold.
@@ -41,4 +41,8 @@ pub enum InventoryError {
     #[error("no article {0}")]
     #[fault(http = 404, grpc = "NOT_FOUND")]
     UnknownSku(Sku),
+    /// What was put aside for the order was given back before.
+    #[error("order {0} is off")]
+    #[fault(code = "ORDER_OFF", http = 409, grpc = "FAILED_PRECONDITION", retry = false)]
+    Off(u64),
 }

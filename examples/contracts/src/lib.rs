@@ -5,9 +5,11 @@
 mod events;
 mod inventory;
 mod orders;
+mod payments;
 mod types;
 
-pub use events::OrderCancelled;
+pub use events::{OrderCancelled, OrderPlaced};
 pub use inventory::{Inventory, InventoryClient, InventoryError, Reservation};
-pub use orders::{Order, OrderError, Orders, OrdersClient};
+pub use orders::{Happening, Order, OrderError, Orders, OrdersClient};
+pub use payments::{Payment, PaymentError, Payments, PaymentsClient};
 pub use types::{Line, Sku};

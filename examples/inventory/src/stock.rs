@@ -1,7 +1,7 @@
 //! A dependency provider of our own: the stock, shared by all workers of the service.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +16,8 @@ pub struct Stock(Arc<Mutex<Shelves>>);
 struct Shelves {
     available: BTreeMap<Sku, u32>,
     reserved: BTreeMap<u64, Vec<Line>>,
+    /// Orders whose articles were given back, or were never there: a reservation that was only slow finds that it came too late.
+    off: BTreeSet<u64>,
 }
 
 /// What `#[dependency(…)]` on a [`Stock`] field can say.
@@ -45,7 +47,7 @@ impl Dependency for Stock {
 impl Stock {
     /// A stock of these articles.
     pub fn of(available: BTreeMap<Sku, u32>) -> Self {
-        Self(Arc::new(Mutex::new(Shelves { available, reserved: BTreeMap::new() })))
+        Self(Arc::new(Mutex::new(Shelves { available, ..Shelves::default() })))
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
@@ -59,6 +61,9 @@ impl Stock {
         if let Some(lines) = shelves.reserved.get(&order_id) {
             return Ok(Reservation { order_id, lines: lines.clone() });
         }
+        if shelves.off.contains(&order_id) {
+            return Err(InventoryError::Off(order_id));
+        }
         let mut left = shelves.available.clone();
         for line in &lines {
             let left = left.get_mut(&line.sku).ok_or_else(|| InventoryError::UnknownSku(line.sku.clone()))?;
@@ -71,9 +76,10 @@ impl Stock {
         Ok(Reservation { order_id, lines })
     }
 
-    /// Gives back what was put aside for an order.
+    /// Gives back what was put aside for an order, which is off.
     pub fn release(&self, order_id: u64) {
         let mut shelves = self.shelves();
+        shelves.off.insert(order_id);
         for line in shelves.reserved.remove(&order_id).unwrap_or_default() {
             *shelves.available.entry(line.sku).or_default() += line.quantity;
         }

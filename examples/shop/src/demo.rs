@@ -2,25 +2,52 @@
 
 use std::io::Write;
 
-use contracts::{InventoryClient, InventoryError, Line, OrderError, OrdersClient, Sku};
-use kinoko::CallError;
+use contracts::{InventoryClient, InventoryError, Line, OrderError, OrdersClient, PaymentError, Sku};
+use kinoko::{CallError, RunningApp, Settings};
 
-/// Runs the demonstration in memory and writes what happened.
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demo {
+    /// An order is placed and cancelled, others are refused.
+    Buys,
+    /// The bank declines everything: what was done for an order is taken back.
+    PaymentsFail,
+}
+
+/// Runs a demonstration in memory and writes what happened.
 ///
 /// # Errors
 ///
 /// When anything happened that should not.
-pub async fn run(out: &mut impl Write) -> kinoko::Result<()> {
-    let app = crate::app().start().await?;
+pub async fn run(demo: Demo, out: &mut impl Write) -> kinoko::Result<()> {
+    // Of a demonstration nothing is left: no broker, no file.
+    let mut settings = Settings::default();
+    for database in ["orders.database.url", "payments.database.url"] {
+        settings.set(database, "sqlite::memory:");
+    }
+    if demo == Demo::PaymentsFail {
+        settings.set("payments.limit_cents", 0);
+    }
+    let app = crate::app().settings(settings).broker("memory://").start().await?;
+    match demo {
+        Demo::Buys => buy(&app, out).await?,
+        Demo::PaymentsFail => fail_to_pay(&app, out).await?,
+    }
+    app.stop().await
+}
+
+async fn buy(app: &RunningApp, out: &mut impl Write) -> kinoko::Result<()> {
     let (orders, inventory) = (app.client::<OrdersClient>(), app.client::<InventoryClient>());
     let teapots = Sku::new("TEAPOT");
 
     writeln!(out, "In stock: {} teapots", inventory.available(teapots.clone()).await?)?;
-    let order = orders.place("Ada".into(), vec![Line::new("TEAPOT", 2), Line::new("CUP", 4)]).await?;
+    let place = orders.place("Ada".into(), vec![Line::new("TEAPOT", 2), Line::new("CUP", 4)]);
+    let order = place.idempotency_key("ada-1").await?;
     writeln!(out, "Order {} placed for {}:", order.id, order.customer)?;
     for line in &order.lines {
         writeln!(out, "  {} × {}", line.quantity, line.sku)?;
     }
+    tell(&orders, "ada-1", out).await?;
     let left = inventory.available(teapots.clone()).await?;
     writeln!(out, "In stock: {left} teapots")?;
 
@@ -33,7 +60,7 @@ pub async fn run(out: &mut impl Write) -> kinoko::Result<()> {
     }
     writeln!(out, "In stock: {again} teapots")?;
 
-    // The inventory's own error, through the orders service, as the type that it is.
+    // The inventory's own error, through the saga and the orders service, as the type that it is.
     match orders.place("Grace".into(), vec![Line::new("LAST-ONE", 2)]).await {
         Err(CallError::Service(OrderError::Inventory(CallError::Service(InventoryError::OutOfStock {
             sku,
@@ -47,5 +74,29 @@ pub async fn run(out: &mut impl Write) -> kinoko::Result<()> {
         Err(CallError::Service(error @ OrderError::Empty)) => writeln!(out, "Refused: {error}")?,
         other => return Err(kinoko::Error::msg(format!("expected a refusal, got {other:?}"))),
     }
-    app.stop().await
+    Ok(())
+}
+
+async fn fail_to_pay(app: &RunningApp, out: &mut impl Write) -> kinoko::Result<()> {
+    let (orders, inventory) = (app.client::<OrdersClient>(), app.client::<InventoryClient>());
+    let teapots = Sku::new("TEAPOT");
+
+    writeln!(out, "In stock: {} teapots", inventory.available(teapots.clone()).await?)?;
+    match orders.place("Ada".into(), vec![Line::new("TEAPOT", 2)]).idempotency_key("ada-1").await {
+        Err(CallError::Service(OrderError::Payment(CallError::Service(PaymentError::Declined { cents })))) => {
+            writeln!(out, "Refused: the bank declined {cents} cents")?;
+        }
+        other => return Err(kinoko::Error::msg(format!("expected a refusal, got {other:?}"))),
+    }
+    tell(&orders, "ada-1", out).await?;
+    writeln!(out, "In stock: {} teapots", inventory.available(teapots).await?)?;
+    Ok(())
+}
+
+/// The steps of a saga, and how they were taken back.
+async fn tell(orders: &OrdersClient, key: &str, out: &mut impl Write) -> kinoko::Result<()> {
+    for happening in orders.history(key.to_owned()).await? {
+        writeln!(out, "    {}", happening.what)?;
+    }
+    Ok(())
 }

@@ -171,6 +171,14 @@ impl WorkerContext {
         self.0.message.properties.headers.get(name)
     }
 
+    /// The key that the caller gave the call, so that whoever works on it knows it again: see
+    /// [`Call::idempotency_key`](crate::client::Call::idempotency_key).
+    ///
+    /// As a parameter of a method it is an [`IdempotencyKey`](crate::IdempotencyKey).
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.header(context_data::IDEMPOTENCY_KEY)?.as_str()
+    }
+
     /// Whether the delivery may have been given to a worker before.
     pub fn redelivered(&self) -> bool {
         self.0.redelivered

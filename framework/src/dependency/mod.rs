@@ -5,6 +5,7 @@
 
 mod config;
 mod context_value;
+mod idempotency_key;
 mod options;
 mod setup;
 
@@ -14,6 +15,7 @@ pub(crate) use self::setup::{ContainerScope, ProcessScope, Registry};
 pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, Context, ContextValue, Language, UserId},
+    idempotency_key::IdempotencyKey,
     options::{OptionValue, option_value},
     setup::{Field, SetupContext},
 };

@@ -132,43 +132,46 @@ impl Entrypoint for HttpEntrypoint {
 
 impl Served {
     /// One request.
-    pub(super) async fn serve(self: Arc<Self>, request: axum::extract::Request) -> Response {
+    // No `async fn`: its future would have room for the request twice, whole and in parts.
+    pub(super) fn serve(
+        self: Arc<Self>,
+        request: axum::extract::Request,
+    ) -> impl Future<Output = Response> + Send + use<> {
         let (mut parts, body) = request.into_parts();
-        let context::Head { headers, id } = context::Head::read(&parts.headers);
-        let message = move |body| {
-            Arc::new(Message {
-                properties: Properties { headers, ..Properties::default() },
-                body,
-                ..Message::default()
-            })
-        };
-        let path = self.path(parts.uri.path());
-        let mut watch = None;
-        let read = match self.info.extracts {
-            true => {
-                let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.defaults };
-                watched(&mut parts, body, limits).map(|(body, body_watch)| {
-                    watch = Some(body_watch);
-                    (Bytes::new(), Some(body))
-                })
-            }
-            false => self.read_body(&parts.headers, body).await.map(|body| (body, None)),
-        };
-        let (message, unread, path) = match (read, path) {
-            (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
-            (Err(fault), _) | (_, Err(fault)) => {
-                let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
-                return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, id);
-            }
-        };
-        let context = self.runner.context(&self.target, message);
-        let request = Arc::new(Request::new(parts, path, unread));
-        let outcome = self.runner.run(&self.target, &context, Some(request), |work| work).await;
-        let outcome = match watch.and_then(|watch| watch.fault()) {
-            None => outcome,
-            Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
-        };
-        self.answer(outcome, &context, id)
+        async move {
+            let context::Head { headers, id } = context::Head::read(&parts.headers);
+            let path = self.path(parts.uri.path());
+            let mut watch = None;
+            let read = match self.info.extracts {
+                true => {
+                    let limits = RouteDefaults { max_body_bytes: self.max_body_bytes(), ..self.defaults };
+                    watched(&mut parts, body, limits).map(|(body, body_watch)| {
+                        watch = Some(body_watch);
+                        (Bytes::new(), Some(body))
+                    })
+                }
+                false => self.read_body(&parts.headers, body).await.map(|body| (body, None)),
+            };
+            let message = move |body| {
+                let properties = Properties { headers, ..Properties::default() };
+                Arc::new(Message { properties, body, ..Message::default() })
+            };
+            let (message, unread, path) = match (read, path) {
+                (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
+                (Err(fault), _) | (_, Err(fault)) => {
+                    let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
+                    return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, id);
+                }
+            };
+            let context = self.runner.context(&self.target, message);
+            let request = Arc::new(Request::new(parts, path, unread));
+            let outcome = self.runner.run(&self.target, &context, Some(request), |work| work).await;
+            let outcome = match watch.and_then(|watch| watch.fault()) {
+                None => outcome,
+                Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
+            };
+            self.answer(outcome, &context, id)
+        }
     }
 
     fn max_body_bytes(&self) -> usize {

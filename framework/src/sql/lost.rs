@@ -51,7 +51,8 @@ impl<D: Backend> Database<D> {
     ///
     /// # Errors
     ///
-    /// What `work` failed with, at last; as [`begin`](Self::begin) and [`Tx::commit`].
+    /// What `work` failed with, at last; as [`begin`](Self::begin) and [`Tx::commit`]. [`ErrorKind::Usage`] where `work` succeeded and kept
+    /// its transaction, which is lent to it.
     ///
     /// # Cancel safety
     ///
@@ -64,27 +65,35 @@ impl<D: Backend> Database<D> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
     /// let db: Database = Database::connect("sqlite::memory:").await?;
     /// let left: i64 = db
-    ///     .transaction(async |tx: &mut Tx| {
-    ///         sqlx::query("CREATE TABLE stock (n BIGINT)").execute(&mut **tx).await?;
-    ///         sqlx::query("INSERT INTO stock VALUES (3)").execute(&mut **tx).await?;
-    ///         Ok(sqlx::query_scalar("UPDATE stock SET n = n - 1 RETURNING n").fetch_one(&mut **tx).await?)
+    ///     .transaction(async |mut tx: Tx| {
+    ///         sqlx::query("CREATE TABLE stock (n BIGINT)").execute(&mut *tx).await?;
+    ///         sqlx::query("INSERT INTO stock VALUES (3)").execute(&mut *tx).await?;
+    ///         Ok(sqlx::query_scalar("UPDATE stock SET n = n - 1 RETURNING n").fetch_one(&mut *tx).await?)
     ///     })
     ///     .await?;
     /// assert_eq!(left, 2);
     /// # Ok(()) }
     /// ```
-    pub async fn transaction<T, F>(&self, mut work: F) -> Result<T>
+    // By value: of a closure that takes it by reference the compiler cannot tell, in a service's method, that its future may be sent.
+    pub async fn transaction<T, F, W>(&self, mut work: F) -> Result<T>
     where
-        F: AsyncFnMut(&mut Tx<D>) -> Result<T>,
+        F: FnMut(Tx<D>) -> W,
+        W: Future<Output = Result<T>>,
     {
         let mut pause = PAUSE;
         for attempt in 1_u32.. {
-            let mut tx = self.begin().await?;
-            let outcome = match work(&mut tx).await {
-                Ok(value) => tx.commit().await.map(|()| value),
-                Err(error) => {
+            let (tx, slot) = Tx::lent(self.open_transaction().await?);
+            let outcome = match (work(tx).await, slot.take()) {
+                (Ok(value), Some(open)) => open.commit().await.map(|()| value),
+                (Ok(_), None) => Err(Error::new(
+                    ErrorKind::Usage,
+                    "the transaction was kept beyond its closure: it will be rolled back",
+                )),
+                (Err(error), open) => {
                     // Where it cannot be undone, the connection is gone, and the transaction with it.
-                    tx.rollback().await.ok();
+                    if let Some(open) = open {
+                        open.rollback().await.ok();
+                    }
                     Err(error)
                 }
             };

@@ -117,9 +117,12 @@ impl<D: Backend> Database<D> {
         migrated.map_err(|error| {
             let hint = match error {
                 MigrateError::VersionMismatch(_) => {
-                    "; leave it as it was, and write what is to be different as a new one"
+                    "; leave it as it was, and write what is to be different as a new one; or, where another service has steps of its own \
+                     in this database, give this one another, by `#[dependency(key = \"…\")]` for its settings"
                 }
-                MigrateError::VersionMissing(_) => "; a newer program has been here, or its file was taken away",
+                MigrateError::VersionMissing(_) => {
+                    "; a newer program has been here, or its file was taken away, or another service has steps of its own in this database"
+                }
                 _ => "",
             };
             let text = format!("migrating {}{hint}", self.address());

@@ -21,6 +21,8 @@ const URL: &str = "sqlite:{service}.db";
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) url: String,
+    /// The service whose field it is.
+    pub(super) service: Option<String>,
     pub(super) max_connections: u32,
     pub(super) acquire_timeout: Duration,
     /// Whether the program's migrations run at the start.
@@ -69,19 +71,29 @@ impl Place {
         if poll.is_zero() {
             return Err(settings.refuse(&key("outbox.poll"), "`0s` would look all the time; leave it out for `5s`"));
         }
-        Ok(Self { url, max_connections, acquire_timeout, migrate, tables, relay, poll })
+        let service = Some(cx.service().to_owned());
+        Ok(Self { url, service, max_connections, acquire_timeout, migrate, tables, relay, poll })
     }
 
     /// Where nothing else is said.
     pub(super) fn at(url: &str) -> Self {
         Self {
             url: url.to_owned(),
+            service: None,
             max_connections: MAX_CONNECTIONS,
             acquire_timeout: ACQUIRE_TIMEOUT,
             migrate: MIGRATE,
             tables: TABLES,
             relay: RELAY,
             poll: POLL,
+        }
+    }
+
+    /// Those with the same one are the same database. In memory there is one for each service: nothing but its URL would tell them apart.
+    pub(super) fn identity(&self) -> String {
+        match (&self.service, Dialect::of(&self.url)) {
+            (Some(service), Some(dialect)) if self.is_in_memory(dialect) => format!("{} of {service}", self.url),
+            _ => self.url.clone(),
         }
     }
 

@@ -22,10 +22,11 @@ use crate::{
 /// How long relays may take to finish what they have begun: less than any dependency may take to stop.
 const FINISH_LIMIT: Duration = Duration::from_secs(8);
 
-/// All databases of a process, by their URL.
+/// All databases of a process.
 pub(super) struct Pools<D: Backend>(Arc<Inner<D>>);
 
 struct Inner<D: Backend> {
+    /// By their identity.
     databases: Mutex<HashMap<String, (Database<D>, Place)>>,
     /// What asks them whether they answer.
     watching: Tasks,
@@ -48,11 +49,12 @@ impl<D: Backend> Clone for Pools<D> {
 impl<D: Backend> Pools<D> {
     pub(super) async fn database(&self, place: &Place) -> Result<Database<D>> {
         let mut databases = self.0.databases.lock().await;
-        if let Some((database, _)) = databases.get(&place.url) {
+        let identity = place.identity();
+        if let Some((database, _)) = databases.get(&identity) {
             return Ok(database.clone());
         }
         let database = Database::open(place).await?;
-        databases.insert(place.url.clone(), (database.clone(), place.clone()));
+        databases.insert(identity, (database.clone(), place.clone()));
         // SQLite runs in this process: there is no connection to lose.
         if database.dialect() != Dialect::Sqlite {
             self.0.watching.spawn(database.clone().watch(self.0.stopped.clone()));

@@ -67,7 +67,7 @@ use crate::{
 pub struct Tx<D: Backend = Any> {
     /// `None` after it has ended.
     open: Option<Open<D>>,
-    /// Where it goes when the method is done with it; `None`: nowhere, it is one's own.
+    /// Where it goes when whom it is lent to is done with it; `None`: nowhere, it is one's own.
     slot: Option<Arc<Slot<D>>>,
 }
 
@@ -86,11 +86,17 @@ impl<D: Backend> Tx<D> {
         Self { open: Some(open), slot: None }
     }
 
+    /// One that goes back where it came from when it is dropped.
+    pub(super) fn lent(open: Open<D>) -> (Self, Arc<Slot<D>>) {
+        let slot = Arc::new(Slot(Mutex::new(None)));
+        (Self { open: Some(open), slot: Some(slot.clone()) }, slot)
+    }
+
     /// Keeps what it did.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for the worker's own, which is committed when its method has returned; [`ErrorKind::OutcomeUnknown`] where the
+    /// [`ErrorKind::Usage`] for one that is lent: the worker's own, and that of [`Database::transaction`]; [`ErrorKind::OutcomeUnknown`] where the
     /// connection was lost; what the database says, such as a constraint that is checked at the end.
     pub async fn commit(mut self) -> Result<()> {
         self.own("committed")?;
@@ -104,7 +110,7 @@ impl<D: Backend> Tx<D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for the worker's own, which is rolled back when its method returns an error; what the database says.
+    /// [`ErrorKind::Usage`] for one that is lent: an error that the method, or the closure, returns rolls it back; what the database says.
     pub async fn rollback(mut self) -> Result<()> {
         self.own("rolled back")?;
         match self.open.take() {
@@ -123,13 +129,16 @@ impl<D: Backend> Tx<D> {
         if self.slot.is_none() {
             return Ok(());
         }
-        let text = format!("an injected transaction is {what} by its worker, when the method has returned");
+        let text = format!(
+            "this transaction is {what} by whoever lent it: by the worker when its method has returned, by `Database::transaction` when \
+             its closure has"
+        );
         Err(Error::new(ErrorKind::Usage, text))
     }
 }
 
 impl<D: Backend> Open<D> {
-    async fn commit(self) -> Result<()> {
+    pub(super) async fn commit(self) -> Result<()> {
         let Self { transaction, database, outbox, _writer: writer } = self;
         let committed = transaction.commit().await;
         // The next one may write, the relay among them.
@@ -143,7 +152,7 @@ impl<D: Backend> Open<D> {
         })
     }
 
-    async fn rollback(self) -> Result<()> {
+    pub(super) async fn rollback(self) -> Result<()> {
         match self.transaction.rollback().await {
             // The database has undone what it has no connection to any more.
             Err(error) if is_lost(&error) => {
@@ -183,17 +192,21 @@ impl<D: Backend> fmt::Debug for Tx<D> {
     }
 }
 
-/// Where a worker's transaction lies when its method is done with it. The worker's context has it as an extension, so that what belongs
+/// Where a transaction lies when whom it was lent to is done with it. Of a worker's the context has it as an extension, so that what belongs
 /// to the same commit can be written after the method and before it.
 pub(super) struct Slot<D: Backend>(Mutex<Option<Open<D>>>);
 
 impl<D: Backend> Slot<D> {
     /// Runs a statement of kinoko's own in the transaction. `None`: the method has not left it here.
     pub(super) async fn execute(&self, sql: SqlStr, values: Vec<Cell>) -> Option<sqlx::Result<u64>> {
-        let mut open = self.lock().take()?;
+        let mut open = self.take()?;
         let done = D::execute(&mut open.transaction, sql, values).await;
         *self.lock() = Some(open);
         Some(done)
+    }
+
+    pub(super) fn take(&self) -> Option<Open<D>> {
+        self.lock().take()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Open<D>>> {
@@ -213,10 +226,10 @@ where
             return Err(Error::new(ErrorKind::Usage, text).to_fault());
         }
         let open = service.get().open_transaction().await.map_err(|error| error.to_fault())?;
-        let slot = Arc::new(Slot(Mutex::new(None)));
+        let (tx, slot) = Self::lent(open);
         cx.extend(slot.clone());
-        cx.attach(End(slot.clone()));
-        Ok(Self { open: Some(open), slot: Some(slot) })
+        cx.attach(End(slot));
+        Ok(tx)
     }
 }
 
@@ -226,7 +239,7 @@ struct End<D: Backend>(Arc<Slot<D>>);
 #[async_trait]
 impl<D: Backend> WorkerHook for End<D> {
     async fn result(&mut self, outcome: WorkerOutcome<'_>) -> Result<()> {
-        let open = self.0.lock().take();
+        let open = self.0.take();
         match (outcome, open) {
             (WorkerOutcome::Ok, Some(open)) => open.commit().await,
             (WorkerOutcome::Ok, None) => Err(Error::msg(

@@ -62,12 +62,12 @@ async fn work_whose_connection_was_lost_before_the_commit_runs_again() {
     let db = by_way_of(&proxy, &database).await;
     let attempts = AtomicU32::new(0);
     let done = db
-        .transaction(async |tx: &mut Tx| {
-            insert(tx, 1).await?;
+        .transaction(async |mut tx: Tx| {
+            insert(&mut tx, 1).await?;
             if attempts.fetch_add(1, Ordering::Relaxed) < 2 {
-                cut(&proxy, tx).await?;
+                cut(&proxy, &mut tx).await?;
             }
-            insert(tx, 2).await?;
+            insert(&mut tx, 2).await?;
             Ok("done")
         })
         .await;
@@ -82,10 +82,10 @@ async fn work_that_loses_every_connection_fails_in_the_end() {
     let proxy = Proxy::to(database.url());
     let db = by_way_of(&proxy, &database).await;
     let attempts = AtomicU32::new(0);
-    let work = db.transaction(async |tx: &mut Tx| {
+    let work = db.transaction(async |mut tx: Tx| {
         attempts.fetch_add(1, Ordering::Relaxed);
-        insert(tx, 1).await?;
-        cut(&proxy, tx).await
+        insert(&mut tx, 1).await?;
+        cut(&proxy, &mut tx).await
     });
     soon("an end", work).await.unwrap_err();
     assert_eq!(attempts.load(Ordering::Relaxed), 5);
@@ -99,9 +99,9 @@ async fn a_commit_without_an_answer_is_unknown_and_not_repeated() {
     let proxy = Proxy::to(database.url());
     let db = by_way_of(&proxy, &database).await;
     let attempts = AtomicU32::new(0);
-    let work = db.transaction(async |tx: &mut Tx| {
+    let work = db.transaction(async |mut tx: Tx| {
         attempts.fetch_add(1, Ordering::Relaxed);
-        insert(tx, 1).await?;
+        insert(&mut tx, 1).await?;
         proxy.hold(Direction::ToClients);
         Ok(())
     });
@@ -124,13 +124,13 @@ async fn of_two_that_contradict_each_other_one_runs_again() {
     sqlx::query("CREATE TABLE n (n BIGINT)").execute(&*db).await.unwrap();
     let (attempts, both) = (AtomicU32::new(0), Barrier::new(2));
     let add = || {
-        db.transaction(async |tx: &mut Tx| {
-            sqlx::query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE").execute(&mut **tx).await?;
-            let last: i64 = sqlx::query_scalar("SELECT coalesce(max(n), 0) FROM n").fetch_one(&mut **tx).await?;
+        db.transaction(async |mut tx: Tx| {
+            sqlx::query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE").execute(&mut *tx).await?;
+            let last: i64 = sqlx::query_scalar("SELECT coalesce(max(n), 0) FROM n").fetch_one(&mut *tx).await?;
             if attempts.fetch_add(1, Ordering::Relaxed) < 2 {
                 both.wait().await;
             }
-            insert(tx, last + 1).await
+            insert(&mut tx, last + 1).await
         })
     };
     let (one, other) = soon("both", async { tokio::join!(add(), add()) }).await;
@@ -145,18 +145,58 @@ async fn what_fails_for_good_is_not_repeated(database: TestDatabase) {
     let db = database.database().await.unwrap();
     sqlx::query("CREATE TABLE n (n BIGINT)").execute(&*db).await.unwrap();
     let attempts = AtomicU32::new(0);
-    let work = db.transaction(async |tx: &mut Tx| {
+    let work = db.transaction(async |mut tx: Tx| {
         attempts.fetch_add(1, Ordering::Relaxed);
-        insert(tx, 1).await?;
-        sqlx::query("INSERT INTO nowhere VALUES (1)").execute(&mut **tx).await?;
+        insert(&mut tx, 1).await?;
+        sqlx::query("INSERT INTO nowhere VALUES (1)").execute(&mut *tx).await?;
         Ok(())
     });
     let error = work.await.unwrap_err().chain();
     assert!(error.contains("nowhere"), "{error}");
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
     assert_eq!(numbers(&database).await, [] as [i64; 0]);
-    // It can be awaited in a task.
-    let spawned = tokio::spawn(async move { db.transaction(async |tx: &mut Tx| insert(tx, 2).await).await });
-    spawned.await.unwrap().unwrap();
-    assert_eq!(numbers(&database).await, [2]);
+}
+
+/// As a service's method has it: something borrowed, in a future that may be sent.
+async fn insert_all(db: &Database, rows: &[i64]) -> kinoko::Result<()> {
+    let work = async |mut tx: Tx| {
+        for n in rows {
+            insert(&mut tx, *n).await?;
+        }
+        Ok(())
+    };
+    db.transaction(work).await
+}
+
+on_both!(work_may_borrow_and_be_awaited_in_a_task);
+
+async fn work_may_borrow_and_be_awaited_in_a_task(database: TestDatabase) {
+    let db = database.database().await.unwrap();
+    sqlx::query("CREATE TABLE n (n BIGINT)").execute(&*db).await.unwrap();
+    tokio::spawn(async move { insert_all(&db, &[1, 2]).await }).await.unwrap().unwrap();
+    assert_eq!(numbers(&database).await, [1, 2]);
+}
+
+on_both!(a_transaction_that_is_lent_is_neither_kept_nor_ended);
+
+async fn a_transaction_that_is_lent_is_neither_kept_nor_ended(database: TestDatabase) {
+    let db = database.database().await.unwrap();
+    sqlx::query("CREATE TABLE n (n BIGINT)").execute(&*db).await.unwrap();
+    let kept = std::sync::Mutex::new(None);
+    let keep = async |mut tx: Tx| {
+        insert(&mut tx, 1).await?;
+        *kept.lock().unwrap() = Some(tx);
+        Ok(())
+    };
+    let error = db.transaction(keep).await.unwrap_err();
+    assert!(error.to_string().contains("kept beyond its closure"), "{error}");
+    drop(kept);
+    let end = async |mut tx: Tx| {
+        insert(&mut tx, 2).await?;
+        tx.commit().await
+    };
+    let error = db.transaction(end).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("by `Database::transaction` when its closure has"), "{error}");
+    assert_eq!(numbers(&database).await, [] as [i64; 0]);
 }

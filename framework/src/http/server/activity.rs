@@ -4,8 +4,8 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -25,31 +25,77 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Activity {
     limits: ConnectionLimits,
-    state: Mutex<State>,
+    base: Instant,
+    /// Requests whose answer has not left.
+    requests: AtomicUsize,
+    /// While there are none: whether bytes of a next head have come. Without a first request this is a head, too: who connects has
+    /// something to say.
+    in_head: AtomicBool,
+    /// Since when the head is on its way, or nothing is.
+    waiting: Since,
+    /// Since when the caller takes none of the bytes that wait for it.
+    stalled: Since,
+    /// Since when it shall close and had nothing to do but to send what is left.
+    closing: Since,
+    is_http2: AtomicBool,
     /// It is no HTTP any more: what it is now has its own limits.
     upgraded: AtomicBool,
 }
 
+/// Since when something is so.
+///
+/// What begins is told without a look at the clock, since a request has many beginnings that are over at once; the watchdog, which comes
+/// after each of them, looks.
 #[derive(Debug)]
-struct State {
-    phase: Phase,
-    /// Requests whose answer has not left.
-    requests: usize,
-    /// Since when the caller takes none of the bytes that wait for it.
-    stalled: Option<Instant>,
-    /// Since when it shall close and had nothing to do but to send what is left.
-    closing: Option<Instant>,
-    is_http2: bool,
-}
+struct Since(AtomicU64);
 
-#[derive(Debug, Clone, Copy)]
-enum Phase {
-    /// No byte of a next request has come. Without a first request this is a head, too: who connects has something to say.
-    Idle(Instant),
-    /// A head is on its way.
-    Head(Instant),
-    /// Requests run.
-    Busy,
+/// It is not so.
+const NOT: u64 = 0;
+/// It is so, since just now.
+const NOW: u64 = 1;
+
+impl Since {
+    const fn begun() -> Self {
+        Self(AtomicU64::new(NOW))
+    }
+
+    const fn not() -> Self {
+        Self(AtomicU64::new(NOT))
+    }
+
+    fn holds(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != NOT
+    }
+
+    fn begin(&self) {
+        if !self.holds() {
+            self.0.store(NOW, Ordering::Relaxed);
+        }
+    }
+
+    fn begin_again(&self) {
+        self.0.store(NOW, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        if self.holds() {
+            self.0.store(NOT, Ordering::Relaxed);
+        }
+    }
+
+    /// When it began; where that is just now, this is the look at the clock.
+    fn instant(&self, base: Instant) -> Option<Instant> {
+        match self.0.load(Ordering::Relaxed) {
+            NOT => None,
+            NOW => {
+                let now = Instant::now();
+                let micros = now.duration_since(base).as_micros();
+                self.0.store(u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(NOW + 1), Ordering::Relaxed);
+                Some(now)
+            }
+            micros => base.checked_add(Duration::from_micros(micros - NOW - 1)),
+        }
+    }
 }
 
 /// What has to happen to a connection.
@@ -63,53 +109,67 @@ pub(super) enum Overdue {
 
 impl Activity {
     pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
-        let state =
-            State { phase: Phase::Head(Instant::now()), requests: 0, stalled: None, closing: None, is_http2: false };
-        Arc::new(Self { limits, state: Mutex::new(state), upgraded: AtomicBool::new(false) })
+        Arc::new(Self {
+            limits,
+            base: Instant::now(),
+            requests: AtomicUsize::new(0),
+            in_head: AtomicBool::new(true),
+            waiting: Since::begun(),
+            stalled: Since::not(),
+            closing: Since::not(),
+            is_http2: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+        })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_busy(&self) -> bool {
+        self.requests.load(Ordering::Acquire) > 0
+    }
+
+    fn is_in_head(&self) -> bool {
+        self.in_head.load(Ordering::Relaxed)
     }
 
     /// A request is there; it lasts as long as what is returned.
     pub(super) fn request(self: &Arc<Self>, is_http2: bool) -> Running {
-        let mut state = self.state();
-        state.requests += 1;
-        state.phase = Phase::Busy;
-        state.is_http2 = is_http2;
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        self.is_http2.store(is_http2, Ordering::Relaxed);
         Running(self.clone())
     }
 
     /// Bytes came.
     pub(super) fn read(&self) {
-        let mut state = self.state();
         // Between requests HTTP/2 has frames that say nothing, such as pings.
-        if let (Phase::Idle(_), false) = (state.phase, state.is_http2) {
-            state.phase = Phase::Head(Instant::now());
+        if !self.is_busy() && !self.is_in_head() && !self.is_http2.load(Ordering::Relaxed) {
+            self.in_head.store(true, Ordering::Relaxed);
+            self.waiting.begin_again();
         }
     }
 
     /// The caller took bytes.
     pub(super) fn wrote(&self) {
-        let mut state = self.state();
-        state.stalled = None;
+        self.stalled.end();
         // The rest of an answer whose end hyper has long since taken over.
-        if state.requests == 0 {
-            let now = Instant::now();
-            if let Phase::Idle(since) = &mut state.phase {
-                *since = now;
-            }
-            state.closing = state.closing.map(|_| now);
+        if !self.is_busy() {
+            self.rest();
+        }
+    }
+
+    /// Nothing has happened since just now.
+    fn rest(&self) {
+        if !self.is_in_head() {
+            self.waiting.begin_again();
+        }
+        if self.closing.holds() {
+            self.closing.begin_again();
         }
     }
 
     /// Whether there are bytes that the caller does not take.
     pub(super) fn stalled(&self, is_stalled: bool) {
-        let mut state = self.state();
         match is_stalled {
-            true => drop(state.stalled.get_or_insert_with(Instant::now)),
-            false => state.stalled = None,
+            true => self.stalled.begin(),
+            false => self.stalled.end(),
         }
     }
 
@@ -123,7 +183,7 @@ impl Activity {
 
     /// It was told to close when its requests are answered.
     pub(super) fn close(&self) {
-        self.state().closing.get_or_insert_with(Instant::now);
+        self.closing.begin();
     }
 
     /// When it is overdue, as it stands.
@@ -131,21 +191,26 @@ impl Activity {
         if self.is_upgraded() {
             return None;
         }
-        let state = self.state();
-        let after = |since: Instant, limit, overdue| since.checked_add(limit).map(|at| (at, overdue));
+        let is_busy = self.is_busy();
         let ConnectionLimits { header_timeout, idle_timeout, .. } = self.limits;
-        let phase = match state.phase {
-            Phase::Busy => None,
-            Phase::Head(since) => after(since, header_timeout, Overdue::Stuck),
-            Phase::Idle(_) if state.closing.is_some() => None,
-            Phase::Idle(since) => after(since, idle_timeout, Overdue::Idle),
+        let after = |since: &Since, limit, overdue| {
+            since.instant(self.base).and_then(|since| since.checked_add(limit)).map(|at| (at, overdue))
         };
-        let stalled = state.stalled.and_then(|since| after(since, idle_timeout, Overdue::Stuck));
-        let closing = state.closing.filter(|_| state.requests == 0).and_then(|since| {
-            let limit = if state.stalled.is_some() { header_timeout } else { LINGER };
-            after(since, limit, Overdue::Stuck)
-        });
-        [phase, stalled, closing].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let waiting = match self.is_in_head() {
+            _ if is_busy => None,
+            true => after(&self.waiting, header_timeout, Overdue::Stuck),
+            false if self.closing.holds() => None,
+            false => after(&self.waiting, idle_timeout, Overdue::Idle),
+        };
+        let stalled = after(&self.stalled, idle_timeout, Overdue::Stuck);
+        let closing = match is_busy {
+            true => None,
+            false => {
+                let limit = if self.stalled.holds() { header_timeout } else { LINGER };
+                after(&self.closing, limit, Overdue::Stuck)
+            }
+        };
+        [waiting, stalled, closing].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
 
@@ -161,12 +226,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.requests -= 1;
-        if state.requests == 0 {
-            let now = Instant::now();
-            state.phase = Phase::Idle(now);
-            state.closing = state.closing.map(|_| now);
+        let activity = &self.0;
+        if activity.requests.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        activity.in_head.store(false, Ordering::Relaxed);
+        activity.rest();
+        if activity.is_http2.load(Ordering::Relaxed) {
+            // The watchdog may be asleep: an answer of HTTP/2 ends in a task of its own.
+            activity.waiting.instant(activity.base);
+            activity.closing.instant(activity.base);
         }
     }
 }

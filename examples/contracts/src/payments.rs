@@ -1,0 +1,47 @@
+use kinoko::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Takes money, and gives it back.
+#[contract(name = "payments")]
+pub trait Payments {
+    /// Charges an order's customer. Doing it twice charges once.
+    async fn charge(&self, order_id: u64, cents: u64) -> Result<Payment, PaymentError>;
+
+    /// Gives back what was charged for an order, if anything was; it cannot be charged any more.
+    async fn refund(&self, order_id: u64) -> kinoko::Result<()>;
+}
+
+/// What was charged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// For which order.
+    pub order_id: u64,
+    /// How much.
+    pub cents: u64,
+}
+
+/// Why nothing was charged.
+#[derive(Debug, thiserror::Error, ServiceError)]
+pub enum PaymentError {
+    /// The bank says no.
+    #[error("the bank declined {cents} cents")]
+    #[fault(code = "CARD_DECLINED", http = 402, grpc = "FAILED_PRECONDITION", retry = false)]
+    Declined {
+        /// How much it was asked for.
+        cents: u64,
+    },
+    /// The order is off: its money was given back, or the charge came too late.
+    #[error("order {0} was refunded")]
+    #[fault(code = "REFUNDED", http = 409, grpc = "FAILED_PRECONDITION", retry = false)]
+    Refunded(u64),
+    /// The books could not be read or written.
+    #[error("{0}")]
+    #[fault(internal)]
+    Books(kinoko::Error),
+}
+
+impl From<kinoko::Error> for PaymentError {
+    fn from(error: kinoko::Error) -> Self {
+        Self::Books(error)
+    }
+}
