@@ -9,6 +9,7 @@ use kinoko::{
     testing::{RunningTestApp, TestApp, TestDatabase},
 };
 use kinoko_tests::{eventually, postgres_url};
+use serde::{Deserialize, Serialize};
 
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -22,28 +23,35 @@ enum Refused {
     Busy,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Draft {
+    text: String,
+    /// Whether somebody has to approve it.
+    approval: bool,
+}
+
 #[derive(Dependencies)]
 struct Publish;
 
 #[saga(name = "publish")]
 impl Publish {
     #[step(compensate = withdraw, retry(max = 3, backoff = "1h..1h", jitter = false))]
-    fn submit(&self, text: &String) -> Result<usize, Refused> {
-        match text.starts_with("busy") && SUBMITTED.lock().unwrap().insert(text.clone()) {
+    fn submit(&self, draft: &Draft) -> Result<usize, Refused> {
+        match draft.text.starts_with("busy") && SUBMITTED.lock().unwrap().insert(draft.text.clone()) {
             true => Err(Refused::Busy),
-            false => Ok(text.len()),
+            false => Ok(draft.text.len()),
         }
     }
 
     fn withdraw(&self, _: usize) {}
 
-    #[wait(signal = "approve", timeout = "24h", when = is_long, compensate = none)]
+    #[wait(signal = "approve", timeout = "24h", when = needs_approval, compensate = none)]
     fn approved(&self, by: String) -> String {
         by
     }
 
-    fn is_long(&self, text: &String) -> bool {
-        text.len() > 30
+    fn needs_approval(&self, draft: &Draft) -> bool {
+        draft.approval
     }
 
     #[step]
@@ -58,8 +66,8 @@ struct Publishers {
 #[service(name = "saga_publishers")]
 impl Publishers {
     #[rpc]
-    async fn publish(&self, text: String) -> kinoko::Result<()> {
-        drop(self.publish.start("1", text).await?);
+    async fn publish(&self, text: String, approval: bool) -> kinoko::Result<()> {
+        drop(self.publish.start("1", Draft { text, approval }).await?);
         Ok(())
     }
 }
@@ -125,8 +133,7 @@ impl Fleet {
 async fn what_waits_for_a_signal_is_cancelled_at_once() {
     let fleet = Fleet::new().await;
     let app = fleet.instance().await;
-    let text = "an ode, which somebody has to approve";
-    app.client::<PublishersClient>().publish(text.into()).await.unwrap();
+    app.client::<PublishersClient>().publish("an ode".into(), true).await.unwrap();
     fleet.until("it waits", |_, last| last.starts_with("waits approved")).await;
     fleet.desk.client::<DeskClient>().cancel().await.unwrap();
     fleet.until("it is taken back", |state, _| state == SagaState::Compensated).await;
@@ -138,7 +145,7 @@ async fn what_waits_for_a_signal_is_cancelled_at_once() {
 async fn what_is_between_two_attempts_is_cancelled_at_once() {
     let fleet = Fleet::new().await;
     let app = fleet.instance().await;
-    app.client::<PublishersClient>().publish("busy: cancelled".into()).await.unwrap();
+    app.client::<PublishersClient>().publish("busy: cancelled".into(), false).await.unwrap();
     fleet.until("it pauses", |_, last| last.starts_with("failed submit")).await;
     fleet.desk.client::<DeskClient>().cancel().await.unwrap();
     fleet.until("it is taken back", |state, _| state == SagaState::Compensated).await;
@@ -150,7 +157,7 @@ async fn what_is_between_two_attempts_is_cancelled_at_once() {
 async fn what_a_stopping_process_gives_out_of_hand_goes_on_at_once() {
     let fleet = Fleet::new().await;
     let (first, second) = (fleet.instance().await, fleet.instance().await);
-    first.client::<PublishersClient>().publish("busy: handed over".into()).await.unwrap();
+    first.client::<PublishersClient>().publish("busy: handed over".into(), false).await.unwrap();
     fleet.until("it pauses", |_, last| last.starts_with("failed submit")).await;
     first.stop().await.unwrap();
     fleet.until("the other one does it", |state, _| state == SagaState::Completed).await;

@@ -39,7 +39,7 @@ const CLAIMED_TOGETHER: usize = 64;
 /// The most that are removed by one change of the log: few enough to hold up nobody else.
 const FORGOTTEN_TOGETHER: usize = 500;
 /// How often a process removes what is over long enough.
-const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How long a stop waits for the steps that run.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// The longest business id: it is part of a key, of headers, and of an index.
