@@ -101,6 +101,18 @@ async fn what_fields_and_providers_read_is_known_and_typed() {
 }
 
 #[tokio::test]
+async fn a_programs_own_default_holds_where_nobody_says_otherwise() {
+    let wait = async |yaml: &str| {
+        let app = app(yaml).default_setting("settings_reader.wait", "9s").start().await.unwrap();
+        let (.., wait) = app.client::<ReaderClient>().read().await.unwrap();
+        app.stop().await.unwrap();
+        wait
+    };
+    assert_eq!(wait(RIGHT).await, Duration::from_secs(2));
+    assert_eq!(wait(&RIGHT.replace("wait: 2s, ", "")).await, Duration::from_secs(9));
+}
+
+#[tokio::test]
 async fn what_nobody_reads_ends_the_start_with_one_message() {
     let yaml = format!("{RIGHT}settings_othr: 3\nbilling: {{a: 1}}\n");
     let error = app(&yaml).start().await.unwrap_err();

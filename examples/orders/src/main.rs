@@ -5,5 +5,6 @@ use orders_service::OrdersService;
 
 #[kinoko::main]
 async fn main() -> kinoko::Result<()> {
-    App::new().service::<OrdersService>().run().await
+    // A saga outlives its process, wherever nobody says otherwise.
+    App::new().service::<OrdersService>().default_setting("saga.log", "sqlite:orders.db").run().await
 }

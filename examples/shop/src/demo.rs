@@ -22,6 +22,7 @@ pub enum Demo {
 pub async fn run(demo: Demo, out: &mut impl Write) -> kinoko::Result<()> {
     // Of a demonstration nothing is left: no broker, no file.
     let mut settings = Settings::default();
+    settings.set("saga.log", "memory://");
     for database in ["orders.database.url", "payments.database.url"] {
         settings.set(database, "sqlite::memory:");
     }

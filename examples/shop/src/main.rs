@@ -10,6 +10,7 @@ async fn main() -> kinoko::Result<()> {
         ["demo"] => demo::run(Demo::Buys, &mut std::io::stdout()).await,
         ["demo", "--fail", "payments"] => demo::run(Demo::PaymentsFail, &mut std::io::stdout()).await,
         ["demo", ..] => Err(kinoko::Error::msg("write `demo`, or `demo --fail payments`")),
-        _ => shop::app().run().await,
+        // A saga outlives its process, wherever nobody says otherwise.
+        _ => shop::app().default_setting("saga.log", "sqlite:orders.db").run().await,
     }
 }

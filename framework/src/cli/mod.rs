@@ -83,6 +83,7 @@ fn settings(app: &mut App, matches: &ArgMatches) -> Result<Settings> {
     if let Some(level) = matches.get_one::<String>("log") {
         settings.option("log", level, "--log")?;
     }
+    app.complete(&mut settings)?;
     Ok(settings)
 }
 

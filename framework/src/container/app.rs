@@ -18,6 +18,7 @@ use crate::{
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::{MessageSettings, RpcSettings},
     event::{Sender, SenderSettings},
+    protocol::Value,
     service::{IdempotencyInfo, Service},
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -75,6 +76,7 @@ pub struct App {
     #[cfg(feature = "testing")]
     rig: Option<Arc<crate::testing::Rig>>,
     known_settings: Vec<String>,
+    default_settings: Vec<(String, Value)>,
     /// What it says to the features that it uses.
     pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
@@ -128,6 +130,31 @@ impl App {
         self
     }
 
+    /// What a setting is where neither the file nor the environment nor an option says it, in the place of kinoko's own default.
+    ///
+    /// ```
+    /// # use kinoko::{App, prelude::*};
+    /// # #[derive(Dependencies)] struct Greeting;
+    /// # #[service(name = "greeting")] impl Greeting { #[rpc] fn hello(&self) {} }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> kinoko::Result<()> {
+    /// let app = App::new().service::<Greeting>().default_setting("max_workers", 100);
+    /// # let app = app.start().await?; app.stop().await }
+    /// ```
+    pub fn default_setting(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.default_settings.push((key.into(), value.into()));
+        self
+    }
+
+    /// Writes the program's own defaults where nothing is said. Doing it twice changes nothing.
+    pub(crate) fn complete(&self, settings: &mut Settings) -> Result<()> {
+        for (key, value) in &self.default_settings {
+            if settings.get::<Value>(key)?.is_none() {
+                settings.set(key, value.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a codec for the content type that it names.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codecs.register(Arc::new(codec));
@@ -156,7 +183,9 @@ impl App {
     /// Starts, or stops what was started already when `called_off` ends first: the broker may take its time to come.
     async fn start_unless(mut self, called_off: impl Future<Output = ()>) -> Result<Option<RunningApp>> {
         let services = select(&self.services, self.only.as_deref(), self.linked)?;
-        let settings = Arc::new(self.settings.take().unwrap_or_default());
+        let mut settings = self.settings.take().unwrap_or_default();
+        self.complete(&mut settings)?;
+        let settings = Arc::new(settings);
         self.declare(&settings)?;
         for note in settings.notes() {
             tracing::info!("{note}");
@@ -240,7 +269,8 @@ impl App {
     }
 
     /// Runs the services until a signal. `next` is said last of the start: where to look.
-    pub(crate) async fn serve(mut self, settings: Settings, next: String) -> Result<()> {
+    pub(crate) async fn serve(mut self, mut settings: Settings, next: String) -> Result<()> {
+        self.complete(&mut settings)?;
         crate::log::install(&settings)?;
         self.extensions.get::<Launch>().is_run = true;
         let mut signals = Signals::listen()?;

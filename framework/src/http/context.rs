@@ -2,7 +2,10 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use crate::protocol::{Headers, context_data::TRACE_HEADERS};
+use crate::protocol::{
+    Headers,
+    context_data::{IDEMPOTENCY_KEY, TRACE_HEADERS},
+};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -25,6 +28,7 @@ impl Head {
             let (key, value) = match name.as_str() {
                 "accept-language" => ("nameko.language", value.to_str().ok().and_then(preferred)),
                 "authorization" => ("nameko.auth_token", value.to_str().ok().and_then(bearer)),
+                "idempotency-key" => (IDEMPOTENCY_KEY, value.to_str().ok().and_then(key)),
                 name => match TRACE_HEADERS.into_iter().find(|known| *known == name) {
                     Some(key) => (key, value.to_str().ok()),
                     None => continue,
@@ -78,6 +82,12 @@ fn is_plain(id: &HeaderValue) -> bool {
 pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}
+
+/// What an `Idempotency-Key` says: a string in quotes by the IETF's draft, and bare as most send it.
+fn key(value: &str) -> Option<&str> {
+    let key = value.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(value);
+    (!key.is_empty()).then_some(key)
 }
 
 /// The language that the caller likes best: `de-CH, de;q=0.9, *;q=0.5` gives `de-CH`.

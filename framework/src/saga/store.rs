@@ -186,7 +186,15 @@ impl Dependency for SagaStore {
                 "whoever waits for a saga's end may take a lease to notice it: write at least what `saga.lease` says";
             return Err(settings.refuse("saga.keep", text));
         }
-        let url = settings.get::<String>("saga.log")?.unwrap_or_else(|| DEFAULT_LOG.to_owned());
+        let url = match settings.get::<String>("saga.log")? {
+            Some(url) => url,
+            None => {
+                tracing::warn!(
+                    "sagas are kept in memory and end with this process: name a database in `saga.log`, or say `memory://` there"
+                );
+                DEFAULT_LOG.to_owned()
+            }
+        };
         Ok(Self::with(open(cx, settings, &url).await?, Terms { lease, keep }))
     }
 }

@@ -139,7 +139,11 @@ async fn of_two_that_contradict_each_other_one_runs_again() {
     assert_eq!((attempts.load(Ordering::Relaxed), numbers(&database).await), (3, vec![1, 2]));
 }
 
-on_both!(what_fails_for_good_is_not_repeated);
+on_both!(
+    what_fails_for_good_is_not_repeated,
+    work_may_borrow_and_be_awaited_in_a_task,
+    a_transaction_that_is_lent_is_neither_kept_nor_ended,
+);
 
 async fn what_fails_for_good_is_not_repeated(database: TestDatabase) {
     let db = database.database().await.unwrap();
@@ -168,16 +172,12 @@ async fn insert_all(db: &Database, rows: &[i64]) -> kinoko::Result<()> {
     db.transaction(work).await
 }
 
-on_both!(work_may_borrow_and_be_awaited_in_a_task);
-
 async fn work_may_borrow_and_be_awaited_in_a_task(database: TestDatabase) {
     let db = database.database().await.unwrap();
     sqlx::query("CREATE TABLE n (n BIGINT)").execute(&*db).await.unwrap();
     tokio::spawn(async move { insert_all(&db, &[1, 2]).await }).await.unwrap().unwrap();
     assert_eq!(numbers(&database).await, [1, 2]);
 }
-
-on_both!(a_transaction_that_is_lent_is_neither_kept_nor_ended);
 
 async fn a_transaction_that_is_lent_is_neither_kept_nor_ended(database: TestDatabase) {
     let db = database.database().await.unwrap();

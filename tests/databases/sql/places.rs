@@ -3,7 +3,7 @@
 use kinoko::{
     ErrorKind,
     prelude::*,
-    sql::{Database, Postgres, Sqlite, Tx},
+    sql::{Database, Migrations, Postgres, Sqlite, Tx},
     testing::{TestApp, TestDatabase},
 };
 
@@ -132,4 +132,49 @@ async fn a_database_of_a_test_that_panics_is_thrown_away() {
             }
         }
     }
+}
+
+#[derive(Dependencies)]
+struct Cups {
+    #[dependency(url = "sqlite::memory:", migrations = Migrations::new([(1, "CREATE TABLE cup (n BIGINT)")]))]
+    db: Database,
+}
+
+#[service(name = "places_cups")]
+impl Cups {
+    #[rpc]
+    async fn count(&self) -> kinoko::Result<i64> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM cup").fetch_one(&*self.db).await?)
+    }
+}
+
+#[derive(Dependencies)]
+struct Pots {
+    #[dependency(url = "sqlite::memory:", migrations = Migrations::new([(1, "CREATE TABLE pot (n BIGINT)")]))]
+    db: Database,
+}
+
+#[service(name = "places_pots")]
+impl Pots {
+    #[rpc]
+    async fn count(&self) -> kinoko::Result<i64> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM pot").fetch_one(&*self.db).await?)
+    }
+}
+
+#[tokio::test]
+async fn in_memory_each_service_has_a_database_of_its_own() {
+    let app = App::new().service::<Cups>().service::<Pots>().start().await.unwrap();
+    assert_eq!(app.client::<CupsClient>().count().await.unwrap(), 0);
+    assert_eq!(app.client::<PotsClient>().count().await.unwrap(), 0);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_services_with_steps_of_their_own_in_one_database_are_told_what_to_write() {
+    let database = TestDatabase::sqlite().await.unwrap();
+    let app = TestApp::new().service::<Cups>().service::<Pots>().database(&database);
+    let error = app.start().await.unwrap_err().chain();
+    assert!(error.contains("another service has steps of its own in this database"), "{error}");
+    assert!(error.contains("#[dependency(key = "), "{error}");
 }

@@ -62,6 +62,11 @@ impl Outer {
         json!(token.0)
     }
 
+    #[http(POST, "/orders")]
+    fn order(&self, #[inject] key: kinoko::IdempotencyKey) -> String {
+        key.0
+    }
+
     #[http(GET, "/partner")]
     fn partner(&self, #[inject] _partner: Partner) {}
 
@@ -100,6 +105,24 @@ async fn a_request_without_an_id_gets_the_calls() {
     assert!(odd.header("x-request-id").starts_with("outer.language."), "{odd:?}");
     let nobody = app.http().get("/none").header("x-request-id", "req-43").send().await.unwrap();
     assert_eq!((nobody.status(), nobody.header("x-request-id")), (404, "req-43"));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_requests_own_key_is_injected() {
+    let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
+    let order = async |header: Option<&str>| {
+        let call = app.http().post("/orders");
+        let call = header.into_iter().fold(call, |call, key| call.header("idempotency-key", key));
+        call.send().await.unwrap().json::<String>().unwrap()
+    };
+    // In quotes by the IETF's draft, and bare as most send it.
+    for header in ["ada-17", "\"ada-17\""] {
+        assert_eq!(order(Some(header)).await, "ada-17");
+    }
+    for header in [None, Some("")] {
+        assert!(order(header).await.starts_with("outer.order."), "where there is none it is the call's id");
+    }
     app.stop().await.unwrap();
 }
 
