@@ -120,11 +120,13 @@ on_each_database! {
         let mut one = place.instance().await;
         let client = one.client();
         one.hold();
-        // Long enough to begin on a busy machine.
-        client.hurry().idempotency_key("k").timeout(Duration::from_secs(2)).await.unwrap_err();
+        // On a busy machine one may be late before it has begun.
+        while one.begun().is_empty() {
+            client.hurry().idempotency_key("k").timeout(Duration::from_millis(500)).await.unwrap_err();
+        }
         one.let_go(1);
         client.hurry().idempotency_key("k").await.unwrap();
-        assert_eq!(one.begun().len(), 2);
+        assert_eq!(one.begun().len(), 1);
         one.app.stop().await.unwrap();
     }
 
