@@ -1,13 +1,13 @@
 //! The orders service in its container, and what the test meddles with.
 
-mod common;
+mod world;
 
 use std::time::Duration;
 
-use common::World;
 use contracts::{Inventory, InventoryClient, InventoryError, Line, OrdersClient, Reservation, Sku};
 use kinoko::{CallError, testing::TestApp};
 use orders_service::OrdersService;
+use world::World;
 
 /// An inventory that takes its time.
 struct Slow(Duration);

@@ -1,8 +1,7 @@
 //! The saga and the service as plain structs with fakes for what they call: no framework runs.
 
-mod common;
+mod world;
 
-use common::World;
 use contracts::{InventoryError, Line, OrderCancelled, OrderError, OrderPlaced, PaymentError, Sku};
 use kinoko::{
     CallError, EventDispatcher, IdempotencyKey,
@@ -11,6 +10,7 @@ use kinoko::{
     testing::{TestDatabase, saga},
 };
 use orders_service::{NewOrder, OrdersService, PlaceOrder};
+use world::World;
 
 /// The service over a database of its own.
 struct Shop {

@@ -23,12 +23,18 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn read(http: &HeaderMap) -> Self {
         let mut headers = Headers::default();
+        let (mut id, mut is_named) = (None, false);
         // One pass over the few headers of a request costs less than a look for each of those that count. Of several the first does.
         for (name, value) in http {
             let (key, value) = match name.as_str() {
                 "accept-language" => ("nameko.language", value.to_str().ok().and_then(preferred)),
                 "authorization" => ("nameko.auth_token", value.to_str().ok().and_then(bearer)),
                 "idempotency-key" => (IDEMPOTENCY_KEY, value.to_str().ok().and_then(key)),
+                "x-request-id" if !is_named => {
+                    is_named = true;
+                    id = Some(value).filter(|id| is_plain(id)).cloned();
+                    ("nameko.request_id", id.as_ref().and_then(|id| id.to_str().ok()))
+                }
                 name => match TRACE_HEADERS.into_iter().find(|known| *known == name) {
                     Some(key) => (key, value.to_str().ok()),
                     None => continue,
@@ -38,16 +44,8 @@ impl Head {
                 headers.set(key, value);
             }
         }
-        let id = request_id(http);
-        if let Some(id) = id.and_then(|id| id.to_str().ok()) {
-            headers.set("nameko.request_id", id);
-        }
-        Self { headers, id: id.cloned() }
+        Self { headers, id }
     }
-}
-
-fn request_id(http: &HeaderMap) -> Option<&HeaderValue> {
-    http.get(REQUEST_ID).filter(|id| is_plain(id))
 }
 
 /// What a request is called, for its answer: whoever answers, a worker or nobody.
@@ -56,7 +54,7 @@ pub(super) struct RequestId(Option<HeaderValue>);
 impl RequestId {
     /// As its caller calls it.
     pub(super) fn of(http: &HeaderMap) -> Self {
-        Self(request_id(http).cloned())
+        Self(http.get(REQUEST_ID).filter(|id| is_plain(id)).cloned())
     }
 
     /// Writes it into the answer; where the caller has no name for the request, and who answered gave it none, a new one.

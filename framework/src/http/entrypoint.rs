@@ -17,7 +17,7 @@ use super::{
     answer::Answered,
     challenge, context, problem,
     request::Request,
-    router::Route,
+    router::{PathParams, Route},
     runner::{Runner, Target, failure},
     server::{check_declared, watched},
     websocket::{SocketEndpoint, SocketSettings},
@@ -66,6 +66,7 @@ pub(super) struct Served {
     runner: Arc<Runner>,
     defaults: RouteDefaults,
     info: &'static RouteInfo,
+    params: PathParams,
     target: Target,
 }
 
@@ -83,7 +84,8 @@ impl HttpEntrypoint {
         let routes = descriptor.routes.iter().map(|info| {
             let limit = info.timeout.unwrap_or(self.defaults.timeout);
             let target = self.runner.target(info.index, info.method, info.max_workers, limit);
-            let served = Arc::new(Served { runner: self.runner.clone(), defaults: self.defaults, info, target });
+            let (runner, params) = (self.runner.clone(), PathParams::of(info.path));
+            let served = Arc::new(Served { runner, defaults: self.defaults, info, params, target });
             let owner = format!("`{}.{}`", descriptor.name, info.method);
             let routed = served.clone();
             let route = Route::new(info.verb, info.path, owner, move |request| routed.clone().serve(request));
@@ -180,7 +182,7 @@ impl Served {
 
     /// The path's parameters, under the names that this route has for them.
     fn path(&self, path: &str) -> Result<Vec<(&'static str, String)>, Fault> {
-        let params = super::router::params(self.info.path, path).map(|(name, value)| {
+        let params = self.params.find(path).map(|(name, value)| {
             let value = percent_decode_str(value).decode_utf8();
             let refuse = |_| problem::bad_request("MALFORMED_PATH", "the path is not UTF-8 once it is decoded");
             Ok((name, value.map_err(refuse)?.into_owned()))

@@ -141,18 +141,43 @@ fn shape(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The parameters of a path that a request has, by the names that its route has for them, in order and still encoded.
-pub(super) fn params<'a>(route: &'static str, path: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
-    let segments = route.split('/').scan(path, |left, segment| {
-        let rest = *left;
-        let (value, after) = rest.split_once('/').unwrap_or((rest, ""));
-        *left = after;
-        Some((segment, value, rest))
-    });
-    segments.filter_map(|(segment, value, rest)| {
-        let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-        Some(name.strip_prefix('*').map_or((name, value), |name| (name, rest)))
-    })
+/// The parameters of a route's path, found once for all of its requests.
+pub(super) struct PathParams(Vec<PathParam>);
+
+struct PathParam {
+    name: &'static str,
+    /// How many segments are before it.
+    segment: usize,
+    /// Whether it takes all that follows.
+    is_rest: bool,
+}
+
+impl PathParams {
+    pub(super) fn of(route: &'static str) -> Self {
+        let params = route.split('/').enumerate().filter_map(|(segment, text)| {
+            let name = text.strip_prefix('{')?.strip_suffix('}')?;
+            let rest = name.strip_prefix('*');
+            Some(PathParam { name: rest.unwrap_or(name), segment, is_rest: rest.is_some() })
+        });
+        Self(params.collect())
+    }
+
+    /// What a request's path has for them, in order and still encoded.
+    pub(super) fn find<'a>(&self, path: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
+        // Bytes: a slash is never a part of another character, and looking for a `char` costs more than the rest of this.
+        let (mut left, mut at) = (path, 0);
+        let cut = |text: &'a str| match text.bytes().position(|byte| byte == b'/') {
+            Some(slash) => (&text[..slash], &text[slash + 1..]),
+            None => (text, ""),
+        };
+        self.0.iter().map(move |param| {
+            while at < param.segment {
+                left = cut(left).1;
+                at += 1;
+            }
+            (param.name, if param.is_rest { left } else { cut(left).0 })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -180,8 +205,10 @@ mod tests {
 
     #[test]
     fn parameters_are_named_by_their_place() {
-        let found = params("/a/{id}/b/{*rest}", "/a/1%2F2/b/c/d").collect::<Vec<_>>();
-        assert_eq!(found, [("id", "1%2F2"), ("rest", "c/d")]);
-        assert_eq!(params("/a/b", "/a/b").count(), 0);
+        let found = |route, path| PathParams::of(route).find(path).collect::<Vec<_>>();
+        assert_eq!(found("/a/{id}/b/{*rest}", "/a/1%2F2/b/c/d"), [("id", "1%2F2"), ("rest", "c/d")]);
+        assert_eq!(found("/{a}/{b}/", "/1/ö/"), [("a", "1"), ("b", "ö")]);
+        assert_eq!(found("/a/{*rest}", "/a/"), [("rest", "")]);
+        assert_eq!(found("/a/b", "/a/b"), []);
     }
 }
