@@ -94,8 +94,15 @@ pub(super) struct Statements {
     pub(super) forget: String,
     /// saga, `[{id}]`: what else there is of them.
     pub(super) forget_parts: [String; 2],
+    /// Before a batch of changes, where the database plans by what it guesses of a table.
+    pub(super) plan: Option<&'static str>,
     dialect: Dialect,
 }
+
+/// Each change is of one row, which its key finds. PostgreSQL takes an array of JSON for 100 rows, and where its statistics have not seen
+/// yet how large the table is, it reads all of that for them. Until the end of the transaction.
+const BY_KEY: &str = "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), \
+                      set_config('enable_seqscan', 'off', true)";
 
 impl Statements {
     pub(super) fn of(dialect: Dialect) -> &'static Self {
@@ -200,6 +207,10 @@ impl Statements {
             tell_others,
             forget,
             forget_parts,
+            plan: match dialect {
+                Dialect::Sqlite => None,
+                Dialect::Postgres => Some(BY_KEY),
+            },
             dialect,
         }
     }

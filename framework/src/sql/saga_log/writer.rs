@@ -237,6 +237,9 @@ impl<D: Backend> Place<D> {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Answer, LogError>>> {
         let mut tx = self.database.begin().await?;
         let made = async {
+            if let Some(plan) = self.statements.plan {
+                D::execute(&mut tx, SqlStr::from_static(plan), Vec::new()).await?;
+            }
             let made = make::<D>(&mut tx, self.statements, changes).await?;
             self.tell_others(&mut tx, changes).await?;
             Ok(made)
