@@ -124,6 +124,12 @@ impl WorkerContext {
         self.0.call_id.get_or_init(|| context_data::call_id(self.0.service, self.0.entrypoint))
     }
 
+    /// The same, if anybody has asked for it yet.
+    #[cfg(feature = "http")]
+    pub(crate) fn used_call_id(&self) -> Option<&str> {
+        self.0.call_id.get().map(String::as_str)
+    }
+
     /// The ids of the calls that led here, oldest first, this one last.
     pub fn call_id_stack(&self) -> Vec<String> {
         let mut stack = self.parent_call_ids();

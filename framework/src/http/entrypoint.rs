@@ -216,26 +216,31 @@ impl Served {
     }
 
     fn answer(&self, outcome: Outcome, context: &WorkerContext, id: Option<HeaderValue>) -> Response {
-        let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+        let (service, method) = (context.service(), context.entrypoint());
         let mut response = match outcome {
             Outcome::Response(answered) => {
                 match answered.fault() {
                     None => tracing::debug!(service, method, "request answered"),
-                    Some(fault) => tracing::warn!(service, method, call_id, %fault, "request failed as expected"),
+                    Some(fault) => {
+                        let call_id = context.call_id();
+                        tracing::warn!(service, method, call_id, %fault, "request failed as expected");
+                    }
                 }
                 match (answered as Box<dyn Any>).downcast::<Answered>() {
                     Ok(answered) => self.until_stopped(answered.response.into_inner()),
-                    Err(_) => problem::response(&no_request(), call_id),
+                    Err(_) => problem::response(&no_request(), context.call_id()),
                 }
             }
             outcome => {
                 let fault = failure(outcome, context, &self.target, no_request);
-                let mut response = problem::response(&fault, call_id);
+                let mut response = problem::response(&fault, context.call_id());
                 challenge::ask(&mut response, self.info.security);
                 response
             }
         };
-        if let Some(id) = id.or_else(|| HeaderValue::from_str(call_id).ok()) {
+        // An id that no log line, no nested call and no problem has would tell nobody anything.
+        let id = id.or_else(|| HeaderValue::from_str(context.used_call_id()?).ok());
+        if let Some(id) = id {
             response.headers_mut().insert(context::REQUEST_ID, id);
         }
         if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER)

@@ -57,6 +57,11 @@ impl Outer {
         language.map(|language| language.0)
     }
 
+    #[http(GET, "/id")]
+    fn id(&self, #[inject] cx: WorkerContext) -> String {
+        cx.call_id().to_owned()
+    }
+
     #[http(GET, "/token")]
     fn token(&self, #[inject] token: kinoko::AuthToken) -> Value {
         json!(token.0)
@@ -96,13 +101,16 @@ async fn the_context_passes_on_along_nested_calls() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_id_gets_the_calls() {
+async fn a_request_without_an_id_gets_the_calls_where_anybody_knows_it() {
     let app = TestApp::new().service::<Inner>().service::<Outer>().start().await.unwrap();
-    let answer = app.http().get("/language").send().await.unwrap();
-    assert!(answer.header("x-request-id").starts_with("outer.language."), "{answer:?}");
+    let answer = app.http().get("/id").send().await.unwrap();
+    assert!(answer.text().starts_with("outer.id."), "{answer:?}");
+    assert_eq!(answer.header("x-request-id"), answer.text());
     // What could break a log line is not taken over.
-    let odd = app.http().get("/language").header("x-request-id", "a b").send().await.unwrap();
-    assert!(odd.header("x-request-id").starts_with("outer.language."), "{odd:?}");
+    let odd = app.http().get("/id").header("x-request-id", "a b").send().await.unwrap();
+    assert_eq!(odd.header("x-request-id"), odd.text());
+    let refused = app.http().get("/token").send().await.unwrap();
+    assert!(refused.header("x-request-id").starts_with("outer.token."), "{refused:?}");
     let nobody = app.http().get("/none").header("x-request-id", "req-43").send().await.unwrap();
     assert_eq!((nobody.status(), nobody.header("x-request-id")), (404, "req-43"));
     app.stop().await.unwrap();
