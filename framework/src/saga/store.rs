@@ -39,8 +39,8 @@ impl Default for Terms {
     }
 }
 
-/// The log of one process's sagas, what may be asked of those in it, and all the sagas that its services host: for operations. One for all services of an
-/// [`App`](crate::App); it reads the settings `saga.log`, `saga.lease` and `saga.keep`.
+/// The log of one process's sagas, what may be asked of those in it, and all the sagas that its services host: for operations. One for
+/// all services of an [`App`](crate::App); it reads the settings `saga.log`, `saga.lease` and `saga.keep`.
 ///
 /// # Examples
 ///
@@ -76,7 +76,8 @@ struct Inner {
 }
 
 impl SagaStore {
-    /// A store over a log of your own, with leases of 10 s, that keeps what is over for 30 days: for a test, in place of the one that the settings say.
+    /// A store over a log of your own, with leases of 10 s, that keeps what is over for 30 days: for a test, in place of the one that the
+    /// settings say.
     pub fn new(log: Arc<dyn SagaLog>) -> Self {
         Self::with(log, Terms::default())
     }
