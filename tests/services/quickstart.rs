@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use kinoko_tests::{Python, amqp_uri};
+use kinoko_tests::{Python, amqp_uri, unique};
 use serde_json::json;
 
 fn cargo_run(package: &str, args: &[&str]) -> Command {
@@ -138,12 +138,21 @@ fn a_python_script_is_greeted_by_the_quickstart() {
 #[cfg_attr(not(broker), ignore = "needs RabbitMQ: run ./test.sh, or set KINOKO_TEST_AMQP_URI")]
 fn the_shops_services_run_apart_over_the_broker() {
     use contracts::{Line, OrdersClient};
-    let serve = |package| {
-        let mut command = cargo_run(package, &[]);
+    let folder = std::env::temp_dir().join(unique("kinoko-shop"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let serve = |package, settings: &[(&str, &str)]| {
+        let file = |(key, file): &(&str, &str)| format!("--define={key}=sqlite:{}", folder.join(file).display());
+        let files: Vec<_> = settings.iter().map(file).collect();
+        let arguments: Vec<_> = std::iter::once("run").chain(files.iter().map(String::as_str)).collect();
+        let mut command = cargo_run(package, &arguments);
         command.env("KINOKO_AMQP_URI", amqp_uri());
         Serving::start(command)
     };
-    let _apart = [serve("inventory-service"), serve("orders-service")];
+    let apart = [
+        serve("inventory-service", &[]),
+        serve("payments-service", &[("payments.database.url", "payments.db")]),
+        serve("orders-service", &[("orders.database.url", "orders.db"), ("saga.log", "orders.db")]),
+    ];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = kinoko::Client::connect(&amqp_uri()).await.unwrap();
@@ -151,4 +160,6 @@ fn the_shops_services_run_apart_over_the_broker() {
         assert_eq!(order.lines, [Line::new("CUP", 3)]);
         client.close().await;
     });
+    drop(apart);
+    std::fs::remove_dir_all(folder).unwrap();
 }
