@@ -181,8 +181,8 @@ impl WorkerContext {
     /// [`Call::idempotency_key`](crate::client::Call::idempotency_key).
     ///
     /// As a parameter of a method it is an [`IdempotencyKey`](crate::IdempotencyKey).
-    pub fn idempotency_key(&self) -> Option<&str> {
-        self.header(context_data::IDEMPOTENCY_KEY)?.as_str()
+    pub fn idempotency_key(&self) -> Option<String> {
+        context_data::text(self.header(context_data::IDEMPOTENCY_KEY)?)
     }
 
     /// Whether the delivery may have been given to a worker before.

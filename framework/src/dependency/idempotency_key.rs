@@ -38,7 +38,7 @@ pub struct IdempotencyKey(pub String);
 
 impl<S: Sync> FromWorker<S> for IdempotencyKey {
     fn from_worker(_: &S, cx: &WorkerContext) -> impl Future<Output = Result<Self, Fault>> + Send {
-        ready(Ok(Self(cx.idempotency_key().unwrap_or_else(|| cx.call_id()).to_owned())))
+        ready(Ok(Self(cx.idempotency_key().unwrap_or_else(|| cx.call_id().to_owned()))))
     }
 }
 

@@ -22,6 +22,15 @@ const SHORT_STRING_BYTES: usize = 255;
 /// How many parents a stack names at most, Nameko's `parent_calls_tracked`.
 pub(crate) const PARENT_CALLS_TRACKED: usize = 10;
 
+/// A key or a user's id, of which an empty one is none. Python may send a number.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        other => Some(other.to_string()),
+    }
+}
+
 /// `{service}.{method}.{uuid}`, as Nameko writes it.
 pub(crate) fn call_id(service: &str, method: &str) -> String {
     let mut buffer = Uuid::encode_buffer();

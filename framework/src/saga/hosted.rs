@@ -66,9 +66,7 @@ impl HostedSaga {
     ///
     /// When the log fails.
     pub async fn status(&self, id: &str) -> Result<Option<SagaStatus>> {
-        let id = self.0.id(id);
-        let Some(instance) = self.0.log.load(&id).await? else { return Ok(None) };
-        Ok(Some(SagaStatus { instance, timeline: self.0.log.timeline(&id).await? }))
+        asking::status(&*self.0.log, &self.0.id(id)).await
     }
 
     /// Sends a signal, which a step that waits for it takes: now, or when it comes to it. It is kept in the log until then.
@@ -139,11 +137,7 @@ impl HostedSaga {
     }
 
     pub(super) async fn send(&self, id: &str, signal: &str, payload: Value) -> Result<(), SagaRefusal> {
-        match self.0.signal(id, signal, payload).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(SagaRefusal::NotFound { id: id.to_owned() }),
-            Err(error) => Err(SagaRefusal::Log(error)),
-        }
+        asking::sent(id, self.0.signal(id, signal, payload).await)
     }
 }
 

@@ -93,6 +93,8 @@ mod signals;
 mod steps;
 mod store;
 
+#[cfg(feature = "http")]
+pub(crate) use self::asking::Ask;
 #[cfg_attr(not(feature = "sql"), allow(unused_imports, reason = "for the features that add a log"))]
 pub(crate) use self::store::{Opened, SagaLogKind};
 pub use self::{

@@ -116,8 +116,7 @@ impl SagaStore {
     ///
     /// When the log fails.
     pub async fn status(&self, id: &SagaId) -> Result<Option<SagaStatus>> {
-        let Some(instance) = self.0.log.load(id).await? else { return Ok(None) };
-        Ok(Some(SagaStatus { instance, timeline: self.0.log.timeline(id).await? }))
+        asking::status(&*self.0.log, id).await
     }
 
     /// As [`HostedSaga::cancel`], of any saga in the log: whichever process hosts it does it.
@@ -147,7 +146,7 @@ impl SagaStore {
         self.ask(id, Ask::Skip).await
     }
 
-    async fn ask(&self, id: &SagaId, ask: Ask) -> Result<(), SagaRefusal> {
+    pub(crate) async fn ask(&self, id: &SagaId, ask: Ask) -> Result<(), SagaRefusal> {
         let instance = asking::find(&*self.0.log, id).await?;
         ask.check(&instance)?;
         // Whoever hosts it here is woken at once.
@@ -155,11 +154,7 @@ impl SagaStore {
         if let Some(hosted) = self.hosted().into_iter().find(is_its) {
             return hosted.send(&id.id, ask.signal(), Value::Null).await;
         }
-        match self.0.log.signal(id, ask.signal(), Value::Null).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(SagaRefusal::NotFound { id: id.id.clone() }),
-            Err(error) => Err(SagaRefusal::Log(error)),
-        }
+        asking::sent(&id.id, self.0.log.signal(id, ask.signal(), Value::Null).await)
     }
 
     pub(super) fn terms(&self) -> Terms {

@@ -2,10 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    context::WorkerContext,
-    protocol::{Value, context_data},
-};
+use crate::{context::WorkerContext, protocol::context_data};
 
 /// A key, and whose it is: the primary key of its row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,8 +20,8 @@ const LONGEST: usize = 255;
 impl Identity {
     /// Of a call that has a key.
     pub(super) fn of_call(cx: &WorkerContext) -> Option<Self> {
-        let key = text(cx.header(context_data::IDEMPOTENCY_KEY)?)?;
-        let caller = cx.get("user_id").and_then(text).unwrap_or_default();
+        let key = cx.idempotency_key()?;
+        let caller = cx.get("user_id").and_then(context_data::text).unwrap_or_default();
         Some(Self::new(cx, caller, key))
     }
 
@@ -36,15 +33,6 @@ impl Identity {
 
     fn new(cx: &WorkerContext, caller: String, key: String) -> Self {
         Self { service: cx.service(), method: cx.entrypoint(), caller: storable(caller), key: storable(key) }
-    }
-}
-
-/// Python may send a number.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        other => Some(other.to_string()),
     }
 }
 

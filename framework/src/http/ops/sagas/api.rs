@@ -21,7 +21,7 @@ use crate::{
         page, problem,
     },
     protocol::Fault,
-    saga::{SagaFilter, SagaId, SagaRefusal, SagaState, SagaStore},
+    saga::{Ask, SagaFilter, SagaId, SagaRefusal, SagaState, SagaStore},
 };
 
 /// How many sagas one answer has, where the request does not say, and at most.
@@ -46,13 +46,6 @@ struct Wanted {
 }
 
 type Named = Result<Path<(String, String)>, PathRejection>;
-
-#[derive(Clone, Copy)]
-enum Ask {
-    Retry,
-    Skip,
-    Cancel,
-}
 
 impl Api {
     pub(super) fn router(self) -> Router {
@@ -95,12 +88,8 @@ impl Api {
 
     async fn ask(&self, ask: Ask, named: Named) -> Result<(StatusCode, Value), Fault> {
         let id = id(named)?;
-        let (asked, refused) = match ask {
-            Ask::Retry => ("retry", self.store.retry(&id).await),
-            Ask::Skip => ("skip", self.store.skip(&id).await),
-            Ask::Cancel => ("cancel", self.store.cancel(&id).await),
-        };
-        refused.map_err(|refusal| told(&id, refusal))?;
+        self.store.ask(&id, ask).await.map_err(|refusal| told(&id, refusal))?;
+        let asked = ask.as_str();
         tracing::info!(saga = %id, asked, "asked of a saga through the operations endpoints");
         // Whoever runs it does it when it reads it.
         Ok((StatusCode::ACCEPTED, json!({ "saga": id.saga, "id": id.id, "asked": asked })))

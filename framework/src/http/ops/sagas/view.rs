@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::saga::{HostedSaga, Instance, SagaState, SagaStatus, StepProgress, StepState, TimelineEntry};
+use crate::saga::{Ask, HostedSaga, Instance, SagaStatus, StepProgress, StepState, TimelineEntry};
 
 /// One saga in a list. `hosted` are those that this process knows the steps of.
 pub(super) fn line(saga: &Instance, hosted: &[HostedSaga]) -> Value {
@@ -60,17 +60,12 @@ fn standing(saga: &Instance) -> Option<&str> {
 
 /// What may be asked of it: what makes sense as it stands.
 fn asks(saga: &Instance, hosted: &[HostedSaga]) -> Vec<&'static str> {
-    let mut asks = Vec::new();
-    if saga.state == SagaState::Parked {
-        asks.push("retry");
-    }
-    if saga.progress.parked.as_ref().is_some_and(|parked| parked.compensating && parked.step.is_some()) {
-        asks.push("skip");
-    }
-    if !saga.state.is_over() && saga.progress.failure.is_none() && !is_past_pivot(saga, hosted) {
-        asks.push("cancel");
-    }
-    asks
+    let is_taken = |ask: &Ask| ask.check(saga).is_ok();
+    // Asked of one that goes back already, or cannot any more, it would change nothing.
+    let has_effect =
+        |ask: &Ask| *ask != Ask::Cancel || (saga.progress.failure.is_none() && !is_past_pivot(saga, hosted));
+    let asks = [Ask::Retry, Ask::Skip, Ask::Cancel].into_iter().filter(is_taken).filter(has_effect);
+    asks.map(Ask::as_str).collect()
 }
 
 /// Whether there is no going back, as far as this process knows its steps.
