@@ -19,9 +19,9 @@ pub(crate) struct Program {
     pub(super) process: Arc<ProcessScope>,
 }
 
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 impl Program {
     /// Its services.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn descriptors(&self) -> Vec<&'static ServiceDescriptor> {
         self.containers.iter().map(|container| container.descriptor()).collect()
     }
@@ -32,6 +32,7 @@ impl Program {
     }
 
     /// What it was told.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.process.settings
     }
@@ -39,7 +40,9 @@ impl Program {
     /// Each service, as it is at the moment.
     pub(crate) fn services(&self) -> Vec<ServiceState> {
         let states = self.containers.iter().map(|container| ServiceState {
+            descriptor: container.descriptor(),
             name: container.name(),
+            max_workers: container.max_workers(),
             running_workers: container.running(),
             unready: container.unready(),
             consumers: container.consumer_statuses(),
@@ -48,6 +51,7 @@ impl Program {
     }
 
     /// What the dependencies lack that all services share.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn unready(&self) -> Vec<String> {
         self.process.registry.unready()
     }
@@ -62,6 +66,7 @@ impl Program {
     }
 
     /// Where the broker is, without its password, and how the connection to it does.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn broker(&self) -> (String, ConnectionState) {
         (self.transport.address(), self.transport.state().borrow().clone())
     }
@@ -74,12 +79,23 @@ impl Program {
         false
     }
 
+    /// What moves its messages.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// Its calls.
+    pub(crate) fn rpc(&self) -> &RpcClient {
+        &self.rpc
+    }
+
     /// A client that calls any service by name.
     pub(crate) fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
     }
 
     /// What sends events in the name of the program.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds sends any"))]
     pub(crate) fn events(&self) -> EventDispatcher {
         EventDispatcher::new(self.process.sender.clone())
     }
@@ -90,6 +106,7 @@ impl Program {
     }
 
     /// Whether its broker is in this process.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn is_in_memory(&self) -> bool {
         self.transport.address().starts_with("memory://")
     }
@@ -97,9 +114,11 @@ impl Program {
 
 /// One service, as it is at the moment.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "a feature looks at the rest"))]
 pub(crate) struct ServiceState {
+    pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) name: &'static str,
+    pub(crate) max_workers: usize,
     pub(crate) running_workers: usize,
     /// What its dependencies lack.
     pub(crate) unready: Vec<String>,
