@@ -114,6 +114,7 @@ mod features;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
+mod observe;
 pub mod protocol;
 #[cfg(feature = "saga")]
 pub mod saga;

@@ -7,6 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     config::Settings,
+    observe::Observer,
     task::Tasks,
     transport::{Transport, TransportOptions, connect},
 };
@@ -60,7 +61,14 @@ impl Client {
         let settings = ClientSettings::read(settings, &options)?;
         let transport = connect(url, options).await?;
         let codecs = Arc::new(Codecs::default());
-        let rpc = RpcClient::new(transport.clone(), "standalone_rpc_client", codecs, settings, &Tasks::new());
+        let rpc = RpcClient::new(
+            transport.clone(),
+            "standalone_rpc_client",
+            codecs,
+            settings,
+            &Tasks::new(),
+            Observer::off(),
+        );
         Ok(Self { rpc, transport })
     }
 

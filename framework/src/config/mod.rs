@@ -63,6 +63,9 @@ use crate::{
 /// | `discovery.broker` | `true` | whether programs on one broker see each other |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
+/// | `traces.sample` | 1 | the share of new traces that is recorded, 0 to 1; 0: nothing is traced |
+/// | `traces.limit` | 100 | the most new traces that are recorded in a second; 0: no limit |
+/// | `traces.kept` | 2000 | how many spans are kept in memory, for the operations page |
 ///
 /// With the feature `saga`:
 ///
@@ -103,6 +106,13 @@ use crate::{
 /// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
 /// | `ops.token` | none | what a request must bring that changes something |
 /// | `mode` | by the broker | `development` or `production` |
+///
+/// With the feature `metrics`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `metrics.enabled` | `true` | whether `/metrics` is among the operations endpoints |
+/// | `metrics.buckets` | powers of two, 7.6 µs to 64 s | the upper bounds of histograms, in seconds |
 ///
 /// With the feature `sql`:
 ///

@@ -23,6 +23,9 @@ const OWN: &[(&str, &str)] = &[
     ("discovery.broker", "true"),
     ("log", "info"),
     ("log_format", "text"),
+    ("traces.sample", "1"),
+    ("traces.limit", "100"),
+    ("traces.kept", "2000"),
 ];
 
 /// Those of the HTTP server and the operations endpoints.
@@ -51,6 +54,12 @@ const HTTP: &[(&str, &str)] = &[
 #[cfg(not(feature = "http"))]
 const HTTP: &[(&str, &str)] = &[];
 
+/// Those of Prometheus.
+#[cfg(feature = "metrics")]
+const METRICS: &[(&str, &str)] = &[("metrics.enabled", "true")];
+#[cfg(not(feature = "metrics"))]
+const METRICS: &[(&str, &str)] = &[];
+
 /// Those of what a database remembers.
 #[cfg(feature = "sql")]
 const SQL: &[(&str, &str)] = &[("idempotency.lease", "10s"), ("idempotency.sweep", "1m")];
@@ -64,25 +73,33 @@ const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s")
 const SAGA: &[(&str, &str)] = &[];
 
 /// Those that are nothing, or what another one says, where nobody sets them.
-const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
-    true => &[
-        "mode",
-        "http.tls.certificate",
-        "http.tls.key",
-        "http.cors.origins",
-        "http.cors.methods",
-        "http.cors.headers",
-        "http.websocket.origins",
-        "ops.token",
-    ],
-    false => &[],
-};
+const WITHOUT_DEFAULT: &[&str] = &[
+    #[cfg(feature = "http")]
+    "mode",
+    #[cfg(feature = "http")]
+    "http.tls.certificate",
+    #[cfg(feature = "http")]
+    "http.tls.key",
+    #[cfg(feature = "http")]
+    "http.cors.origins",
+    #[cfg(feature = "http")]
+    "http.cors.methods",
+    #[cfg(feature = "http")]
+    "http.cors.headers",
+    #[cfg(feature = "http")]
+    "http.websocket.origins",
+    #[cfg(feature = "http")]
+    "ops.token",
+    #[cfg(feature = "metrics")]
+    "metrics.buckets",
+];
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
     let with_default = OWN
         .iter()
         .chain(HTTP)
+        .chain(METRICS)
         .chain(SQL)
         .chain(SAGA)
         .map(|(key, default)| SettingInfo::new(*key).default_text(*default));

@@ -54,7 +54,7 @@ impl Container {
             None => service,
         };
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
-        let limits = Arc::new(Limits::new(max_workers));
+        let limits = Arc::new(Limits::new(max_workers, scope.process.observer.clone()));
         let tasks = Tasks::new();
         #[cfg(feature = "testing")]
         let clock = scope.process.rig.as_ref().map_or(Clock::System, |rig| rig.clock);
@@ -139,6 +139,12 @@ impl Container {
     /// How many workers run.
     pub(super) fn running(&self) -> usize {
         self.entrypoints.iter().map(|entrypoint| entrypoint.running()).sum()
+    }
+
+    /// How many of its workers run and wait for nobody, of how many that may.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
+    pub(super) fn busy(&self) -> (usize, usize) {
+        self.limits.busy()
     }
 
     /// Takes nothing more, hands back what has not started, and waits for what runs, up to `grace`.

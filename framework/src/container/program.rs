@@ -6,6 +6,7 @@ use crate::{
     client::{RpcClient, ServiceProxy},
     dependency::{Dependency, ProcessScope},
     event::{EventDispatcher, Publisher},
+    observe::Observer,
     service::ServiceDescriptor,
     transport::{ConnectionState, ConsumerStatus, Transport},
 };
@@ -31,6 +32,16 @@ impl Program {
         Readiness::of(&self.containers, &*self.transport, &self.process)
     }
 
+    /// What it has seen of itself.
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.process.observer
+    }
+
+    /// How many of its calls wait for a reply.
+    pub(crate) fn pending_calls(&self) -> usize {
+        self.rpc.pending()
+    }
+
     /// What it was told.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn settings(&self) -> &Settings {
@@ -44,6 +55,7 @@ impl Program {
             name: container.name(),
             max_workers: container.max_workers(),
             running_workers: container.running(),
+            busy: container.busy(),
             unready: container.unready(),
             consumers: container.consumer_statuses(),
         });
@@ -120,6 +132,8 @@ pub(crate) struct ServiceState {
     pub(crate) name: &'static str,
     pub(crate) max_workers: usize,
     pub(crate) running_workers: usize,
+    /// How many workers run and wait for nobody, of how many that may.
+    pub(crate) busy: (usize, usize),
     /// What its dependencies lack.
     pub(crate) unready: Vec<String>,
     pub(crate) consumers: Vec<ConsumerStatus>,

@@ -26,7 +26,10 @@ use self::{
     cancellation::{Cancellation, UntilCancelled},
     idempotency::IdempotencyKeys,
 };
-use crate::protocol::{Message, Properties, Value, context_data};
+use crate::{
+    observe::Trace,
+    protocol::{Message, Properties, Value, context_data},
+};
 
 tokio::task_local! {
     static CURRENT: WorkerContext;
@@ -52,6 +55,7 @@ struct Inner {
     short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
     idempotency: Option<IdempotencyKeys>,
+    trace: Option<Trace>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -70,6 +74,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) short_path: bool,
     /// Its calls carry keys made of this.
     pub(crate) idempotency: Option<IdempotencyKeys>,
+    /// Its place in a trace; `None`: nothing is traced here.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl WorkerContext {
@@ -87,6 +93,7 @@ impl WorkerContext {
             short_path: origin.short_path,
             hooks: Mutex::default(),
             idempotency: origin.idempotency,
+            trace: origin.trace,
             extensions: Mutex::default(),
         }))
     }
@@ -185,6 +192,17 @@ impl WorkerContext {
         context_data::text(self.header(context_data::IDEMPOTENCY_KEY)?)
     }
 
+    /// The id of the trace that the worker belongs to, 32 hexadecimal digits: what a collector of traces knows it by.
+    ///
+    /// `None` where nothing is traced (`traces.sample` is 0).
+    pub fn trace_id(&self) -> Option<String> {
+        self.0.trace.map(|trace| trace.own.trace_id())
+    }
+
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.0.trace
+    }
+
     /// Whether the delivery may have been given to a worker before.
     pub fn redelivered(&self) -> bool {
         self.0.redelivered
@@ -219,13 +237,28 @@ impl WorkerContext {
     }
 
     /// Writes what a nested call takes along: the context data, the trace, and the call-id stack with this worker on top.
-    pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
+    pub(crate) fn pass_on(
+        &self,
+        properties: &mut Properties,
+        parents_tracked: usize,
+        short_path: bool,
+        span: Option<Trace>,
+    ) {
         for (key, value) in self.data() {
             properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
         }
-        for name in context_data::TRACE_HEADERS {
+        for name in context_data::TRACE_COMPANIONS {
             if let Some(value) = self.header(name) {
                 properties.headers.set(name, value.clone());
+            }
+        }
+        match span.or(self.0.trace) {
+            Some(trace) => context_data::write_trace_parent(properties, trace.own.header(), short_path),
+            // Nothing is traced here, and whoever is called finds the trace as it came.
+            None => {
+                if let Some(trace_parent) = context_data::trace_parent(&self.0.message.properties, self.0.short_path) {
+                    context_data::write_trace_parent(properties, trace_parent.to_owned(), short_path);
+                }
             }
         }
         let mut stack = self.call_id_stack();

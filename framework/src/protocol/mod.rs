@@ -3,6 +3,7 @@
 //! Pure and synchronous: nothing here connects, waits or spawns. The facts are Nameko's; `docs/reference/wire-protocol.md` tells them.
 
 mod args;
+mod causes;
 pub(crate) mod context_data;
 pub mod delivery_headers;
 mod envelope;
@@ -16,6 +17,9 @@ pub(crate) mod names;
 mod shape;
 
 pub use args::{ArgError, Args, Param, decode_args};
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+pub use causes::{Causes, NoCauses};
 pub use envelope::{decode_reply, encode_reply, encode_request};
 pub(crate) use excerpt::excerpt;
 #[doc(hidden)]
@@ -24,8 +28,6 @@ pub use fault::{Fault, FaultMeta, ServiceError};
 pub(crate) use field::value_at;
 pub use message::{Headers, Message, Properties};
 pub use name::Name;
-#[cfg(feature = "schema")]
-#[doc(hidden)]
 pub use shape::{Described, Undescribed};
 #[doc(hidden)]
 pub use shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo};

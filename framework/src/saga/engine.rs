@@ -30,7 +30,7 @@ use super::{
     steps::{Steps, current_context},
     store::Terms,
 };
-use crate::{Result, protocol::Value, task::Tasks};
+use crate::{Result, observe::Observer, protocol::Value, task::Tasks};
 
 /// The most that one process runs at once of what others left; what it starts itself it runs at once.
 const CLAIMED_AT_ONCE: usize = 256;
@@ -53,6 +53,7 @@ pub(crate) struct Engine {
     /// How long what is over is kept.
     keep: Duration,
     pub(super) events: Option<SagaEvents>,
+    pub(super) observer: Arc<Observer>,
     /// No new step begins.
     pub(super) stop: CancellationToken,
     /// Steps that run are dropped.
@@ -100,6 +101,7 @@ impl Engine {
         log: Arc<dyn SagaLog>,
         Terms { lease, keep }: Terms,
         events: Option<SagaEvents>,
+        observer: Arc<Observer>,
     ) -> Arc<Self> {
         let owner = format!("{service}.{}", uuid::Uuid::new_v4());
         Arc::new(Self {
@@ -107,6 +109,7 @@ impl Engine {
             steps,
             log,
             holder: Holder { owner, lease },
+            observer,
             keep,
             events,
             stop: CancellationToken::new(),
