@@ -23,7 +23,7 @@ def main():
     with Connection(options.amqp_uri) as connection:
         channel = connection.default_channel
         channel.basic_consume(queue=REPLY_TO, no_ack=True, callback=lambda message: print(message.body, flush=True))
-        message = channel.prepare_message("", properties={"reply_to": REPLY_TO, "correlation_id": "1"})
+        message = channel.prepare_message(b"", content_type="", content_encoding="binary", properties={"reply_to": REPLY_TO, "correlation_id": "1"})
         channel.basic_publish(message, exchange="kinoko.srv", routing_key=options.key)
         while True:
             try:
