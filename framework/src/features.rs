@@ -2,8 +2,9 @@
 
 use crate::container::MakeGateway;
 
-/// The ways into services beside the broker.
+/// The ways into a program beside the queues of its services. Those behind others may look at what these left in the extensions.
 pub(crate) const GATEWAYS: &[MakeGateway] = &[
+    crate::discovery::BrokerDiscovery::make,
     #[cfg(feature = "http")]
     crate::http::HttpGateway::make,
 ];

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    directory::suggest,
     replies::{Answered, Verdict, Waiting},
     route::{Route, WirePath},
     rpc::RpcClient,
@@ -132,7 +131,7 @@ impl Request {
                 }
                 (Verdict::Returned, WirePath::Nameko) => {
                     self.route.forget();
-                    return Err(Failure::Unknown { did_you_mean: suggest(&self.rpc.known, &self.route.service) });
+                    return Err(Failure::Unknown { did_you_mean: self.rpc.known.suggest(&self.route.service) });
                 }
             }
         }

@@ -82,6 +82,11 @@ impl Client {
         ServiceProxy::new(self.rpc.clone(), None)
     }
 
+    #[cfg(feature = "cli")]
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
     /// How many calls wait for a reply at the moment.
     pub fn pending_calls(&self) -> usize {
         self.rpc.pending()

@@ -60,6 +60,7 @@ use crate::{
 /// | `idempotency.window` | `24h` | how long an `idempotent` method knows what it has done, where it does not say |
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
+/// | `discovery.broker` | `true` | whether programs on one broker see each other |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
 /// | `traces.sample` | 1 | the share of new traces that is recorded, 0 to 1; 0: nothing is traced |

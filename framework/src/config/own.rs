@@ -20,6 +20,7 @@ const OWN: &[(&str, &str)] = &[
     ("idempotency.window", "24h"),
     ("heartbeat", "5s"),
     ("redeclare_interval", "30s"),
+    ("discovery.broker", "true"),
     ("log", "info"),
     ("log_format", "text"),
     ("traces.sample", "1"),

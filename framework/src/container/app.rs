@@ -82,7 +82,6 @@ pub struct App {
     pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
-    #[cfg(any(feature = "cli", feature = "schema"))]
     pub(super) version: Option<String>,
 }
 
@@ -201,10 +200,7 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
-        #[cfg(any(feature = "cli", feature = "schema"))]
-        {
-            self.extensions.get::<Launch>().version = self.version.take();
-        }
+        self.extensions.get::<Launch>().version = self.version.take();
         let make_gateways = crate::features::GATEWAYS.iter();
         let gateways: Vec<_> =
             make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;

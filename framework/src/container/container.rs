@@ -62,7 +62,7 @@ impl Container {
         let clock = Clock::System;
         let further: Vec<_> = gateways
             .iter()
-            .map(|gateway| {
+            .filter_map(|gateway| {
                 let (service, limits, tasks, scope) = (service.clone(), limits.clone(), tasks.clone(), scope.clone());
                 let parts = ServiceParts { service, limits, tasks, scope };
                 gateway.entrypoint(parts)
@@ -88,6 +88,10 @@ impl Container {
 
     pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
         self.descriptor
+    }
+
+    pub(super) fn max_workers(&self) -> usize {
+        self.max_workers
     }
 
     /// What fires its methods, for people.

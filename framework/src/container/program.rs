@@ -20,9 +20,9 @@ pub(crate) struct Program {
     pub(super) process: Arc<ProcessScope>,
 }
 
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 impl Program {
     /// Its services.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn descriptors(&self) -> Vec<&'static ServiceDescriptor> {
         self.containers.iter().map(|container| container.descriptor()).collect()
     }
@@ -43,6 +43,7 @@ impl Program {
     }
 
     /// What it was told.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.process.settings
     }
@@ -50,7 +51,9 @@ impl Program {
     /// Each service, as it is at the moment.
     pub(crate) fn services(&self) -> Vec<ServiceState> {
         let states = self.containers.iter().map(|container| ServiceState {
+            descriptor: container.descriptor(),
             name: container.name(),
+            max_workers: container.max_workers(),
             running_workers: container.running(),
             busy: container.busy(),
             unready: container.unready(),
@@ -60,6 +63,7 @@ impl Program {
     }
 
     /// What the dependencies lack that all services share.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn unready(&self) -> Vec<String> {
         self.process.registry.unready()
     }
@@ -74,6 +78,7 @@ impl Program {
     }
 
     /// Where the broker is, without its password, and how the connection to it does.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn broker(&self) -> (String, ConnectionState) {
         (self.transport.address(), self.transport.state().borrow().clone())
     }
@@ -86,12 +91,23 @@ impl Program {
         false
     }
 
+    /// What moves its messages.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// Its calls.
+    pub(crate) fn rpc(&self) -> &RpcClient {
+        &self.rpc
+    }
+
     /// A client that calls any service by name.
     pub(crate) fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
     }
 
     /// What sends events in the name of the program.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds sends any"))]
     pub(crate) fn events(&self) -> EventDispatcher {
         EventDispatcher::new(self.process.sender.clone())
     }
@@ -102,6 +118,7 @@ impl Program {
     }
 
     /// Whether its broker is in this process.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn is_in_memory(&self) -> bool {
         self.transport.address().starts_with("memory://")
     }
@@ -109,9 +126,11 @@ impl Program {
 
 /// One service, as it is at the moment.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "a feature looks at the rest"))]
 pub(crate) struct ServiceState {
+    pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) name: &'static str,
+    pub(crate) max_workers: usize,
     pub(crate) running_workers: usize,
     /// How many workers run and wait for nobody, of how many that may.
     pub(crate) busy: (usize, usize),

@@ -4,10 +4,10 @@
 
 mod answer;
 mod contract;
+pub(crate) mod description;
 mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
-#[cfg(any(feature = "cli", feature = "schema"))]
 mod handling_json;
 mod provided;
 mod queues;
@@ -19,7 +19,6 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::contract::equal;
-#[cfg(any(feature = "cli", feature = "schema"))]
 pub(crate) use self::handling_json::millis;
 pub use self::{
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},

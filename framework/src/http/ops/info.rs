@@ -1,13 +1,11 @@
 //! What runs here.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Mode;
 use crate::{
-    container::Program,
+    container::{Program, program_name},
     service::{Schedule, ServiceDescriptor},
 };
 
@@ -23,9 +21,7 @@ pub(super) struct About {
 
 impl About {
     pub(super) fn new(version: Option<String>, mode: Mode) -> Self {
-        let path = std::env::args_os().next().unwrap_or_default();
-        let name = Path::new(&path).file_stem().map_or_else(|| "program".into(), |name| name.to_string_lossy().into());
-        Self { name, version, mode, started_at: Timestamp::now() }
+        Self { name: program_name(), version, mode, started_at: Timestamp::now() }
     }
 
     #[cfg(any(feature = "metrics", feature = "saga"))]
