@@ -114,6 +114,8 @@ mod features;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod observe;
 pub mod protocol;
 #[cfg(feature = "saga")]

@@ -199,6 +199,17 @@ impl WorkerContext {
         self.0.trace.map(|trace| trace.own.trace_id())
     }
 
+    /// The worker's place in its trace, as W3C's header `traceparent` says it: for what is called by other means than kinoko's clients,
+    /// which pass it on by themselves.
+    ///
+    /// Where nothing is traced it is what came with the message, if anything did.
+    pub fn trace_parent(&self) -> Option<String> {
+        match self.0.trace {
+            Some(trace) => Some(trace.own.header()),
+            None => context_data::trace_parent(&self.0.message.properties, self.0.short_path).map(str::to_owned),
+        }
+    }
+
     pub(crate) fn trace(&self) -> Option<Trace> {
         self.0.trace
     }
@@ -252,14 +263,8 @@ impl WorkerContext {
                 properties.headers.set(name, value.clone());
             }
         }
-        match span.or(self.0.trace) {
-            Some(trace) => context_data::write_trace_parent(properties, trace.own.header(), short_path),
-            // Nothing is traced here, and whoever is called finds the trace as it came.
-            None => {
-                if let Some(trace_parent) = context_data::trace_parent(&self.0.message.properties, self.0.short_path) {
-                    context_data::write_trace_parent(properties, trace_parent.to_owned(), short_path);
-                }
-            }
+        if let Some(trace_parent) = span.map(|span| span.own.header()).or_else(|| self.trace_parent()) {
+            context_data::write_trace_parent(properties, trace_parent, short_path);
         }
         let mut stack = self.call_id_stack();
         stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));

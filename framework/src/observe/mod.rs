@@ -21,7 +21,7 @@ pub(crate) use self::{
     ended::Ended,
     entrypoint::{Entrypoint, EntrypointKind},
     histogram::{Histogram, HistogramSnapshot},
-    observer::{Observer, ObserverSettings},
+    observer::{Observer, ObserverSettings, Tally, bounds},
     program::{CallSnapshot, EntrypointSnapshot, Snapshot},
     published::Published,
     recent::{Failure, Recent},

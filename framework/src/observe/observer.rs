@@ -46,7 +46,7 @@ impl ObserverSettings {
             return Err(settings.refuse("traces.kept", format!("{kept} is too many; the most is {MOST_KEPT}")));
         }
         Ok(Self {
-            bounds: bounds(settings)?.unwrap_or(defaults.bounds),
+            bounds: own_bounds(settings)?.unwrap_or(defaults.bounds),
             sample,
             per_second: settings.get("traces.limit")?.unwrap_or(defaults.per_second),
             kept,
@@ -55,20 +55,25 @@ impl ObserverSettings {
 }
 
 /// The buckets of histograms, in seconds.
-fn bounds(settings: &Settings) -> Result<Option<Arc<[u64]>>> {
+fn own_bounds(settings: &Settings) -> Result<Option<Arc<[u64]>>> {
     let Some(seconds) = settings.get::<Vec<f64>>("metrics.buckets")? else { return Ok(None) };
-    let refuse = |text: &str| Err(settings.refuse("metrics.buckets", text.to_owned()));
+    bounds(&seconds).map(Some).map_err(|text| settings.refuse("metrics.buckets", text))
+}
+
+/// The upper bounds of buckets, from seconds to nanoseconds.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub(crate) fn bounds(seconds: &[f64]) -> Result<Arc<[u64]>, String> {
     if seconds.is_empty() || seconds.len() > MOST_BUCKETS {
-        return refuse("a histogram has 1 to 100 buckets");
+        return Err("a histogram has 1 to 100 buckets".to_owned());
     }
     if !seconds.iter().all(|bound| (1e-9..1e9).contains(bound)) {
-        return refuse("a bucket's bound is a number of seconds, greater than 0");
+        return Err("the bound of a bucket is greater than 0 and less than a billion".to_owned());
     }
     let bounds: Arc<[u64]> = seconds.iter().map(|bound| nanoseconds(*bound)).collect();
-    if !bounds.is_sorted_by(|one, next| one < next) {
-        return refuse("the bounds have to ascend");
-    }
-    Ok(Some(bounds))
+    if bounds.is_sorted_by(|one, next| one < next) { Ok(bounds) } else { Err("the bounds have to ascend".to_owned()) }
 }
 
 /// What one program sees of itself.
@@ -77,11 +82,30 @@ pub(crate) struct Observer {
     tracer: Arc<Tracer>,
     recent: Arc<Recent>,
     entrypoints: Mutex<Vec<Arc<Entrypoint>>>,
+    tallies: Mutex<Vec<Arc<Tally>>>,
     other_calls: OnceLock<Arc<Calls>>,
     calls: Mutex<BTreeMap<(Name, Name), Arc<Calls>>>,
     pub(crate) published: Published,
     /// How often the connection to the broker was lost and is there again.
     pub(crate) reconnects: AtomicU64,
+}
+
+/// A counter of what a feature does.
+pub(crate) struct Tally {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) count: AtomicU64,
+}
+
+impl Tally {
+    #[cfg_attr(
+        not(any(feature = "saga", feature = "sql")),
+        allow(dead_code, reason = "only what a feature adds counts")
+    )]
+    pub(crate) fn add(&self, count: u64) {
+        self.count.fetch_add(count, Ordering::Relaxed);
+    }
 }
 
 /// What undeclared names are counted under, so that whoever sends them cannot make labels.
@@ -95,11 +119,34 @@ impl Observer {
             tracer,
             recent: Arc::new(Recent::new(settings.kept)),
             entrypoints: Mutex::default(),
+            tallies: Mutex::default(),
             other_calls: OnceLock::new(),
             calls: Mutex::default(),
             published: Published::default(),
             reconnects: AtomicU64::new(0),
         })
+    }
+
+    /// A counter of what a feature does.
+    #[cfg_attr(
+        not(any(feature = "saga", feature = "sql")),
+        allow(dead_code, reason = "only what a feature adds counts")
+    )]
+    pub(crate) fn tally(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Arc<Tally> {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tallies.iter().find(|known| known.name == name && known.labels == labels) {
+            return known.clone();
+        }
+        let tally = Arc::new(Tally { name, help, labels, count: AtomicU64::new(0) });
+        tallies.push(tally.clone());
+        tally
+    }
+
+    /// The counters of features.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn tallies(&self) -> Vec<Arc<Tally>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// For what nobody looks at: a client of its own, a test. Traces are only passed on.

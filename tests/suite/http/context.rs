@@ -13,7 +13,7 @@ impl Inner {
         let data: serde_json::Map<_, _> = cx.data().map(|(key, value)| (key.to_owned(), value.clone())).collect();
         json!({
             "data": data,
-            "traceparent": cx.header("traceparent"),
+            "traceparent": cx.trace_parent(),
             "tracestate": cx.header("tracestate"),
             "parents": cx.parent_call_ids(),
             "has_deadline": cx.deadline().is_some(),

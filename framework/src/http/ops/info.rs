@@ -24,9 +24,14 @@ impl About {
         Self { name: program_name(), version, mode, started_at: Timestamp::now() }
     }
 
-    #[cfg(feature = "saga")]
+    #[cfg(any(feature = "metrics", feature = "saga"))]
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn version(&self) -> Option<String> {
+        self.version.clone()
     }
 
     pub(super) fn describe(&self, program: &Program) -> Value {
