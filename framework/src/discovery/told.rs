@@ -43,8 +43,6 @@ pub(crate) struct EntrypointStats {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Times {
     #[serde(default)]
-    pub(crate) count: u64,
-    #[serde(default)]
     pub(crate) sum_seconds: f64,
     #[serde(default)]
     pub(crate) p99_seconds: Option<f64>,
