@@ -68,6 +68,23 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                 .arg(json("Print JSON: all that each instance answers, schemas too")),
         )
         .subcommand(
+            Command::new("stats")
+                .about("Tell how the services do that run on the broker: how often their methods ran, how that ended, how long it took")
+                .after_help(FLEET_HELP)
+                .arg(Arg::new("service").value_name("SERVICE").help("Only this service"))
+                .arg(
+                    Arg::new("watch")
+                        .long("watch")
+                        .short('w')
+                        .value_name("EVERY")
+                        .num_args(0..=1)
+                        .require_equals(true)
+                        .default_missing_value("1s")
+                        .help("Tell it again and again, with rates, until it is interrupted: each second, or `--watch=5s`"),
+                )
+                .arg(json("Print JSON: all that each instance answers; with --watch a line each time")),
+        )
+        .subcommand(
             Command::new("call")
                 .about("Call a method of any service on the broker, Python ones too")
                 .after_help(CALL_HELP)

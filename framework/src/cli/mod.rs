@@ -1,4 +1,4 @@
-//! The command line that every program has: `run`, `list`, `show-config`, `docs`, `call`, and `ps` and `info` of programs that run.
+//! The command line that every program has: `run`, `list`, `show-config`, `docs`, `call`, and `ps`, `info` and `stats` of programs that run.
 
 mod arguments;
 mod broker;
@@ -10,6 +10,7 @@ mod info;
 mod list;
 mod ps;
 mod show_config;
+mod stats;
 mod table;
 
 use std::{io::Write, path::Path};
@@ -58,6 +59,10 @@ pub(crate) async fn run(mut app: App) -> Result<()> {
         Some(("info", matches)) => {
             let settings = settings(&mut app, matches)?;
             Box::pin(info::run(app, settings, matches)).await
+        }
+        Some(("stats", matches)) => {
+            let settings = settings(&mut app, matches)?;
+            Box::pin(stats::run(app, settings, matches)).await
         }
         run => {
             let matches = run.map_or(&matches, |(_, matches)| matches);

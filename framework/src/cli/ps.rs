@@ -47,7 +47,7 @@ fn table(there: &[Presence]) -> String {
             one.version.clone().unwrap_or_else(|| "-".to_owned()),
             format!("{}/{}", one.host.as_deref().unwrap_or("-"), one.pid),
             age(one.uptime_ms),
-            format!("{}/{}", service.running_workers, service.max_workers),
+            format!("{}/{}", service.busy_workers, service.max_workers),
             if one.ready { "ready" } else { "not ready" }.to_owned(),
         ]);
     }

@@ -90,10 +90,6 @@ impl Container {
         self.descriptor
     }
 
-    pub(super) fn max_workers(&self) -> usize {
-        self.max_workers
-    }
-
     /// What fires its methods, for people.
     pub(super) fn entrypoints(&self) -> String {
         self.descriptor.entrypoints().map(|(_, name)| name).collect::<Vec<_>>().join(", ")
@@ -142,7 +138,6 @@ impl Container {
     }
 
     /// How many of its workers run and wait for nobody, of how many that may.
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(super) fn busy(&self) -> (usize, usize) {
         self.limits.busy()
     }

@@ -53,7 +53,6 @@ impl Program {
         let states = self.containers.iter().map(|container| ServiceState {
             descriptor: container.descriptor(),
             name: container.name(),
-            max_workers: container.max_workers(),
             running_workers: container.running(),
             busy: container.busy(),
             unready: container.unready(),
@@ -130,7 +129,6 @@ impl Program {
 pub(crate) struct ServiceState {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) name: &'static str,
-    pub(crate) max_workers: usize,
     pub(crate) running_workers: usize,
     /// How many workers run and wait for nobody, of how many that may.
     pub(crate) busy: (usize, usize),

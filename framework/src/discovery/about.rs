@@ -36,8 +36,8 @@ impl About {
     pub(super) fn presence(&self, program: &Program, services: &[ServiceState], ttl: Duration) -> Presence {
         let services = services.iter().map(|service| ServicePresence {
             name: service.name.to_owned(),
-            running_workers: service.running_workers as u64,
-            max_workers: service.max_workers as u64,
+            busy_workers: service.busy.0 as u64,
+            max_workers: service.busy.1 as u64,
         });
         Presence {
             instance: self.instance.clone(),

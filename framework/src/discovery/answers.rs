@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{about::About, topic::Kind};
+use super::{about::About, stats, topic::Kind};
 use crate::{
     container::{Program, ServiceState},
     protocol::Value,
@@ -47,7 +47,7 @@ impl Answers {
         match kind {
             Kind::Ping => {}
             Kind::Info => self.add_info(&services, &mut answer),
-            Kind::Stats => {}
+            Kind::Stats => stats::add(program, &mut answer),
         }
         serde_json::to_vec(&answer).ok().map(Bytes::from)
     }

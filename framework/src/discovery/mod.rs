@@ -15,6 +15,9 @@ mod presence;
 mod questions;
 mod roster;
 mod station;
+mod stats;
+#[cfg(feature = "cli")]
+mod told;
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only what a feature adds asks"))]
 mod topic;
 
@@ -23,5 +26,6 @@ pub(crate) use self::gateway::BrokerDiscovery;
 pub(crate) use self::{
     fleet::{ANSWER_TIME, Fleet},
     presence::{Presence, plain},
+    told::{EntrypointStats, Stats},
     topic::Kind,
 };

@@ -44,7 +44,7 @@ pub(crate) struct Presence {
 pub(crate) struct ServicePresence {
     pub(crate) name: String,
     #[serde(default)]
-    pub(crate) running_workers: u64,
+    pub(crate) busy_workers: u64,
     #[serde(default)]
     pub(crate) max_workers: u64,
 }
@@ -81,7 +81,7 @@ pub(crate) fn plain(text: &str) -> String {
     text.replace(|letter: char| letter.is_control(), "\u{fffd}")
 }
 
-fn tame(text: &mut String) {
+pub(super) fn tame(text: &mut String) {
     if text.len() > LONGEST_TEXT {
         let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or_default());
@@ -98,7 +98,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in super::super) fn presence(instance: &str, services: &[&str]) -> Presence {
-        let service = |name: &&str| ServicePresence { name: (*name).to_owned(), running_workers: 0, max_workers: 1 };
+        let service = |name: &&str| ServicePresence { name: (*name).to_owned(), busy_workers: 0, max_workers: 1 };
         Presence {
             instance: instance.to_owned(),
             program: "test".to_owned(),

@@ -17,7 +17,6 @@ pub(crate) mod names;
 mod shape;
 
 pub use args::{ArgError, Args, Param, decode_args};
-#[cfg(feature = "schema")]
 #[doc(hidden)]
 pub use causes::{Causes, NoCauses};
 pub use envelope::{decode_reply, encode_reply, encode_request};
@@ -28,6 +27,8 @@ pub use fault::{Fault, FaultMeta, ServiceError};
 pub(crate) use field::value_at;
 pub use message::{Headers, Message, Properties};
 pub use name::Name;
+#[cfg(feature = "schema")]
+#[doc(hidden)]
 pub use shape::{Described, Undescribed};
 #[doc(hidden)]
 pub use shape::{DescribesErrors, MethodShapes, NotServiceError, ServiceErrorProbe, Shape, VariantInfo};

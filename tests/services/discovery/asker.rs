@@ -81,6 +81,11 @@ impl Asker {
         answer
     }
 
+    /// Waits until somebody answers.
+    pub(super) async fn wait_for(&self, key: &str) {
+        eventually(SOON, key, || async { (!self.ask(key).await.is_empty()).then_some(()) }).await;
+    }
+
     /// How many messages come until it is quiet.
     pub(super) async fn count(&self) -> usize {
         let mut count = 0;

@@ -92,6 +92,21 @@ async fn commands_see_what_runs_in_other_processes() {
     let params = &info["answers"][0]["services"][0]["entrypoints"][0]["params"];
     assert_eq!(params[0]["schema"], json!({"type": "string"}));
 
+    let called = run(&["call", "program_greeter.greet", "Ada"]).await;
+    assert!(called.status.success());
+    let stats = run(&["stats", "program_greeter"]).await;
+    let greet = text(&stats.stdout).lines().find(|line| line.starts_with("program_greeter  rpc   greet ")).unwrap();
+    assert_eq!(greet.split_whitespace().skip(3).take(3).collect::<Vec<_>>(), ["2", "1", "-"], "{greet}");
+    let mut watching =
+        over_rabbitmq(&["stats", "program_greeter", "--watch=300ms", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(told["answers"].as_array().unwrap().len(), 2);
+    }
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+
     // What is written wrong is told by what runs.
     for args in [&["info", "program_greter"][..], &["ps", "program_greter"]] {
         let output = run(args.to_vec().leak()).await;
@@ -108,7 +123,7 @@ async fn a_call_of_an_unknown_service_names_one_that_runs() {
     let asker = super::Asker::connect(&amqp_uri()).await;
     // One that only others know: this program has no service of that name.
     let app = kinoko::App::new().service::<super::Till>().broker(amqp_uri()).start().await.unwrap();
-    asker.one("ping.till_of_discovery").await;
+    asker.wait_for("ping.till_of_discovery").await;
     let call = |service: &str| {
         let method = format!("{service}.open").leak();
         run(vec!["call", method].leak())
@@ -140,7 +155,7 @@ async fn commands_look_at_a_named_broker_of_this_process() {
     let broker = format!("memory://{}", unique("discovery"));
     let app = kinoko::App::new().service::<super::Till>().broker(&broker).start().await.unwrap();
     let asker = super::Asker::connect(&broker).await;
-    asker.one("ping.till_of_discovery").await;
+    asker.wait_for("ping.till_of_discovery").await;
     let ask = |args: &[&str]| {
         kinoko::App::new()
             .service::<super::Stock>()

@@ -65,6 +65,11 @@ impl Stock {
         line.count + u32::try_from(pin.len()).unwrap_or_default()
     }
 
+    #[rpc]
+    fn explode(&self) -> kinoko::Result<()> {
+        Err(kinoko::Error::msg("no powder"))
+    }
+
     #[event_handler("discovery_orders", "placed")]
     async fn on_placed(&self, line: Line) {
         drop(line);
@@ -93,18 +98,18 @@ async fn a_program_answers_what_it_is(broker: String) {
         (&ping["version"], &ping["ready"], &ping["pid"]),
         (&json!("1.2.3"), &json!(true), &json!(std::process::id()))
     );
-    assert_eq!(ping["services"], json!([{"name": "stock_of_discovery", "running_workers": 0, "max_workers": 7}]));
+    assert_eq!(ping["services"], json!([{"name": "stock_of_discovery", "busy_workers": 0, "max_workers": 7}]));
     for key in ["program", "kinoko", "started_at"] {
         assert!(ping[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {ping}");
     }
 
     let info = asker.one(&format!("info.stock_of_discovery.{instance}")).await;
     assert_eq!((&info["type"], &info["instance"]), (&json!("kinoko.info"), &json!(instance)));
-    let [stock] = info["services"].as_array().unwrap().as_slice() else { panic!("{info}") };
-    assert_eq!(stock["doc"], "Keeps things.\n\nIn more than one line.");
-    let entrypoints = stock["entrypoints"].as_array().unwrap();
+    let [described] = info["services"].as_array().unwrap().as_slice() else { panic!("{info}") };
+    assert_eq!(described["doc"], "Keeps things.\n\nIn more than one line.");
+    let entrypoints = described["entrypoints"].as_array().unwrap();
     let kinds: Vec<_> = entrypoints.iter().map(|entrypoint| entrypoint["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["rpc", "event", "timer"]);
+    assert_eq!(kinds, ["rpc", "rpc", "event", "timer"]);
     let reserve = &entrypoints[0];
     assert_eq!(reserve["signature"], "reserve(line: Line, pin: String = ***) -> u32");
     // References lead within the answer.
@@ -112,8 +117,30 @@ async fn a_program_answers_what_it_is(broker: String) {
     let line = info.pointer(reference.trim_start_matches('#')).unwrap();
     assert_eq!(line["required"], json!(["sku", "count"]));
     assert_eq!(reserve["returns_schema"]["minimum"], 0);
-    assert!(entrypoints[1]["payload_schema"]["$ref"].is_string(), "{info}");
+    assert!(entrypoints[2]["payload_schema"]["$ref"].is_string(), "{info}");
     assert!(!info.to_string().contains("hunter2"), "the default of a sensitive argument");
+
+    let stock = app.client::<StockClient>();
+    for _ in 0..3 {
+        stock.reserve(Line { sku: "CUP".into(), count: 2 }, "1234".into()).await.unwrap();
+    }
+    app.proxy().call("stock_of_discovery", "reserve").arg(7).await.unwrap_err();
+    app.proxy().call("stock_of_discovery", "explode").await.unwrap_err();
+    let stats = asker.one("stats.stock_of_discovery").await;
+    assert_eq!((&stats["type"], &stats["instance"]), (&json!("kinoko.stats"), &json!(instance)));
+    assert_eq!(stats["broker"]["state"], "connected");
+    assert!(!stats["broker"]["address"].as_str().unwrap().contains("guest:"), "{stats}");
+    assert_eq!(stats["pending_calls"], 0);
+    let counted = stats["services"][0]["entrypoints"].as_array().unwrap();
+    let of = |method: &str| counted.iter().find(|entrypoint| entrypoint["method"] == method).unwrap();
+    let reserve = of("reserve");
+    assert_eq!((&reserve["ended"]["ok"], &reserve["ended"]["rejected"]), (&json!(3), &json!(1)));
+    assert_eq!(reserve["duration"]["count"], 4);
+    let explode = of("explode");
+    assert_eq!((&explode["ended"]["unexpected_error"], &explode["in_flight"]), (&json!(1), &json!(0)));
+    let failure = &explode["last_failure"];
+    assert!(failure["call_id"].as_str().unwrap().starts_with("stock_of_discovery.explode."), "{failure}");
+    assert!(failure["text"].as_str().unwrap().contains("no powder"), "{failure}");
 
     asker.close().await;
     app.stop().await.unwrap();
@@ -206,7 +233,7 @@ async fn who_comes_late_knows_who_was_there(broker: String) {
     }
     let early = App::new().service::<Early>().broker(&broker).start().await.unwrap();
     let asker = Asker::connect(&broker).await;
-    asker.one("ping.earlybirds").await;
+    asker.wait_for("ping.earlybirds").await;
     let late = App::new().service::<Till>().broker(&broker).start().await.unwrap();
     let known = eventually(SOON, "it is known", || async { suggestion(&late, "earlybrids").await }).await;
     assert_eq!(known, "earlybirds");
@@ -227,7 +254,7 @@ async fn a_program_can_be_left_alone(broker: String) {
     let hermit = App::new().service::<Hermit>().settings(settings).broker(&broker).start().await.unwrap();
     let other = App::new().service::<Till>().broker(&broker).start().await.unwrap();
     let asker = Asker::connect(&broker).await;
-    asker.one("ping.till_of_discovery").await;
+    asker.wait_for("ping.till_of_discovery").await;
     assert_eq!(asker.ask("ping.hermitages").await, [] as [Value; 0]);
     assert_eq!(suggestion(&other, "hermitagse").await, None);
     hermit.proxy().call("hermitages", "nothing").await.unwrap();
@@ -290,7 +317,7 @@ async fn a_program_is_found_again_after_its_connection_was_lost() {
     eventually(SOON, "it is known", || async { suggestion(&watcher, "severed_wier").await }).await;
     network.cut();
     let asker = Asker::connect(&amqp_uri()).await;
-    asker.one("ping.severed_wire").await;
+    asker.wait_for("ping.severed_wire").await;
     // What it said before is not forgotten, and what others say reaches it.
     let newcomer = unique("newcomers");
     eventually(SOON, "it hears others", || async {
