@@ -4,3 +4,4 @@ mod metrics;
 mod own_metrics;
 mod prometheus;
 mod scrape;
+mod traces;
