@@ -1,5 +1,6 @@
 //! What is seen of a program: metrics, logs, traces.
 
+mod canary;
 mod metrics;
 mod own_metrics;
 mod prometheus;
