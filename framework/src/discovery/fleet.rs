@@ -1,7 +1,7 @@
 //! All that run on one broker, as one program sees them.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
@@ -26,7 +26,32 @@ pub(crate) struct Fleet {
     transport: Weak<dyn Transport>,
 }
 
+/// The fleet of a program that takes part, once it does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Neighbours(Arc<OnceLock<Fleet>>);
+
+impl Neighbours {
+    pub(super) fn set(&self, fleet: Fleet) {
+        // A program takes part once.
+        let _ = self.0.set(fleet);
+    }
+
+    pub(crate) fn fleet(&self) -> Option<Fleet> {
+        self.0.get().cloned()
+    }
+}
+
 impl Fleet {
+    /// Of a program that takes part.
+    pub(super) fn of(station: Arc<Station>, transport: &Arc<dyn Transport>) -> Self {
+        Self { station, transport: Arc::downgrade(transport) }
+    }
+
+    /// This program among the others.
+    pub(crate) fn instance(&self) -> &str {
+        &self.station.instance
+    }
+
     /// Of somebody who only looks, and says nothing of itself.
     ///
     /// # Errors
@@ -81,14 +106,7 @@ impl Fleet {
     pub(crate) async fn ping(&self, service: Option<&str>) -> Result<Vec<Presence>> {
         let answers = self.ask(Kind::Ping, service, ANSWER_TIME).await?;
         let mut there: Vec<_> = answers.iter().filter_map(|answer| Presence::read(answer)).collect();
-        there.sort_by(|one, other| {
-            (&one.program, &one.host, one.pid, &one.instance).cmp(&(
-                &other.program,
-                &other.host,
-                other.pid,
-                &other.instance,
-            ))
-        });
+        there.sort_by(|one, other| one.order().cmp(&other.order()));
         there.dedup_by(|one, other| one.instance == other.instance);
         Ok(there)
     }

@@ -25,7 +25,7 @@ pub(crate) use self::{
     program::{CallSnapshot, EntrypointSnapshot, Snapshot},
     published::Published,
     recent::{Failure, Recent},
-    span::{Span, SpanKind, SpanSink},
+    span::{Span, SpanKind, SpanSink, Subject},
     trace::{Trace, TraceContext, Tracer},
     watch::Watch,
 };

@@ -81,3 +81,49 @@ async fn a_program_without_the_permission_runs_and_says_so_once() {
         app.stop().await.unwrap();
     }
 }
+
+#[derive(Dependencies)]
+struct Listener;
+
+/// It answers no calls: nothing of it needs the default exchange.
+#[service(name = "discovery_listener")]
+impl Listener {
+    #[event_handler("discovery_listener", "happened")]
+    fn on_happened(&self, id: u64) {
+        drop(id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn an_answer_that_is_refused_takes_no_event_with_it() {
+    captured_log();
+    let broker = tokio::task::spawn_blocking(PrivateBroker::start_new).await.unwrap();
+    broker.ctl(&["add_user", "silent", "pass"]);
+    broker.ctl(&["set_permissions", "silent", ".*", "^(evt|nameko-rpc|kinoko|rpc|discovery_listener).*", ".*"]);
+    let app = App::new().service::<Listener>().broker(broker.uri_of("silent", "pass")).start().await.unwrap();
+    let asker = Asker::connect(&broker.uri()).await;
+    let told = || captured_log().matches("other programs do not hear this one").count();
+    let before = told();
+    let (queue, mut id) = (asker.queue.clone(), 0);
+    eventually(SOON, "it is asked, and may not answer", || {
+        id += 1;
+        let (asker, queue, events) = (&asker, &queue, app.events());
+        async move {
+            asker.publish("ping.discovery_listener", Some(queue), "", "").await;
+            events.dispatch_to("discovery_listener", "happened", &id).required().await.unwrap();
+            (told() > before).then_some(())
+        }
+    })
+    .await;
+    for id in 0..20 {
+        asker.publish("ping.discovery_listener", Some(&queue), "", "").await;
+        app.events().dispatch_to("discovery_listener", "happened", &id).required().await.unwrap();
+    }
+    assert_eq!(told(), before + 1);
+    asker.close().await;
+    app.stop().await.unwrap();
+}
