@@ -117,6 +117,8 @@ mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod observe;
+#[cfg(feature = "otel")]
+mod otel;
 pub mod protocol;
 #[cfg(feature = "saga")]
 pub mod saga;

@@ -150,9 +150,8 @@ where
         let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
                 let calls = route.calls(&rpc.observer, &self.method, self.declared);
-                let outer = context.as_ref().and_then(WorkerContext::trace);
                 let request = Request {
-                    watch: CallWatch::new(calls, &rpc.observer, outer, now),
+                    watch: CallWatch::new(calls, &rpc.observer, context.as_ref(), now),
                     rpc,
                     route,
                     method: self.method,

@@ -60,6 +60,12 @@ const METRICS: &[(&str, &str)] = &[("metrics.enabled", "true")];
 #[cfg(not(feature = "metrics"))]
 const METRICS: &[(&str, &str)] = &[];
 
+/// Those of traces that go to a collector.
+#[cfg(feature = "otel")]
+const OTEL: &[(&str, &str)] = &[("otel.interval", "1s"), ("otel.timeout", "10s"), ("otel.queue", "4096")];
+#[cfg(not(feature = "otel"))]
+const OTEL: &[(&str, &str)] = &[];
+
 /// Those of what a database remembers.
 #[cfg(feature = "sql")]
 const SQL: &[(&str, &str)] = &[("idempotency.lease", "10s"), ("idempotency.sweep", "1m")];
@@ -92,6 +98,10 @@ const WITHOUT_DEFAULT: &[&str] = &[
     "ops.token",
     #[cfg(feature = "metrics")]
     "metrics.buckets",
+    #[cfg(feature = "otel")]
+    "otel.endpoint",
+    #[cfg(feature = "otel")]
+    "otel.resource",
 ];
 
 /// What is known in every program.
@@ -100,8 +110,12 @@ pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
         .iter()
         .chain(HTTP)
         .chain(METRICS)
+        .chain(OTEL)
         .chain(SQL)
         .chain(SAGA)
         .map(|(key, default)| SettingInfo::new(*key).default_text(*default));
+    // What it carries is a secret, whatever it is called.
+    #[cfg(feature = "otel")]
+    let with_default = with_default.chain([SettingInfo::new("otel.headers").secret()]);
     with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

@@ -18,7 +18,7 @@ use crate::{
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::{MessageSettings, RpcSettings},
     event::{Sender, SenderSettings},
-    observe::{Observer, ObserverSettings},
+    observe::{Observer, ObserverSettings, SpanSink},
     protocol::Value,
     service::{IdempotencyInfo, Service},
     task::Tasks,
@@ -196,7 +196,7 @@ impl App {
         let options = TransportOptions::from_settings(names.join(" "), &settings)?;
         let client_settings = ClientSettings::read(&settings, &options)?;
         let sender_settings = SenderSettings::read(&settings)?;
-        let observer = Observer::new(&ObserverSettings::read(&settings)?);
+        let observer = Observer::new(&ObserverSettings::read(&settings)?, names[0]);
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
@@ -208,7 +208,8 @@ impl App {
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let named = self.name_broker(&settings);
         let transport = connect(&url, options).await.map_err(named)?;
-        observer.tracer().send_to(vec![observer.recent().clone()]);
+        let sinks = crate::features::span_sinks(&settings, self.version.as_deref(), &url)?;
+        observer.tracer().send_to([observer.recent().clone() as Arc<dyn SpanSink>].into_iter().chain(sinks).collect());
         Tasks::new().spawn_detached(observer.clone().watch_connection(transport.state()));
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.

@@ -27,7 +27,7 @@ use self::{
     idempotency::IdempotencyKeys,
 };
 use crate::{
-    observe::Trace,
+    observe::{Trace, TraceContext},
     protocol::{Message, Properties, Value, context_data},
 };
 
@@ -56,6 +56,8 @@ struct Inner {
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
     idempotency: Option<IdempotencyKeys>,
     trace: Option<Trace>,
+    /// The place in another trace that it has taken since.
+    continued: OnceLock<Trace>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -94,6 +96,7 @@ impl WorkerContext {
             hooks: Mutex::default(),
             idempotency: origin.idempotency,
             trace: origin.trace,
+            continued: OnceLock::new(),
             extensions: Mutex::default(),
         }))
     }
@@ -196,7 +199,7 @@ impl WorkerContext {
     ///
     /// `None` where nothing is traced (`traces.sample` is 0).
     pub fn trace_id(&self) -> Option<String> {
-        self.0.trace.map(|trace| trace.own.trace_id())
+        self.trace().map(|trace| trace.own.trace_id())
     }
 
     /// The worker's place in its trace, as W3C's header `traceparent` says it: for what is called by other means than kinoko's clients,
@@ -204,14 +207,42 @@ impl WorkerContext {
     ///
     /// Where nothing is traced it is what came with the message, if anything did.
     pub fn trace_parent(&self) -> Option<String> {
-        match self.0.trace {
+        match self.trace() {
             Some(trace) => Some(trace.own.header()),
             None => context_data::trace_parent(&self.0.message.properties, self.0.short_path).map(str::to_owned),
         }
     }
 
+    /// Makes the worker part of a trace that was kept, as [`trace_parent`](Self::trace_parent) gave it: so that a timer which takes up what
+    /// an event left in a table goes on with the trace of that event. The worker and what it calls from here on belong to it.
+    ///
+    /// Returns whether it does: not where the text is no `traceparent`, where nothing is traced, and not for a worker that
+    /// has its trace from its caller, or has taken up one before.
+    ///
+    /// ```
+    /// # use kinoko::prelude::*;
+    /// # #[derive(Dependencies)] struct Reminders;
+    /// # fn due() -> Vec<(u64, String)> { Vec::new() }
+    /// #[service(name = "reminders")]
+    /// impl Reminders {
+    ///     #[timer(every = "10s")]
+    ///     async fn send(&self, #[inject] cx: WorkerContext) {
+    ///         for (_id, trace_parent) in due().into_iter().take(1) {
+    ///             cx.continue_trace(&trace_parent);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn continue_trace(&self, trace_parent: &str) -> bool {
+        let (Some(Trace { own, parent: None }), Some(kept)) = (self.0.trace, TraceContext::parse(trace_parent)) else {
+            return false;
+        };
+        let own = TraceContext { span_id: own.span_id, ..kept };
+        self.0.continued.set(Trace { own, parent: Some(kept.span_id) }).is_ok()
+    }
+
     pub(crate) fn trace(&self) -> Option<Trace> {
-        self.0.trace
+        self.0.continued.get().copied().or(self.0.trace)
     }
 
     /// Whether the delivery may have been given to a worker before.

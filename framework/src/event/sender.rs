@@ -147,6 +147,13 @@ impl Sender {
         Attempts::new(&**transport, message, declaration, due).within(limit).await
     }
 
+    /// What counts the messages of an outbox, by what became of them.
+    #[cfg(feature = "sql")]
+    pub(crate) fn relayed(&self, outcome: &'static str) -> Arc<crate::observe::Tally> {
+        let help = "Messages of the outbox, by what became of them: sent, or refused and tried again";
+        self.observer.tally("kinoko_outbox_relayed", help, &[("outcome", outcome)])
+    }
+
     pub(super) fn check_size(&self, message: &Message) -> Result<(), DispatchError> {
         let (bytes, limit) = (message.body.len(), self.settings.max_body_bytes);
         if bytes > limit { Err(DispatchError::TooLarge { bytes, limit }) } else { Ok(()) }

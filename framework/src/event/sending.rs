@@ -34,6 +34,8 @@ pub(super) struct Sending {
     pub(super) delay: Delay,
     /// Its own place in a trace, which its handlers find themselves inside.
     trace: Option<Trace>,
+    /// The service that sends; `None`: outside any worker.
+    owner: Option<&'static str>,
 }
 
 /// The setters that [`Dispatch`](super::Dispatch) and [`Publish`](super::Publish) have in common.
@@ -140,6 +142,7 @@ impl Sending {
             timeout: None,
             delay: Delay::None,
             trace,
+            owner: context.as_ref().map(WorkerContext::service),
         }
     }
 
@@ -198,7 +201,7 @@ impl Sending {
         let due = (!delay.is_zero()).then(|| now + delay);
         let left = self.deadline.map_or(LONGEST, |deadline| deadline.saturating_duration_since(now));
         let limit = self.timeout.unwrap_or(self.sender.settings.timeout).min(left);
-        let watch = self.sender.observer.publishes(self.trace, now);
+        let watch = self.sender.observer.publishes(self.trace, self.owner, now);
         let published = self.sender.send(&message, declaration.as_deref(), due, limit).await;
         watch.end(&message, published.as_ref().ok().copied());
         Ok((message, published?))

@@ -183,7 +183,7 @@ metric! {
 metric! {
     Histogram,
     /// How large values are, by buckets, at `/metrics`: of durations in seconds, unless its name says another unit. Values below zero
-    /// count as zero.
+    /// count as zero, and what is no number not at all.
     ///
     /// ```
     /// # use kinoko::{metrics::Histogram, prelude::*};
@@ -243,7 +243,9 @@ impl Gauge {
 impl Histogram {
     /// Counts a value.
     pub fn observe(&self, value: f64) {
-        // What is no duration, such as NaN, is none that could be counted.
+        if value.is_nan() {
+            return;
+        }
         self.observe_duration(Duration::try_from_secs_f64(value.max(0.0)).unwrap_or(Duration::MAX));
     }
 

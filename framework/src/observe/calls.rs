@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{CallSnapshot, Ended, Histogram, Span, SpanKind, Trace, Tracer, observer::Observer, span::Subject};
-use crate::protocol::Name;
+use crate::{context::WorkerContext, protocol::Name};
 
 /// The calls of one method of one service.
 pub(crate) struct Calls {
@@ -52,16 +52,19 @@ pub(crate) struct CallWatch {
     calls: Arc<Calls>,
     tracer: Arc<Tracer>,
     trace: Option<Trace>,
+    /// The service that calls.
+    owner: &'static str,
     began: Instant,
     over: bool,
 }
 
 impl CallWatch {
-    pub(crate) fn new(calls: Arc<Calls>, observer: &Observer, outer: Option<Trace>, began: Instant) -> Self {
+    pub(crate) fn new(calls: Arc<Calls>, observer: &Observer, caller: Option<&WorkerContext>, began: Instant) -> Self {
         calls.in_flight.fetch_add(1, Ordering::Relaxed);
         let tracer = observer.tracer().clone();
-        let trace = tracer.within(outer);
-        Self { calls, tracer, trace, began, over: false }
+        let trace = tracer.within(caller.and_then(WorkerContext::trace));
+        let owner = caller.map_or(observer.owner(), WorkerContext::service);
+        Self { calls, tracer, trace, owner, began, over: false }
     }
 
     /// Its own place in the trace, which whoever is called finds itself inside.
@@ -76,6 +79,7 @@ impl CallWatch {
         self.count(ended, duration);
         if let Some(trace) = self.trace.filter(|trace| trace.own.sampled) {
             self.tracer.record(Span {
+                owner: self.owner,
                 context: trace.own,
                 parent: trace.parent,
                 kind: SpanKind::Client,

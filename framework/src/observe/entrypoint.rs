@@ -82,10 +82,6 @@ impl Entrypoint {
         }
     }
 
-    pub(crate) fn tracer(&self) -> &Arc<Tracer> {
-        &self.tracer
-    }
-
     /// Something that fires it is there; it may have to wait for a worker.
     pub(crate) fn arrived(self: &Arc<Self>) -> Watch {
         self.in_flight.fetch_add(1, Ordering::Relaxed);

@@ -16,12 +16,14 @@ mod span;
 mod trace;
 mod watch;
 
+#[cfg(any(feature = "metrics", feature = "saga", feature = "sql"))]
+pub(crate) use self::observer::Tally;
 pub(crate) use self::{
     calls::{CallWatch, Calls},
     ended::Ended,
     entrypoint::{Entrypoint, EntrypointKind},
     histogram::{Histogram, HistogramSnapshot},
-    observer::{Observer, ObserverSettings, Tally, bounds},
+    observer::{Observer, ObserverSettings, bounds},
     program::{CallSnapshot, EntrypointSnapshot, Snapshot},
     published::Published,
     recent::{Failure, Recent},

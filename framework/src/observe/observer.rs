@@ -78,6 +78,8 @@ pub(crate) fn bounds(seconds: &[f64]) -> Result<Arc<[u64]>, String> {
 
 /// What one program sees of itself.
 pub(crate) struct Observer {
+    /// The program's first service, for what is done outside any worker.
+    owner: &'static str,
     bounds: Arc<[u64]>,
     tracer: Arc<Tracer>,
     recent: Arc<Recent>,
@@ -112,9 +114,10 @@ impl Tally {
 const OTHER: Name = Name::from_static("other");
 
 impl Observer {
-    pub(crate) fn new(settings: &ObserverSettings) -> Arc<Self> {
+    pub(crate) fn new(settings: &ObserverSettings, owner: &'static str) -> Arc<Self> {
         let tracer = Arc::new(Tracer::new(settings.sample, settings.per_second));
         Arc::new(Self {
+            owner,
             bounds: settings.bounds.clone(),
             tracer,
             recent: Arc::new(Recent::new(settings.kept)),
@@ -151,12 +154,16 @@ impl Observer {
 
     /// For what nobody looks at: a client of its own, a test. Traces are only passed on.
     pub(crate) fn off() -> Arc<Self> {
-        Self::new(&ObserverSettings { sample: 0.0, kept: 0, ..ObserverSettings::default() })
+        Self::new(&ObserverSettings { sample: 0.0, kept: 0, ..ObserverSettings::default() }, "")
     }
 
     /// The counters of the calls of everything that no client declares.
     pub(crate) fn other_calls(&self) -> &Arc<Calls> {
         self.other_calls.get_or_init(|| self.calls(&OTHER, &OTHER))
+    }
+
+    pub(crate) fn owner(&self) -> &'static str {
+        self.owner
     }
 
     pub(crate) fn tracer(&self) -> &Arc<Tracer> {

@@ -37,13 +37,20 @@ impl Published {
 pub(crate) struct PublishWatch<'a> {
     observer: &'a Observer,
     trace: Option<Trace>,
+    owner: &'static str,
     began: Instant,
     over: bool,
 }
 
 impl Observer {
-    pub(crate) fn publishes(&self, trace: Option<Trace>, began: Instant) -> PublishWatch<'_> {
-        PublishWatch { observer: self, trace, began, over: false }
+    /// `owner` is the service that sends; `None`: the program does.
+    pub(crate) fn publishes(
+        &self,
+        trace: Option<Trace>,
+        owner: Option<&'static str>,
+        began: Instant,
+    ) -> PublishWatch<'_> {
+        PublishWatch { observer: self, trace, owner: owner.unwrap_or(self.owner()), began, over: false }
     }
 }
 
@@ -55,6 +62,7 @@ impl PublishWatch<'_> {
         let Some(trace) = self.trace.filter(|trace| trace.own.sampled) else { return };
         let duration = self.began.elapsed();
         self.observer.tracer().record(Span {
+            owner: self.owner,
             context: trace.own,
             parent: trace.parent,
             kind: SpanKind::Producer,

@@ -4,6 +4,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::future::BoxFuture;
+
 use super::{Ended, Entrypoint, TraceContext};
 use crate::protocol::{Message, Name};
 
@@ -19,6 +21,8 @@ pub(crate) enum SpanKind {
 
 /// One piece of a trace, over.
 pub(crate) struct Span {
+    /// The service that it is a span of.
+    pub(crate) owner: &'static str,
     pub(crate) context: TraceContext,
     pub(crate) parent: Option<u64>,
     pub(crate) kind: SpanKind,
@@ -71,4 +75,9 @@ impl Span {
 pub(crate) trait SpanSink: Send + Sync {
     /// Takes one. Must not wait: it runs on the path of the call.
     fn span(&self, span: &Arc<Span>);
+
+    /// Waits until what it was given is where it goes.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }

@@ -76,6 +76,7 @@ impl Watch {
         }
         if let Some(trace) = trace.filter(|trace| trace.own.sampled) {
             entrypoint.tracer.record(Span {
+                owner: entrypoint.service,
                 context: trace.own,
                 parent: trace.parent,
                 kind: match entrypoint.kind {

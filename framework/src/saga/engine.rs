@@ -214,6 +214,7 @@ impl Engine {
             if let Ok(instance) = ended
                 && (instance.state.is_over() || instance.state == SagaState::Parked)
             {
+                engine.count(instance.state);
                 here.rest.send_replace(Some(Arc::new(instance)));
             }
             engine.forget(&id, &here);
@@ -221,6 +222,12 @@ impl Engine {
                 engine.look.notify_one();
             }
         });
+    }
+
+    /// One has come to rest here.
+    fn count(&self, state: SagaState) {
+        let labels = [("service", self.service), ("saga", self.steps.info().name), ("state", state.as_str())];
+        self.observer.tally("kinoko_sagas", "Sagas that came to rest here, by their state", &labels).add(1);
     }
 
     /// Nobody here waits for it, and it does not run here.

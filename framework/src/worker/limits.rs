@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_consumer_that_comes_late_has_room_for_those_who_wait_already() {
-        let limits = Limits::new(1, Observer::new(&ObserverSettings::default()));
+        let limits = Limits::new(1, Observer::new(&ObserverSettings::default(), ""));
         let (early, late) = (Arc::new(Room::default()), Arc::new(Room::default()));
         limits.add_consumer(&(early.clone() as Arc<dyn Consumer>));
         limits.park();

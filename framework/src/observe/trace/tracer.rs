@@ -32,6 +32,13 @@ impl Tracer {
         let _ = self.sinks.set(sinks);
     }
 
+    /// Waits until what was recorded is where it goes.
+    pub(crate) async fn flush(&self) {
+        for sink in self.sinks.get().into_iter().flatten() {
+            sink.flush().await;
+        }
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.threshold > 0
     }
