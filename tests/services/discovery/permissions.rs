@@ -1,6 +1,9 @@
 //! A user of the broker who may not take part.
 
-use kinoko::prelude::*;
+use kinoko::{
+    prelude::*,
+    transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
+};
 use kinoko_tests::{PrivateBroker, captured_log, eventually};
 
 use super::{SOON, asker::Asker};
@@ -85,13 +88,11 @@ async fn a_program_without_the_permission_runs_and_says_so_once() {
 #[derive(Dependencies)]
 struct Listener;
 
-/// It answers no calls: nothing of it needs the default exchange.
+/// Nothing of it needs the default exchange.
 #[service(name = "discovery_listener")]
 impl Listener {
-    #[event_handler("discovery_listener", "happened")]
-    fn on_happened(&self, id: u64) {
-        drop(id);
-    }
+    #[timer(every = "1h")]
+    fn sweep(&self) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,6 +107,14 @@ async fn an_answer_that_is_refused_takes_no_event_with_it() {
     broker.ctl(&["set_permissions", "silent", ".*", "^(evt|nameko-rpc|kinoko|rpc|discovery_listener).*", ".*"]);
     let app = App::new().service::<Listener>().broker(broker.uri_of("silent", "pass")).start().await.unwrap();
     let asker = Asker::connect(&broker.uri()).await;
+    // Somebody has what it dispatches.
+    let (source, happened) = ("discovery_listener.events", "discovery.happened");
+    let topology = Topology {
+        exchanges: vec![Exchange::durable(source, ExchangeKind::Topic)],
+        queues: vec![Queue::durable(happened)],
+        bindings: vec![Binding::new(source, happened, "happened")],
+    };
+    asker.transport.declare(topology).await.unwrap();
     let told = || captured_log().matches("other programs do not hear this one").count();
     let before = told();
     let (queue, mut id) = (asker.queue.clone(), 0);
