@@ -8,7 +8,9 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{presence::Presence, station::Station, topic::Kind};
+#[cfg(feature = "cli")]
+use super::presence::Presence;
+use super::{station::Station, topic::Kind};
 use crate::{
     Error, ErrorKind, Result,
     protocol::{Message, Properties, names},
@@ -36,6 +38,7 @@ impl Neighbours {
         let _ = self.0.set(fleet);
     }
 
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
     pub(crate) fn fleet(&self) -> Option<Fleet> {
         self.0.get().cloned()
     }
@@ -48,6 +51,7 @@ impl Fleet {
     }
 
     /// This program among the others.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
     pub(crate) fn instance(&self) -> &str {
         &self.station.instance
     }
@@ -57,6 +61,7 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] where a permission is missing, [`ErrorKind::Unavailable`] where the broker is away.
+    #[cfg(feature = "cli")]
     pub(crate) async fn visit(transport: &Arc<dyn Transport>) -> Result<Self> {
         let (station, _) = Station::new();
         let opened = timeout(BROKER_TIME, station.open(&**transport, None)).await.map_err(|_| away(&**transport))?;
@@ -103,6 +108,7 @@ impl Fleet {
     /// # Errors
     ///
     /// As [`ask`](Self::ask).
+    #[cfg(feature = "cli")]
     pub(crate) async fn ping(&self, service: Option<&str>) -> Result<Vec<Presence>> {
         let answers = self.ask(Kind::Ping, service, ANSWER_TIME).await?;
         let mut there: Vec<_> = answers.iter().filter_map(|answer| Presence::read(answer)).collect();

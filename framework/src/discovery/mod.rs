@@ -22,7 +22,9 @@ mod told;
 #[cfg_attr(not(any(feature = "cli", feature = "http")), allow(dead_code, reason = "only what a feature adds asks"))]
 mod topic;
 
-pub(crate) use self::{fleet::Neighbours, gateway::BrokerDiscovery};
+#[cfg(feature = "http")]
+pub(crate) use self::fleet::Neighbours;
+pub(crate) use self::gateway::BrokerDiscovery;
 #[cfg(any(feature = "cli", feature = "http"))]
 pub(crate) use self::{
     fleet::{ANSWER_TIME, Fleet},

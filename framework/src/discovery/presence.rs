@@ -62,6 +62,7 @@ impl Presence {
     }
 
     /// By which people look for one: program, host, process.
+    #[cfg(any(feature = "cli", feature = "http"))]
     pub(crate) fn order(&self) -> (&str, Option<&str>, u32, &str) {
         (&self.program, self.host.as_deref(), self.pid, &self.instance)
     }
