@@ -7,6 +7,7 @@ mod guard;
 mod health;
 mod info;
 mod live;
+mod log_level;
 mod mode;
 mod page;
 #[cfg(feature = "saga")]
@@ -150,7 +151,7 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
     let sagas = sagas(&watched, token);
     let page = Page::new(watched.about.name(), token.to_print(), sagas.is_some());
     let further = page.router().merge(live::router(&watched, neighbours, token));
-    let mut paths = vec!["/health/live", "/health/ready", "/info", "/metrics", "/operations"];
+    let mut paths = vec!["/health/live", "/health/ready", "/info", "/metrics", log_level::PATH, "/operations"];
     if sagas.is_some() {
         paths.push("/sagas");
     }
@@ -166,6 +167,7 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
         )
         .merge(metrics(&watched))
         .with_state(watched)
+        .merge(log_level::router(token))
         .merge(further)
         .merge(sagas.unwrap_or_default())
         .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })
