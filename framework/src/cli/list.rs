@@ -46,12 +46,15 @@ fn service_text(service: &ServiceDescriptor) -> String {
 
 /// Each with its kind, its signature and its doc.
 fn entrypoints(service: &ServiceDescriptor) -> Vec<(&'static str, String, &'static str)> {
-    let methods = service.methods.iter().map(|method| ("rpc", signature(method), method.doc));
-    let events = service.events.iter().map(|handler| ("event", fired::event(handler), handler.doc));
-    let consumers = service.consumers.iter().map(|consumer| ("consume", fired::consumer(consumer), consumer.doc));
+    let who = |index: usize, text: String| text + &service.access.to_text(index);
+    let methods = service.methods.iter().map(|method| ("rpc", who(method.index, signature(method)), method.doc));
+    let events = service.events.iter();
+    let events = events.map(|handler| ("event", who(handler.index, fired::event(handler)), handler.doc));
+    let consumers = service.consumers.iter();
+    let consumers = consumers.map(|queue| ("consume", who(queue.index, fired::consumer(queue)), queue.doc));
     let timers = service.timers.iter().map(|timer| ("timer", fired::timer(timer), timer.doc));
-    let routes = service.routes.iter().map(|route| ("http", http::route(route), route.doc));
-    let sockets = service.sockets.iter().map(|method| ("websocket", signature(method), method.doc));
+    let routes = service.routes.iter().map(|route| ("http", who(route.index, http::route(route)), route.doc));
+    let sockets = service.sockets.iter().map(|method| ("websocket", who(method.index, signature(method)), method.doc));
     methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect()
 }
 
@@ -80,11 +83,17 @@ fn first_line(doc: &str) -> Option<&str> {
 }
 
 fn service_json(service: &ServiceDescriptor) -> Value {
-    let methods = service.methods.iter().map(|method| method_json("rpc", method));
-    let sockets = service.sockets.iter().map(|method| method_json("websocket", method));
-    let routes = service.routes.iter().map(http::route_json);
-    let events = service.events.iter().map(|handler| fired::event_json(service, handler));
-    let consumers = service.consumers.iter().map(fired::consumer_json);
+    let who = |index: usize, mut entrypoint: Value| {
+        if let Some(access) = service.access.to_json(index) {
+            entrypoint["access"] = access;
+        }
+        entrypoint
+    };
+    let methods = service.methods.iter().map(|method| who(method.index, method_json("rpc", method)));
+    let sockets = service.sockets.iter().map(|method| who(method.index, method_json("websocket", method)));
+    let routes = service.routes.iter().map(|route| who(route.index, http::route_json(route)));
+    let events = service.events.iter().map(|handler| who(handler.index, fired::event_json(service, handler)));
+    let consumers = service.consumers.iter().map(|consumer| who(consumer.index, fired::consumer_json(consumer)));
     let timers = service.timers.iter().map(fired::timer_json);
     let entrypoints: Vec<_> =
         methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect();

@@ -65,7 +65,6 @@ const SAGA: &[(&str, &str)] = &[];
 /// Those that are nothing, or what another one says, where nobody sets them.
 const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
     true => &[
-        "mode",
         "http.tls.certificate",
         "http.tls.key",
         "http.cors.origins",
@@ -85,5 +84,6 @@ pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
         .chain(SQL)
         .chain(SAGA)
         .map(|(key, default)| SettingInfo::new(*key).default_text(*default));
-    with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
+    let mode = cfg!(any(feature = "http", feature = "jwt")).then_some(&"mode");
+    with_default.chain(mode.into_iter().chain(WITHOUT_DEFAULT).map(|key| SettingInfo::new(*key)))
 }

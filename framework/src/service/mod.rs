@@ -2,6 +2,7 @@
 //!
 //! Plain data and calls; nothing here runs by itself.
 
+mod access;
 mod answer;
 mod contract;
 mod entrypoints;
@@ -22,6 +23,7 @@ pub(crate) use self::contract::equal;
 #[cfg(any(feature = "cli", feature = "schema"))]
 pub(crate) use self::handling_json::millis;
 pub use self::{
+    access::{Access, AccessInfo, Rule},
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
     entrypoints::{
@@ -66,6 +68,8 @@ pub struct ServiceDescriptor {
     pub http_prefix: &'static str,
     /// The events that it says it dispatches, for documents.
     pub dispatches: &'static [DispatchInfo],
+    /// Who may call.
+    pub access: AccessInfo,
 }
 
 impl ServiceDescriptor {
@@ -85,6 +89,7 @@ impl ServiceDescriptor {
             sockets: &[],
             http_prefix: "",
             dispatches: &[],
+            access: AccessInfo::OPEN,
         }
     }
 

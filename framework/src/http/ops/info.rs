@@ -5,8 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Mode;
 use crate::{
+    config::Mode,
     container::Program,
     service::{Schedule, ServiceDescriptor},
 };

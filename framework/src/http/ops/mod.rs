@@ -5,7 +5,6 @@
 
 mod health;
 mod info;
-mod mode;
 #[cfg(feature = "saga")]
 mod sagas;
 mod token;
@@ -25,8 +24,8 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
+pub(crate) use self::token::Token;
 use self::{health::json_response, info::About};
-pub(crate) use self::{mode::Mode, token::Token};
 use super::{
     entrypoint::RouteDefaults,
     problem,
@@ -34,7 +33,11 @@ use super::{
 };
 #[cfg(feature = "saga")]
 use crate::saga::SagaStore;
-use crate::{Result, config::Settings, container::Program};
+use crate::{
+    Result,
+    config::{Mode, Settings},
+    container::Program,
+};
 
 const FIRST_PORT: u16 = 9000;
 const LAST_PORT: u16 = 9099;
