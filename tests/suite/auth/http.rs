@@ -21,7 +21,7 @@ async fn a_bearer_token_lets_in_and_refusals_say_how_as_rfc_6750_has_it() {
     let ada = token(&app, &[], "");
     let who = || app.http().get("/vault/who");
     let answer = who().bearer(&ada).send().await.unwrap();
-    assert_eq!((answer.status(), answer.json::<String>().unwrap().as_str()), (200, "ada"));
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "ada"));
     assert_eq!(who().header("authorization", &format!("bEARER  {ada}")).send().await.unwrap().status(), 200);
     assert_eq!(told(&who().send().await.unwrap()), expected(401, "UNAUTHENTICATED", "Bearer"));
     let basic = who().header("authorization", "Basic YTpi").send().await.unwrap();
