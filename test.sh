@@ -360,6 +360,44 @@ ensure_chromium() {
     export KINOKO_TEST_CHROMIUM
 }
 
+# --- Prometheus
+
+find_prometheus() {
+    local candidate
+    for candidate in "${KINOKO_TEST_PROMETHEUS:-}" "$(command -v prometheus || true)" "$target/prometheus/usr/bin/prometheus"; do
+        # promtool stands beside it.
+        if [ -n "$candidate" ] && [ -x "$candidate" ] && [ -x "$(dirname "$candidate")/promtool" ]; then
+            absolute_file "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+absolute_file() { printf '%s/%s\n' "$(absolute "$(dirname "$1")")" "$(basename "$1")"; }
+
+# Unpacked and not installed: the package would start a server of its own.
+unpack_prometheus() {
+    command -v apt-get >/dev/null 2>&1 || return 1
+    say "fetching Prometheus"
+    rm -rf "$target/prometheus"
+    mkdir -p "$target/prometheus"
+    (
+        cd "$target/prometheus"
+        apt-get download -qq prometheus || { as_root apt-get update -qq && apt-get download -qq prometheus; }
+        dpkg-deb -x prometheus_*.deb .
+    )
+} </dev/null >&2
+
+ensure_prometheus() {
+    if ! KINOKO_TEST_PROMETHEUS=$(find_prometheus); then
+        unpack_prometheus || true
+        KINOKO_TEST_PROMETHEUS=$(find_prometheus) || stop_with \
+            "no Prometheus with its promtool, and it could not be fetched. Install it (Debian: apt-get install prometheus), or name it in KINOKO_TEST_PROMETHEUS. Without it: ./test.sh --quick"
+    fi
+    export KINOKO_TEST_PROMETHEUS
+}
+
 ensure_all() {
     local name
     mkdir -p "$target"
@@ -368,11 +406,12 @@ ensure_all() {
     ensure_postgres
     ensure_python_peers
     ensure_chromium
+    ensure_prometheus
     check_broker
     {
         echo "# Written by test.sh. A broker or a PostgreSQL that test.sh started itself is gone by now."
         for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM; do
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"

@@ -16,7 +16,7 @@ const TIERS: &[&[&str]] = &[
     &["transport", "layer"],
     &["client", "event", "dead_letter", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
     &["container"],
-    &["saga", "sql", "documents", "http", "grpc", "discovery", "ops"],
+    &["saga", "sql", "metrics", "otel", "documents", "http", "grpc", "discovery", "ops"],
 ];
 
 /// May use all and be used by all: they serve every tier, or show the whole to users and tests.

@@ -1,12 +1,28 @@
 //! What the features of this build add to every program: the one place where the container meets what stands above it.
 
-use crate::container::MakeGateway;
+use std::sync::Arc;
 
-/// The ways into services beside the broker.
+use crate::{Result, Settings, container::MakeGateway, observe::SpanSink};
+
+/// The ways into a program beside the queues of its services. Those behind others may look at what these left in the extensions.
 pub(crate) const GATEWAYS: &[MakeGateway] = &[
+    crate::discovery::BrokerDiscovery::make,
     #[cfg(feature = "http")]
     crate::http::HttpGateway::make,
 ];
+
+/// Where spans go beside memory.
+#[allow(clippy::unnecessary_wraps, unused_variables, reason = "only a feature sends them anywhere")]
+pub(crate) fn span_sinks(
+    settings: &Settings,
+    version: Option<&str>,
+    broker: &str,
+) -> Result<Option<Arc<dyn SpanSink>>> {
+    #[cfg(feature = "otel")]
+    return crate::otel::Otel::make(settings, version, broker);
+    #[cfg(not(feature = "otel"))]
+    Ok(None)
+}
 
 /// The logs of sagas beside the one in memory.
 #[cfg(feature = "saga")]

@@ -49,7 +49,7 @@
 //! Everything else is an [`Error`] with a kind.
 //!
 //! **Programs.** [`run`](fn@run) runs the services of a one-file program, [`App`] those that it is told, until SIGTERM or SIGINT.
-//! [`Settings`] come from a file, the environment and the command line, which every program has: `run`, `list`, `show-config`, `docs`, `call`.
+//! [`Settings`] come from a file, the environment and the command line, which every program has: `run`, `list`, `show-config`, `docs`, `call`, `ps`, `info`, `stats`.
 //! [`#[kinoko::main]`](macro@main) makes the runtime and the exit code.
 //!
 //! **Transports.** [`transport`] has the traits and their promises: `memory://` in this process, `amqp://` and `amqps://` over RabbitMQ.
@@ -110,6 +110,7 @@ mod container;
 mod context;
 pub mod dead_letter;
 pub mod dependency;
+mod discovery;
 #[cfg(feature = "schema")]
 mod documents;
 mod entrypoint;
@@ -119,6 +120,11 @@ mod features;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+mod observe;
+#[cfg(feature = "otel")]
+mod otel;
 pub mod protocol;
 #[cfg(feature = "saga")]
 pub mod saga;

@@ -18,8 +18,8 @@ pub use crate::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },
     protocol::{
-        Args, Certainty, DescribesErrors, Fault, FaultMeta, MethodShapes, NotServiceError, Param, ServiceError,
-        ServiceErrorProbe, Shape, VariantInfo,
+        Args, Causes, Certainty, DescribesErrors, Fault, FaultMeta, MethodShapes, NoCauses, NotServiceError, Param,
+        ServiceError, ServiceErrorProbe, Shape, VariantInfo,
     },
     service::expansion::*,
     service::{

@@ -1,5 +1,6 @@
 //! Whole services over a real RabbitMQ, and with real Python peers.
 
+mod discovery;
 mod events;
 mod idempotency;
 mod nameko;

@@ -70,6 +70,18 @@ impl Python {
         self.calls(&[], [call]).remove(0)
     }
 
+    /// Asks programs what they are, as `tests/python/ask.py` tells. Gives what is answered within a second.
+    ///
+    /// # Panics
+    ///
+    /// When the program fails.
+    pub fn ask(&self, key: &str) -> Vec<Value> {
+        let output = self.script("ask.py").arg(key).output().expect("python runs");
+        assert!(output.status.success(), "ask.py failed");
+        let lines = String::from_utf8(output.stdout).expect("UTF-8");
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// Many calls over one client: lines and options as `tests/python/call.py` tells. Gives an answer for each.
     ///
     /// # Panics

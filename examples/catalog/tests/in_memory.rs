@@ -66,7 +66,10 @@ async fn a_list_has_pages_filters_and_orders() {
         ("TEAPOT", "A teapot", "kitchen", 2_900),
     ] {
         let article = json!({"sku": sku, "name": name, "category": category, "price_cents": price_cents});
-        assert_eq!(app.http().post("/articles").bearer(&admin(&app)).json(&article).send().await.unwrap().status(), 201);
+        assert_eq!(
+            app.http().post("/articles").bearer(&admin(&app)).json(&article).send().await.unwrap().status(),
+            201
+        );
     }
     let list = async |query: &str| -> (Vec<String>, u64) {
         let answer = app.http().get(&format!("/articles{query}")).send().await.unwrap();

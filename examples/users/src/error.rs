@@ -28,5 +28,12 @@ pub enum UsersError {
     /// The service failed: the log has more.
     #[error("{0}")]
     #[fault(internal)]
-    Internal(#[from] kinoko::Error),
+    Internal(kinoko::Error),
+}
+
+/// For `?`: what nobody foresaw.
+impl From<kinoko::Error> for UsersError {
+    fn from(error: kinoko::Error) -> Self {
+        Self::Internal(error)
+    }
 }

@@ -64,3 +64,16 @@ pub struct Login {
     /// The log-in that it comes from.
     pub sid: String,
 }
+
+macro_rules! without_secrets {
+    ($($name:ident)*) => {$(
+        impl std::fmt::Debug for $name {
+            /// No password and no token: it could reach a log.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )*};
+}
+
+without_secrets! { Registration Credentials Spent }

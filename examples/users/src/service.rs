@@ -23,7 +23,11 @@ impl UsersService {
     /// Registers a user. The first one is the admin.
     #[http(POST, "/users", status = 201)]
     #[public]
-    pub async fn register(&self, #[inject] mut tx: Tx, #[body] new: Valid<Registration>) -> Result<Profile, UsersError> {
+    pub async fn register(
+        &self,
+        #[inject] mut tx: Tx,
+        #[body] new: Valid<Registration>,
+    ) -> Result<Profile, UsersError> {
         let hash = self.passwords.hash(&new.password).await?;
         store::add(&mut tx, &new.name, &hash).await?.ok_or_else(|| UsersError::Taken { name: new.name.clone() })
     }

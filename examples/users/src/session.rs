@@ -61,7 +61,11 @@ impl Sessions {
         if store::rotate(&*self.db, &spent.family, &spent.id, &pair.refresh.id).await? {
             return Ok(pair);
         }
-        kinoko::tracing::warn!(user = spent.subject, session = spent.family, "a refresh token came again: the log-in ends");
+        kinoko::tracing::warn!(
+            user = spent.subject,
+            session = spent.family,
+            "a refresh token came again: the log-in ends"
+        );
         store::end(&*self.db, &spent.family).await?;
         Err(UsersError::LogInAgain)
     }

@@ -28,7 +28,8 @@ pub(crate) fn expand(model: &ErrorModel, input: &DeriveInput, broken: bool) -> T
             #[automatically_derived]
             impl #impl_generics #k::ServiceError for #ident #type_generics #clause {
                 fn to_fault(&self) -> #k::Fault {
-                    #to_fault
+                    use #k::NoCauses as _;
+                    #k::Causes::<Self>::add(#to_fault, self)
                 }
 
                 fn from_fault(fault: &#k::Fault) -> ::core::option::Option<Self> {

@@ -4,7 +4,7 @@ use super::{Identity, Jwt, denied};
 use crate::{
     dependency::Has,
     protocol::Fault,
-    service::{AccessInfo, Outcome, Rule, ServiceDescriptor, WorkerCall},
+    service::{AccessInfo, FaultKind, Outcome, Rule, ServiceDescriptor, WorkerCall},
 };
 
 /// A service that looks at tokens.
@@ -56,7 +56,9 @@ pub fn closed(_: &Jwt, call: &WorkerCall) -> Outcome {
 }
 
 fn refuse(fault: Fault) -> Outcome {
-    Outcome::Fault { fault: Box::new(fault), expected: true }
+    // That nobody can tell who calls is nobody's fault who calls.
+    let kind = if fault.internal { FaultKind::Unexpected } else { FaultKind::Rejected };
+    Outcome::Fault { fault: Box::new(fault), kind }
 }
 
 /// Tells of methods that nobody may call.

@@ -16,6 +16,10 @@ The result is printed to standard output as JSON, an error to standard error.
 Over `memory://`, the default, a service of this very program is started in this process and called.
 Exit codes: 0 answered, 1 an error instead of an answer, 2 wrong arguments or settings, 3 refused by the broker.";
 
+const FLEET_HELP: &str = "\
+Asks over the broker, and waits 300 ms for answers. Programs answer unless `discovery.broker` is false; Python services do not.
+Exit codes: 0 told, 2 nobody has such a service, or wrong arguments, 3 refused by the broker.";
+
 /// The whole command line of a program.
 pub(super) fn command(program: &str, app: &App) -> Command {
     let names: Vec<_> = app.descriptors().map(|service| service.name).collect();
@@ -49,6 +53,37 @@ pub(super) fn command(program: &str, app: &App) -> Command {
                 .arg(json("Print JSON")),
         )
         .subcommands(docs())
+        .subcommand(
+            Command::new("ps")
+                .about("List the instances that run on the broker, of this program and of others")
+                .after_help(FLEET_HELP)
+                .arg(Arg::new("service").value_name("SERVICE").help("Only those of this service"))
+                .arg(json("Print JSON")),
+        )
+        .subcommand(
+            Command::new("info")
+                .about("Tell what a service has that runs on the broker: its entrypoints, and where it runs")
+                .after_help(FLEET_HELP)
+                .arg(Arg::new("service").value_name("SERVICE").required(true).help("Which service"))
+                .arg(json("Print JSON: all that each instance answers, schemas too")),
+        )
+        .subcommand(
+            Command::new("stats")
+                .about("Tell how the services do that run on the broker: how often their methods ran, how that ended, how long it took")
+                .after_help(FLEET_HELP)
+                .arg(Arg::new("service").value_name("SERVICE").help("Only this service"))
+                .arg(
+                    Arg::new("watch")
+                        .long("watch")
+                        .short('w')
+                        .value_name("EVERY")
+                        .num_args(0..=1)
+                        .require_equals(true)
+                        .default_missing_value("1s")
+                        .help("Tell it again and again, with rates, until it is interrupted: each second, or `--watch=5s`"),
+                )
+                .arg(json("Print JSON: all that each instance answers; with --watch a line each time")),
+        )
         .subcommand(
             Command::new("call")
                 .about("Call a method of any service on the broker, Python ones too")

@@ -13,9 +13,10 @@ use super::{
 
 use crate::{
     Error, ErrorKind, Result,
-    client::{Client, ServiceProxy, UntypedCall},
+    client::{CallError, Client, ServiceProxy, UntypedCall},
     config::Settings,
     container::App,
+    discovery::{Fleet, Presence},
     protocol::Value,
     service::ServiceDescriptor,
 };
@@ -49,13 +50,13 @@ pub(super) async fn run(app: App, mut settings: Settings, matches: &ArgMatches) 
             return Err(not_here(&services, &request.target.service));
         }
         let running = app.settings(settings).start().await?;
-        let told = request.run(&running.proxy(), &services).await;
+        let told = request.run(&running.proxy(), &services, None).await;
         running.stop().await?;
         return told;
     }
     app.declare(&settings)?;
     let client = Client::connect_with(&url, &settings).await.map_err(app.name_broker(&settings))?;
-    let told = request.run(&client.proxy(), &services).await;
+    let told = request.run(&client.proxy(), &services, Some(&client)).await;
     client.close().await;
     told
 }
@@ -99,13 +100,17 @@ impl Request {
         })
     }
 
-    async fn run(self, proxy: &ServiceProxy, services: &[&ServiceDescriptor]) -> Result<()> {
+    async fn run(self, proxy: &ServiceProxy, services: &[&ServiceDescriptor], client: Option<&Client>) -> Result<()> {
         let answer = self.to_call(proxy).await;
         match answer {
             Ok(result) if self.json => print(&format!("{}\n", json!({ "result": result }))),
             Ok(result) => print_json(&result),
             Err(error) => {
-                let failure = Failure::new(&error, &self.target, services);
+                let others = match (&error, client) {
+                    (CallError::UnknownService { did_you_mean: None, .. }, Some(client)) => others(client).await,
+                    _ => Vec::new(),
+                };
+                let failure = Failure::new(&error, &self.target, services, &others);
                 if self.json {
                     print(&format!("{}\n", failure.to_json()))?;
                 }
@@ -136,6 +141,12 @@ impl Request {
             None => call,
         }
     }
+}
+
+/// Who runs on the broker, as far as they say it soon.
+async fn others(client: &Client) -> Vec<Presence> {
+    let asked = async { Fleet::visit(client.transport()).await?.ping(None).await };
+    asked.await.unwrap_or_default()
 }
 
 /// JSON where it is JSON, else a text.

@@ -5,12 +5,13 @@ use std::convert::Infallible;
 use kinoko_text::nearest;
 use serde_json::json;
 
-use super::list::signature;
+use super::broker;
 use crate::{
     Error, ErrorKind,
     client::CallError,
+    discovery::Presence,
     protocol::{Fault, Value},
-    service::ServiceDescriptor,
+    service::{ServiceDescriptor, description::signature},
 };
 
 /// What was called.
@@ -30,14 +31,19 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// `services` are those of this program, which may be the one that was called.
-    pub(super) fn new(error: &CallError<Infallible>, request: &Target, services: &[&ServiceDescriptor]) -> Self {
+    /// `services` are those of this program, which may be the one that was called; `others` run on the broker.
+    pub(super) fn new(
+        error: &CallError<Infallible>,
+        request: &Target,
+        services: &[&ServiceDescriptor],
+        others: &[Presence],
+    ) -> Self {
         let remote = matches!(error, CallError::Remote(_));
         let fault = match error {
             CallError::Remote(fault) => (**fault).clone(),
             other => other.to_fault(),
         };
-        let hint = hint(error, request, services);
+        let hint = hint(error, request, services, others);
         Self { fault, remote, message: error.to_string(), may_have_run: error.may_have_run(), hint }
     }
 
@@ -91,7 +97,12 @@ impl Failure {
     }
 }
 
-fn hint(error: &CallError<Infallible>, target: &Target, services: &[&ServiceDescriptor]) -> Option<String> {
+fn hint(
+    error: &CallError<Infallible>,
+    target: &Target,
+    services: &[&ServiceDescriptor],
+    others: &[Presence],
+) -> Option<String> {
     let service = services.iter().find(|service| service.name == target.service);
     match (error, service) {
         (_, Some(service)) if service.methods.is_empty() => {
@@ -99,8 +110,10 @@ fn hint(error: &CallError<Infallible>, target: &Target, services: &[&ServiceDesc
         }
         (CallError::UnknownService { .. }, Some(_)) => Some("this program has it: `run` serves it".to_owned()),
         (CallError::UnknownService { did_you_mean: None, .. }, None) => {
-            let near = nearest(&target.service, services.iter().map(|service| service.name))?;
-            Some(format!("did you mean `{near}`?"))
+            match nearest(&target.service, services.iter().map(|service| service.name)) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => broker::hint(&target.service, others),
+            }
         }
         (CallError::MethodNotFound { .. }, Some(service)) => {
             let names: Vec<_> = service.methods.iter().map(|method| method.name).collect();

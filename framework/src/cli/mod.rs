@@ -1,14 +1,17 @@
-//! The command line that every program has: `run`, `list`, `show-config`, `docs`, `call`.
+//! The command line that every program has: `run`, `list`, `show-config`, `docs`, `call`, and `ps`, `info` and `stats` of programs that run.
 
 mod arguments;
+mod broker;
 mod call;
 #[cfg(feature = "schema")]
 mod docs;
 mod failure;
-mod fired;
-mod http;
+mod info;
 mod list;
+mod ps;
 mod show_config;
+mod stats;
+mod table;
 
 use std::{io::Write, path::Path};
 
@@ -17,14 +20,14 @@ use clap::{ArgMatches, error::ErrorKind as ClapKind};
 use crate::{
     Error, ErrorKind, Result,
     config::Settings,
-    container::App,
+    container::{App, program_name},
     service::{MethodInfo, ServiceDescriptor},
 };
 
 /// Does what the arguments say.
 pub(crate) async fn run(mut app: App) -> Result<()> {
     let arguments = app.take_arguments().unwrap_or_else(|| std::env::args_os().skip(1).collect());
-    let program = program();
+    let program = program_name();
     let arguments = std::iter::once(program.clone().into()).chain(arguments);
     let matches = match arguments::command(&program, &app).try_get_matches_from(arguments) {
         Ok(matches) => matches,
@@ -48,6 +51,18 @@ pub(crate) async fn run(mut app: App) -> Result<()> {
         Some(("call", matches)) => {
             let settings = settings(&mut app, matches)?;
             Box::pin(call::run(app, settings, matches)).await
+        }
+        Some(("ps", matches)) => {
+            let settings = settings(&mut app, matches)?;
+            Box::pin(ps::run(app, settings, matches)).await
+        }
+        Some(("info", matches)) => {
+            let settings = settings(&mut app, matches)?;
+            Box::pin(info::run(app, settings, matches)).await
+        }
+        Some(("stats", matches)) => {
+            let settings = settings(&mut app, matches)?;
+            Box::pin(stats::run(app, settings, matches)).await
         }
         run => {
             let matches = run.map_or(&matches, |(_, matches)| matches);
@@ -89,12 +104,6 @@ fn settings(app: &mut App, matches: &ArgMatches) -> Result<Settings> {
 
 fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
     matches.try_get_many::<String>(name).ok().flatten().into_iter().flatten().cloned().collect()
-}
-
-/// What people call this program.
-fn program() -> String {
-    let path = std::env::args_os().next().unwrap_or_default();
-    Path::new(&path).file_stem().map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Writes to standard output. A reader that has gone (`| head`) has what it wanted.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     codec::{EncodeError, Format},
     context::{WorkerContext, idempotency},
+    observe::{CallWatch, Ended},
     protocol::{Name, ServiceError, Value, context_data, decode_reply},
 };
 
@@ -58,6 +59,8 @@ pub struct Call<T, E> {
     pub(super) body: Result<Bytes, EncodeError>,
     pub(super) timeout: Option<Duration>,
     pub(super) headers: Vec<(Name, Value)>,
+    /// Its method is one of a typed client's.
+    pub(super) declared: bool,
     pub(super) answer: PhantomData<fn() -> (T, E)>,
 }
 
@@ -111,11 +114,11 @@ where
     pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
         let (prepared, timeout) = self.prepare()?;
         let state = match prepared {
-            Prepared::Remote { request, now } => {
+            Prepared::Remote { mut request, now } => {
                 let path = request.path(now).await;
                 match request.send(path, now).await {
                     Ok(waiting) => State::Remote { request, path, waiting },
-                    Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+                    Err(failure) => return Err(request.fail(timeout, failure)),
                 }
             }
             Prepared::Local(call) => {
@@ -151,7 +154,9 @@ where
         let deadline = now + timeout;
         let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
+                let calls = route.calls(&rpc.observer, &self.method, self.declared);
                 let request = Request {
+                    watch: CallWatch::new(calls, &rpc.observer, context.as_ref(), now),
                     rpc,
                     route,
                     method: self.method,
@@ -189,17 +194,17 @@ where
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
             let (prepared, timeout) = self.prepare()?;
-            let (request, now) = match prepared {
+            let (mut request, now) = match prepared {
                 Prepared::Remote { request, now } => (request, now),
                 Prepared::Local(call) => return Box::pin(call.answer(timeout)).await,
             };
             let path = request.path(now).await;
             let mut waiting = match request.send(path, now).await {
                 Ok(waiting) => waiting,
-                Err(failure) => return Err(Origin::of(&request, timeout).fail(failure)),
+                Err(failure) => return Err(request.fail(timeout, failure)),
             };
             let answered = request.answer(&mut waiting, path).await;
-            Origin::of(&request, timeout).finish(answered)
+            request.finish(timeout, answered)
         })
     }
 }
@@ -239,9 +244,9 @@ where
         Box::pin(async move {
             let timeout = self.timeout;
             match self.state {
-                State::Remote { request, path, mut waiting } => {
+                State::Remote { mut request, path, mut waiting } => {
                     let answered = request.answer(&mut waiting, path).await;
-                    Origin::of(&request, timeout).finish(answered)
+                    request.finish(timeout, answered)
                 }
                 State::Local { service, method, format, task } => {
                     let body = task.await.ok().flatten();
@@ -277,11 +282,33 @@ struct Origin<'a> {
     route: Option<&'a Route>,
 }
 
-impl<'a> Origin<'a> {
-    fn of(request: &'a Request, timeout: Duration) -> Self {
-        Self { service: &request.route.service, method: &request.method, timeout, route: Some(&request.route) }
+impl Request {
+    /// What the call comes to; it is over.
+    fn finish<T: DeserializeOwned, E: ServiceError>(
+        &mut self,
+        timeout: Duration,
+        answered: Result<(Format, Bytes), Failure>,
+    ) -> Result<T, CallError<E>> {
+        let finished = self.origin(timeout).finish(answered);
+        let ended = finished.as_ref().map_or_else(CallError::ended, |_| Ended::Ok);
+        self.watch.end(ended, &self.route.service, &self.method);
+        finished
     }
 
+    /// Why it has come to nothing; it is over.
+    #[cold]
+    fn fail<E>(&mut self, timeout: Duration, failure: Failure) -> CallError<E> {
+        let error = self.origin(timeout).fail(failure);
+        self.watch.end(error.ended(), &self.route.service, &self.method);
+        error
+    }
+
+    fn origin(&self, timeout: Duration) -> Origin<'_> {
+        Origin { service: &self.route.service, method: &self.method, timeout, route: Some(&self.route) }
+    }
+}
+
+impl Origin<'_> {
     fn finish<T: DeserializeOwned, E: ServiceError>(
         self,
         answered: Result<(Format, Bytes), Failure>,
@@ -329,7 +356,7 @@ impl LocalCall {
     async fn run(self) -> Option<Bytes> {
         let mut properties = crate::protocol::Properties::default();
         if let Some(context) = &self.context {
-            context.pass_on(&mut properties, context_data::PARENT_CALLS_TRACKED, false);
+            context.pass_on(&mut properties, context_data::PARENT_CALLS_TRACKED, false, None);
         }
         for (name, value) in self.headers {
             properties.headers.set(name, value);

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
     event::Verdict,
+    observe::Ended,
     protocol::{Certainty, Fault, ServiceError},
 };
 
@@ -111,6 +112,18 @@ impl<E> CallError<E> {
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
             | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+impl<E> CallError<E> {
+    /// How metrics count it.
+    pub(crate) fn ended(&self) -> Ended {
+        match self {
+            Self::Service(_) => Ended::ExpectedError,
+            Self::Timeout(_) => Ended::Timeout,
+            error if !error.may_have_run() => Ended::Rejected,
+            _ => Ended::UnexpectedError,
         }
     }
 }

@@ -11,6 +11,7 @@ mod route;
 mod rpc;
 mod standalone;
 
+pub(crate) use self::directory::Directory;
 pub(crate) use self::rpc::{ClientSettings, RpcClient, body_limit, format_setting};
 pub use self::{
     call::{Call, PendingReply},

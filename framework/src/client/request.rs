@@ -6,7 +6,6 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    directory::suggest,
     replies::{Answered, Verdict, Waiting},
     route::{Route, WirePath},
     rpc::RpcClient,
@@ -15,6 +14,7 @@ use crate::{
     ErrorKind,
     codec::Format,
     context::{Slot, WorkerContext},
+    observe::CallWatch,
     protocol::{Message, Name, Properties, Value, context_data, excerpt, names},
     transport::Publishing,
 };
@@ -29,6 +29,7 @@ pub(super) struct Request {
     pub(super) headers: Vec<(Name, Value)>,
     pub(super) deadline: Instant,
     pub(super) context: Option<WorkerContext>,
+    pub(super) watch: CallWatch,
 }
 
 /// Why there is no reply, before it becomes a [`CallError`](super::CallError) of some type.
@@ -130,7 +131,7 @@ impl Request {
                 }
                 (Verdict::Returned, WirePath::Nameko) => {
                     self.route.forget();
-                    return Err(Failure::Unknown { did_you_mean: suggest(&self.rpc.known, &self.route.service) });
+                    return Err(Failure::Unknown { did_you_mean: self.rpc.known.suggest(&self.route.service) });
                 }
             }
         }
@@ -179,13 +180,18 @@ impl Request {
         };
         let tracked = self.rpc.settings.parent_calls_tracked;
         match &self.context {
-            Some(context) => context.pass_on(&mut properties, tracked, short_path),
+            Some(context) => context.pass_on(&mut properties, tracked, short_path, self.watch.trace()),
             // On the short path the service forms the same id from the correlation id, which saves the bytes.
             None if short_path => {}
             None => {
                 let id = context_data::standalone_call_id(&self.rpc.standalone_id);
                 context_data::write_stack(&mut properties, vec![id], false);
             }
+        }
+        if self.context.is_none()
+            && let Some(trace) = self.watch.trace()
+        {
+            context_data::write_trace_parent(&mut properties, trace.own.header(), short_path);
         }
         for (name, value) in &self.headers {
             properties.headers.set(name.clone(), value.clone());

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,6 +12,7 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
     Result,
+    observe::{Calls, Observer},
     protocol::{Name, names},
     transport::Transport,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Route {
     /// A look was asked for and has not begun. While the broker is away each takes its time, and every call wants one.
     look_wanted: AtomicBool,
     first_look: OnceCell<()>,
+    /// What counts the calls of its methods, those that a client declares.
+    calls: RwLock<Vec<Arc<Calls>>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +73,7 @@ impl Route {
             state: Mutex::default(),
             look_wanted: AtomicBool::new(false),
             first_look: OnceCell::new(),
+            calls: RwLock::default(),
         }
     }
 
@@ -84,6 +88,21 @@ impl Route {
             Some(until) => (WirePath::Nameko, until <= now),
             None => (WirePath::Short, false),
         }
+    }
+
+    /// What counts the calls of a method. One that no client declares is counted with all such, under no name of its own: names may come
+    /// from anywhere, and each would be a series of its own.
+    pub(super) fn calls(&self, observer: &Observer, method: &Name, declared: bool) -> Arc<Calls> {
+        let known = |calls: &[Arc<Calls>]| calls.iter().find(|calls| calls.method == *method).cloned();
+        if let Some(calls) = known(&self.calls.read().unwrap_or_else(PoisonError::into_inner)) {
+            return calls;
+        }
+        if !declared {
+            return observer.other_calls().clone();
+        }
+        let calls = observer.calls(&self.service, method);
+        self.calls.write().unwrap_or_else(PoisonError::into_inner).push(calls.clone());
+        calls
     }
 
     /// Whether nobody has looked yet.

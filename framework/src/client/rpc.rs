@@ -25,6 +25,7 @@ use crate::{
     Result,
     codec::{Codecs, EncodeError, Format},
     config::Settings,
+    observe::Observer,
     protocol::{Name, encode_request},
     service::{MethodInfo, Outcome, WorkerCall},
     task::Tasks,
@@ -92,6 +93,7 @@ pub(crate) struct RpcClient {
     pub(super) codecs: Arc<Codecs>,
     pub(crate) settings: ClientSettings,
     pub(crate) known: Known,
+    pub(super) observer: Arc<Observer>,
     owner: String,
     /// What the ids of calls made outside any worker start with, as Nameko's standalone client forms them.
     pub(super) standalone_id: String,
@@ -104,6 +106,7 @@ impl RpcClient {
         codecs: Arc<Codecs>,
         settings: ClientSettings,
         tasks: &Tasks,
+        observer: Arc<Observer>,
     ) -> Arc<Self> {
         let (replies, mut looks) = Replies::new(tasks, settings.max_body_bytes);
         let (looking, waiting) = (transport.clone(), Arc::downgrade(&replies));
@@ -125,6 +128,7 @@ impl RpcClient {
             settings,
             known: Known::default(),
             owner: owner.to_owned(),
+            observer,
             standalone_id: format!("standalone_rpc_client.{}", Uuid::new_v4()),
         })
     }
@@ -243,7 +247,7 @@ impl ServiceClient {
             }
             Target::Local(_) => (Format::MessagePack, encode_request::<[(); 0], _>(&Format::MessagePack, &[], kwargs)),
         };
-        self.encoded(method.name.into(), method.timeout, format, body)
+        Call { declared: true, ..self.encoded(method.name.into(), method.timeout, format, body) }
     }
 
     pub(super) fn encoded<T, E>(
@@ -260,6 +264,7 @@ impl ServiceClient {
             body,
             timeout: timeout.or(self.options.timeout),
             headers: Vec::new(),
+            declared: false,
             answer: PhantomData,
         }
     }
@@ -279,7 +284,8 @@ mod tests {
     async fn names_that_were_tried_once_are_forgotten() {
         let transport = crate::transport::MemoryTransport::open("");
         let settings = ClientSettings::read(&Settings::default(), &TransportOptions::default()).unwrap();
-        let client = RpcClient::new(transport, "test", Arc::new(Codecs::default()), settings, &Tasks::new());
+        let client =
+            RpcClient::new(transport, "test", Arc::new(Codecs::default()), settings, &Tasks::new(), Observer::off());
         let kept = client.route(&"kept".into());
         for number in 0..10 * ROUTES_KEPT {
             client.route(&format!("tried-{number}").into());

@@ -7,6 +7,7 @@ use crate::{
     Result,
     codec::Codecs,
     config::Settings,
+    observe::Observer,
     task::Tasks,
     transport::{Transport, TransportOptions, connect},
 };
@@ -60,7 +61,14 @@ impl Client {
         let settings = ClientSettings::read(settings, &options)?;
         let transport = connect(url, options).await?;
         let codecs = Arc::new(Codecs::default());
-        let rpc = RpcClient::new(transport.clone(), "standalone_rpc_client", codecs, settings, &Tasks::new());
+        let rpc = RpcClient::new(
+            transport.clone(),
+            "standalone_rpc_client",
+            codecs,
+            settings,
+            &Tasks::new(),
+            Observer::off(),
+        );
         Ok(Self { rpc, transport })
     }
 
@@ -72,6 +80,11 @@ impl Client {
     /// A client that calls any service by name.
     pub fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
     }
 
     /// How many calls wait for a reply at the moment.

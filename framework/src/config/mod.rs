@@ -64,8 +64,12 @@ use crate::{
 /// | `idempotency.window` | `24h` | how long an `idempotent` method knows what it has done, where it does not say |
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
+/// | `discovery.broker` | `true` | whether programs on one broker see each other |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
+/// | `traces.sample` | 1 | the share of new traces that is recorded, 0 to 1; 0: nothing is traced |
+/// | `traces.limit` | 100 | the most new traces that are recorded in a second; 0: no limit |
+/// | `traces.kept` | 2000 | how many spans are kept in memory, for the operations page |
 ///
 /// With the feature `saga`:
 ///
@@ -106,6 +110,13 @@ use crate::{
 /// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
 /// | `ops.token` | none | what a request must bring that changes something |
 /// | `mode` | by the broker | `development` or `production` |
+///
+/// With the feature `metrics`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `metrics.enabled` | `true` | whether `/metrics` is among the operations endpoints |
+/// | `metrics.buckets` | powers of two, 7.6 µs to 64 s | the upper bounds of histograms, in seconds |
 ///
 /// With the feature `sql`:
 ///

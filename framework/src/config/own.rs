@@ -20,8 +20,12 @@ const OWN: &[(&str, &str)] = &[
     ("idempotency.window", "24h"),
     ("heartbeat", "5s"),
     ("redeclare_interval", "30s"),
+    ("discovery.broker", "true"),
     ("log", "info"),
     ("log_format", "text"),
+    ("traces.sample", "1"),
+    ("traces.limit", "100"),
+    ("traces.kept", "2000"),
 ];
 
 /// Those of the HTTP server and the operations endpoints.
@@ -50,6 +54,18 @@ const HTTP: &[(&str, &str)] = &[
 #[cfg(not(feature = "http"))]
 const HTTP: &[(&str, &str)] = &[];
 
+/// Those of Prometheus.
+#[cfg(feature = "metrics")]
+const METRICS: &[(&str, &str)] = &[("metrics.enabled", "true")];
+#[cfg(not(feature = "metrics"))]
+const METRICS: &[(&str, &str)] = &[];
+
+/// Those of traces that go to a collector.
+#[cfg(feature = "otel")]
+const OTEL: &[(&str, &str)] = &[("otel.interval", "1s"), ("otel.timeout", "10s"), ("otel.queue", "4096")];
+#[cfg(not(feature = "otel"))]
+const OTEL: &[(&str, &str)] = &[];
+
 /// Those of what a database remembers.
 #[cfg(feature = "sql")]
 const SQL: &[(&str, &str)] = &[("idempotency.lease", "10s"), ("idempotency.sweep", "1m")];
@@ -63,27 +79,43 @@ const SAGA: &[(&str, &str)] = &[("saga.log", "memory://"), ("saga.lease", "10s")
 const SAGA: &[(&str, &str)] = &[];
 
 /// Those that are nothing, or what another one says, where nobody sets them.
-const WITHOUT_DEFAULT: &[&str] = match cfg!(feature = "http") {
-    true => &[
-        "http.tls.certificate",
-        "http.tls.key",
-        "http.cors.origins",
-        "http.cors.methods",
-        "http.cors.headers",
-        "http.websocket.origins",
-        "ops.token",
-    ],
-    false => &[],
-};
+const WITHOUT_DEFAULT: &[&str] = &[
+    #[cfg(any(feature = "http", feature = "jwt"))]
+    "mode",
+    #[cfg(feature = "http")]
+    "http.tls.certificate",
+    #[cfg(feature = "http")]
+    "http.tls.key",
+    #[cfg(feature = "http")]
+    "http.cors.origins",
+    #[cfg(feature = "http")]
+    "http.cors.methods",
+    #[cfg(feature = "http")]
+    "http.cors.headers",
+    #[cfg(feature = "http")]
+    "http.websocket.origins",
+    #[cfg(feature = "http")]
+    "ops.token",
+    #[cfg(feature = "metrics")]
+    "metrics.buckets",
+    #[cfg(feature = "otel")]
+    "otel.endpoint",
+    #[cfg(feature = "otel")]
+    "otel.resource",
+];
 
 /// What is known in every program.
 pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
     let with_default = OWN
         .iter()
         .chain(HTTP)
+        .chain(METRICS)
+        .chain(OTEL)
         .chain(SQL)
         .chain(SAGA)
         .map(|(key, default)| SettingInfo::new(*key).default_text(*default));
-    let mode = cfg!(any(feature = "http", feature = "jwt")).then_some(&"mode");
-    with_default.chain(mode.into_iter().chain(WITHOUT_DEFAULT).map(|key| SettingInfo::new(*key)))
+    // What it carries is a secret, whatever it is called.
+    #[cfg(feature = "otel")]
+    let with_default = with_default.chain([SettingInfo::new("otel.headers").secret()]);
+    with_default.chain(WITHOUT_DEFAULT.iter().map(|key| SettingInfo::new(*key)))
 }

@@ -18,6 +18,7 @@ use crate::{
     dependency::{ContainerScope, ProcessScope, Registry},
     entrypoint::{MessageSettings, RpcSettings},
     event::{Sender, SenderSettings},
+    observe::{Observer, ObserverSettings, SpanSink},
     protocol::Value,
     service::{IdempotencyInfo, Service},
     task::Tasks,
@@ -81,7 +82,6 @@ pub struct App {
     pub(crate) extensions: Extensions,
     #[cfg(feature = "cli")]
     pub(super) arguments: Option<Vec<std::ffi::OsString>>,
-    #[cfg(any(feature = "cli", feature = "schema"))]
     pub(super) version: Option<String>,
 }
 
@@ -196,13 +196,11 @@ impl App {
         let options = TransportOptions::from_settings(names.join(" "), &settings)?;
         let client_settings = ClientSettings::read(&settings, &options)?;
         let sender_settings = SenderSettings::read(&settings)?;
+        let observer = Observer::new(&ObserverSettings::read(&settings)?, names[0]);
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
-        #[cfg(any(feature = "cli", feature = "schema"))]
-        {
-            self.extensions.get::<Launch>().version = self.version.take();
-        }
+        self.extensions.get::<Launch>().version = self.version.take();
         let make_gateways = crate::features::GATEWAYS.iter();
         let gateways: Vec<_> =
             make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;
@@ -210,16 +208,27 @@ impl App {
         tracing::info!(services = names.join(", "), broker = without_passwords(&url), "starting");
         let named = self.name_broker(&settings);
         let transport = connect(&url, options).await.map_err(named)?;
+        let sinks = crate::features::span_sinks(&settings, self.version.as_deref(), &url)?;
+        observer.tracer().send_to([observer.recent().clone() as Arc<dyn SpanSink>].into_iter().chain(sinks).collect());
+        Tasks::new().spawn_detached(observer.clone().watch_connection(transport.state()));
         let codecs = Arc::new(self.codecs);
         // The reply queue is the program's; it bears the first service's name, as Nameko's bears its only one's.
-        let rpc = RpcClient::new(transport.clone(), names[0], codecs.clone(), client_settings, &Tasks::new());
+        let rpc = RpcClient::new(
+            transport.clone(),
+            names[0],
+            codecs.clone(),
+            client_settings,
+            &Tasks::new(),
+            observer.clone(),
+        );
         for name in &names {
             rpc.known.add(*name);
         }
         let process = Arc::new(ProcessScope {
             settings,
             rpc: rpc.clone(),
-            sender: Sender::shared(transport.clone(), sender_settings),
+            sender: Sender::shared(transport.clone(), sender_settings, observer.clone()),
+            observer,
             registry: Default::default(),
             #[cfg(feature = "testing")]
             rig: self.rig,

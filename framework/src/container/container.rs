@@ -56,7 +56,7 @@ impl Container {
         #[cfg(feature = "jwt")]
         crate::auth::tell_closed(descriptor);
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
-        let limits = Arc::new(Limits::new(max_workers));
+        let limits = Arc::new(Limits::new(max_workers, scope.process.observer.clone()));
         let tasks = Tasks::new();
         #[cfg(feature = "testing")]
         let clock = scope.process.rig.as_ref().map_or(Clock::System, |rig| rig.clock);
@@ -64,7 +64,7 @@ impl Container {
         let clock = Clock::System;
         let further: Vec<_> = gateways
             .iter()
-            .map(|gateway| {
+            .filter_map(|gateway| {
                 let (service, limits, tasks, scope) = (service.clone(), limits.clone(), tasks.clone(), scope.clone());
                 let parts = ServiceParts { service, limits, tasks, scope };
                 gateway.entrypoint(parts)
@@ -137,6 +137,11 @@ impl Container {
     /// How many workers run.
     pub(super) fn running(&self) -> usize {
         self.entrypoints.iter().map(|entrypoint| entrypoint.running()).sum()
+    }
+
+    /// How many of its workers run and wait for nobody, of how many that may.
+    pub(super) fn busy(&self) -> (usize, usize) {
+        self.limits.busy()
     }
 
     /// Takes nothing more, hands back what has not started, and waits for what runs, up to `grace`.

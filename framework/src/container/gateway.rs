@@ -1,4 +1,4 @@
-//! Further ways into the services of a program, which features add above this tier: HTTP.
+//! Further ways into a program, which come from above this tier: HTTP to its services, discovery to what it is.
 
 use std::{
     any::{Any, TypeId},
@@ -15,11 +15,11 @@ use crate::{
     worker::Limits,
 };
 
-/// One way in, for all services of a program.
+/// One way in, for a whole program.
 #[async_trait]
 pub(crate) trait Gateway: Any + Send + Sync {
-    /// What fires the methods of one service this way.
-    fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint>;
+    /// What fires the methods of one service this way, if it leads to any.
+    fn entrypoint(&self, service: ServiceParts) -> Option<Arc<dyn Entrypoint>>;
 
     /// Gets ready to open: all services are set up, and none has begun. The broker may be away for long yet.
     ///
@@ -65,7 +65,6 @@ pub(crate) struct Extensions(HashMap<TypeId, Box<dyn Any + Send>>);
 
 impl Extensions {
     /// The value of a type; its default where nothing was said yet.
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds has anything to say"))]
     pub(crate) fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
         let value = self.0.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
         value.downcast_mut().expect("it is kept under its type")
@@ -74,9 +73,9 @@ impl Extensions {
 
 /// How a program was launched.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 pub(crate) struct Launch {
     /// By `run`, and not by a test or another program.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) is_run: bool,
     /// The program's own version, if it says.
     pub(crate) version: Option<String>,

@@ -1,6 +1,5 @@
 //! The life of running services: workers and their limits, start and stop.
 
-#[cfg(any(feature = "cli", feature = "schema"))]
 mod about;
 mod app;
 #[cfg(feature = "cli")]
@@ -15,19 +14,16 @@ mod running;
 mod selection;
 mod signals;
 
+#[cfg(feature = "http")]
+pub(crate) use self::readiness::broker_reason;
+pub(crate) use self::{
+    about::program_name,
+    gateway::{Extensions, Gateway, Launch, MakeGateway, ServiceParts},
+    program::{Program, ServiceState},
+};
 pub use self::{
     app::{App, run},
     readiness::Readiness,
     registration::Registration,
     running::RunningApp,
-};
-pub(crate) use self::{
-    gateway::{Extensions, Launch, MakeGateway},
-    program::Program,
-};
-#[cfg(feature = "http")]
-pub(crate) use self::{
-    gateway::{Gateway, ServiceParts},
-    program::ServiceState,
-    readiness::broker_reason,
 };

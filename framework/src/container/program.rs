@@ -6,6 +6,7 @@ use crate::{
     client::{RpcClient, ServiceProxy},
     dependency::{Dependency, ProcessScope},
     event::{EventDispatcher, Publisher},
+    observe::Observer,
     service::ServiceDescriptor,
     transport::{ConnectionState, ConsumerStatus, Transport},
 };
@@ -19,9 +20,9 @@ pub(crate) struct Program {
     pub(super) process: Arc<ProcessScope>,
 }
 
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 impl Program {
     /// Its services.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn descriptors(&self) -> Vec<&'static ServiceDescriptor> {
         self.containers.iter().map(|container| container.descriptor()).collect()
     }
@@ -31,7 +32,18 @@ impl Program {
         Readiness::of(&self.containers, &*self.transport, &self.process)
     }
 
+    /// What it has seen of itself.
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.process.observer
+    }
+
+    /// How many of its calls wait for a reply.
+    pub(crate) fn pending_calls(&self) -> usize {
+        self.rpc.pending()
+    }
+
     /// What it was told.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.process.settings
     }
@@ -39,8 +51,10 @@ impl Program {
     /// Each service, as it is at the moment.
     pub(crate) fn services(&self) -> Vec<ServiceState> {
         let states = self.containers.iter().map(|container| ServiceState {
+            descriptor: container.descriptor(),
             name: container.name(),
             running_workers: container.running(),
+            busy: container.busy(),
             unready: container.unready(),
             consumers: container.consumer_statuses(),
         });
@@ -48,6 +62,7 @@ impl Program {
     }
 
     /// What the dependencies lack that all services share.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn unready(&self) -> Vec<String> {
         self.process.registry.unready()
     }
@@ -62,6 +77,7 @@ impl Program {
     }
 
     /// Where the broker is, without its password, and how the connection to it does.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn broker(&self) -> (String, ConnectionState) {
         (self.transport.address(), self.transport.state().borrow().clone())
     }
@@ -74,12 +90,23 @@ impl Program {
         false
     }
 
+    /// What moves its messages.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// Its calls.
+    pub(crate) fn rpc(&self) -> &RpcClient {
+        &self.rpc
+    }
+
     /// A client that calls any service by name.
     pub(crate) fn proxy(&self) -> ServiceProxy {
         ServiceProxy::new(self.rpc.clone(), None)
     }
 
     /// What sends events in the name of the program.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds sends any"))]
     pub(crate) fn events(&self) -> EventDispatcher {
         EventDispatcher::new(self.process.sender.clone())
     }
@@ -90,6 +117,7 @@ impl Program {
     }
 
     /// Whether its broker is in this process.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
     pub(crate) fn is_in_memory(&self) -> bool {
         self.transport.address().starts_with("memory://")
     }
@@ -97,10 +125,13 @@ impl Program {
 
 /// One service, as it is at the moment.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds looks at it"))]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "a feature looks at the rest"))]
 pub(crate) struct ServiceState {
+    pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) name: &'static str,
     pub(crate) running_workers: usize,
+    /// How many workers run and wait for nobody, of how many that may.
+    pub(crate) busy: (usize, usize),
     /// What its dependencies lack.
     pub(crate) unready: Vec<String>,
     pub(crate) consumers: Vec<ConsumerStatus>,

@@ -17,6 +17,9 @@ use crate::{
     transport::{ConnectionState, Transport},
 };
 
+/// How long the last spans may take to leave.
+const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
 /// Services that run. Dropped without [`stop`](Self::stop), they end without order, as in a crash.
 #[must_use = "the services end when this is dropped"]
 pub struct RunningApp {
@@ -155,6 +158,11 @@ impl RunningApp {
         }
         process.registry.stop().await;
         transport.close().await;
+        // A collector that does not answer must not keep the program from its end.
+        let flushed = process.observer.tracer().flush();
+        if tokio::time::timeout(FLUSH_LIMIT, flushed).await.is_err() {
+            tracing::warn!("the last spans were not taken by their collector in time");
+        }
         if late > 0 {
             let text = format!(
                 "{late} workers were dropped: they had not finished within the grace period of {:?}",

@@ -31,7 +31,10 @@ pub(crate) use self::{
     principal::{AUTH_TOKEN, Principal, USER_ID},
     slot::{Slot, Slots},
 };
-use crate::protocol::{Message, Properties, Value, context_data};
+use crate::{
+    observe::{Trace, TraceContext},
+    protocol::{Message, Properties, Value, context_data},
+};
 
 tokio::task_local! {
     static CURRENT: WorkerContext;
@@ -57,6 +60,9 @@ struct Inner {
     short_path: bool,
     hooks: Mutex<Vec<Box<dyn WorkerHook>>>,
     idempotency: Option<IdempotencyKeys>,
+    trace: Option<Trace>,
+    /// The place in another trace that it has taken since.
+    continued: OnceLock<Trace>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
     caller: Caller,
 }
@@ -76,6 +82,8 @@ pub(crate) struct WorkerOrigin {
     pub(crate) short_path: bool,
     /// Its calls carry keys made of this.
     pub(crate) idempotency: Option<IdempotencyKeys>,
+    /// Its place in a trace; `None`: nothing is traced here.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl WorkerContext {
@@ -93,6 +101,8 @@ impl WorkerContext {
             short_path: origin.short_path,
             hooks: Mutex::default(),
             idempotency: origin.idempotency,
+            trace: origin.trace,
+            continued: OnceLock::new(),
             extensions: Mutex::default(),
             caller: Caller::default(),
         }))
@@ -215,6 +225,56 @@ impl WorkerContext {
         context_data::text(self.header(context_data::IDEMPOTENCY_KEY)?)
     }
 
+    /// The id of the trace that the worker belongs to, 32 hexadecimal digits: what a collector of traces knows it by.
+    ///
+    /// `None` where nothing is traced (`traces.sample` is 0).
+    pub fn trace_id(&self) -> Option<String> {
+        self.trace().map(|trace| trace.own.trace_id())
+    }
+
+    /// The worker's place in its trace, as W3C's header `traceparent` says it: for what is called by other means than kinoko's clients,
+    /// which pass it on by themselves.
+    ///
+    /// Where nothing is traced it is what came with the message, if anything did.
+    pub fn trace_parent(&self) -> Option<String> {
+        match self.trace() {
+            Some(trace) => Some(trace.own.header()),
+            None => context_data::trace_parent(&self.0.message.properties, self.0.short_path).map(str::to_owned),
+        }
+    }
+
+    /// Makes the worker part of a trace that was kept, as [`trace_parent`](Self::trace_parent) gave it: so that a timer which takes up what
+    /// an event left in a table goes on with the trace of that event. The worker and what it calls from here on belong to it.
+    ///
+    /// Returns whether it does: not where the text is no `traceparent`, where nothing is traced, and not for a worker that
+    /// has its trace from its caller, or has taken up one before.
+    ///
+    /// ```
+    /// # use kinoko::prelude::*;
+    /// # #[derive(Dependencies)] struct Reminders;
+    /// # fn due() -> Vec<(u64, String)> { Vec::new() }
+    /// #[service(name = "reminders")]
+    /// impl Reminders {
+    ///     #[timer(every = "10s")]
+    ///     async fn send(&self, #[inject] cx: WorkerContext) {
+    ///         for (_id, trace_parent) in due().into_iter().take(1) {
+    ///             cx.continue_trace(&trace_parent);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn continue_trace(&self, trace_parent: &str) -> bool {
+        let (Some(Trace { own, parent: None }), Some(kept)) = (self.0.trace, TraceContext::parse(trace_parent)) else {
+            return false;
+        };
+        let own = TraceContext { span_id: own.span_id, ..kept };
+        self.0.continued.set(Trace { own, parent: Some(kept.span_id) }).is_ok()
+    }
+
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.0.continued.get().copied().or(self.0.trace)
+    }
+
     /// Whether the delivery may have been given to a worker before.
     pub fn redelivered(&self) -> bool {
         self.0.redelivered
@@ -249,14 +309,23 @@ impl WorkerContext {
     }
 
     /// Writes what a nested call takes along: the context data, the trace, and the call-id stack with this worker on top.
-    pub(crate) fn pass_on(&self, properties: &mut Properties, parents_tracked: usize, short_path: bool) {
+    pub(crate) fn pass_on(
+        &self,
+        properties: &mut Properties,
+        parents_tracked: usize,
+        short_path: bool,
+        span: Option<Trace>,
+    ) {
         for (key, value) in self.data() {
             properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
         }
-        for name in context_data::TRACE_HEADERS {
+        for name in context_data::TRACE_COMPANIONS {
             if let Some(value) = self.header(name) {
                 properties.headers.set(name, value.clone());
             }
+        }
+        if let Some(trace_parent) = span.map(|span| span.own.header()).or_else(|| self.trace_parent()) {
+            context_data::write_trace_parent(properties, trace_parent, short_path);
         }
         let mut stack = self.call_id_stack();
         stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));

@@ -22,6 +22,7 @@ use crate::{
     Error, ErrorKind, Result,
     config::Settings,
     event::{DispatchError, Sender, SenderSettings},
+    observe::Observer,
     protocol::{Message, Name, names},
     service::{Service, ServiceDescriptor},
     transport::{Transport, TransportOptions, connect},
@@ -114,7 +115,7 @@ impl DeadLetters {
         let options = TransportOptions::from_settings("kinoko dead letters", settings)?;
         let settings = SenderSettings::read(settings)?;
         let transport = connect(url, options).await?;
-        let sender = Sender::shared(transport.clone(), settings);
+        let sender = Sender::shared(transport.clone(), settings, Observer::off());
         Ok(Self { own: true, ..Self::new(transport, sender, Vec::new()) })
     }
 

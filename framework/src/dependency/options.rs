@@ -44,6 +44,18 @@ impl OptionValue<Option<String>> for &str {
     }
 }
 
+impl<const N: usize> OptionValue<Vec<String>> for [&str; N] {
+    fn convert(self) -> Result<Vec<String>, String> {
+        Ok(self.map(str::to_owned).into())
+    }
+}
+
+impl<const N: usize> OptionValue<Vec<f64>> for [f64; N] {
+    fn convert(self) -> Result<Vec<f64>, String> {
+        Ok(self.into())
+    }
+}
+
 impl OptionValue<Duration> for &str {
     fn convert(self) -> Result<Duration, String> {
         parse_duration(self)

@@ -18,6 +18,7 @@ use crate::{
     client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
     config::Settings,
     event::Sender,
+    observe::Observer,
     protocol::Fault,
 };
 
@@ -66,6 +67,15 @@ impl SetupContext {
     /// The sending side that the program's services share.
     pub(crate) fn sender(&self) -> &Arc<Sender> {
         &self.container.process.sender
+    }
+
+    /// What counts.
+    #[cfg_attr(
+        not(any(feature = "metrics", feature = "saga")),
+        allow(dead_code, reason = "only what a feature adds asks")
+    )]
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.container.process.observer
     }
 
     pub(crate) fn rpc(&self) -> &Arc<RpcClient> {
@@ -189,6 +199,7 @@ pub(crate) struct ProcessScope {
     pub(crate) settings: Arc<Settings>,
     pub(crate) rpc: Arc<RpcClient>,
     pub(crate) sender: Arc<Sender>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) registry: Registry,
     #[cfg(feature = "testing")]
     pub(crate) rig: Option<Arc<crate::testing::Rig>>,

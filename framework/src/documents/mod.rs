@@ -4,6 +4,7 @@
 
 mod app;
 mod asyncapi;
+mod entrypoints;
 #[cfg(feature = "http")]
 mod openapi;
 mod schemas;
@@ -13,9 +14,9 @@ mod text;
 
 use serde_json::json;
 
-pub(crate) use self::asyncapi::asyncapi;
 #[cfg(feature = "http")]
 pub(crate) use self::openapi::openapi;
+pub(crate) use self::{asyncapi::asyncapi, entrypoints::add_schemas};
 use crate::{
     Result,
     config::Settings,

@@ -20,6 +20,7 @@ use crate::{
     client::{body_limit, format_setting},
     codec::Format,
     config::Settings,
+    observe::Observer,
     protocol::{Message, Name, context_data, names},
     transport::{Exchange, ExchangeKind, Published, Topology, Transport, TransportOptions, connect},
 };
@@ -64,6 +65,7 @@ impl SenderSettings {
 pub(crate) struct Sender {
     pub(super) target: Target,
     pub(crate) settings: SenderSettings,
+    pub(super) observer: Arc<Observer>,
     pub(super) unrouted: Unrouted,
     /// The exchanges of events, by the service that they belong to.
     exchanges: Mutex<HashMap<Name, Arc<Declaration>>>,
@@ -79,23 +81,27 @@ pub(super) enum Target {
 }
 
 impl Sender {
-    pub(crate) fn shared(transport: Arc<dyn Transport>, settings: SenderSettings) -> Arc<Self> {
-        Self::to(Target::Shared(transport), settings)
+    pub(crate) fn shared(
+        transport: Arc<dyn Transport>,
+        settings: SenderSettings,
+        observer: Arc<Observer>,
+    ) -> Arc<Self> {
+        Self::to(Target::Shared(transport), settings, observer)
     }
 
     /// With a connection of its own.
     pub(super) async fn connect(connection_name: &str, url: &str, settings: &Settings) -> Result<Arc<Self>> {
         let options = TransportOptions::from_settings(connection_name, settings)?;
         let settings = SenderSettings::read(settings)?;
-        Ok(Self::to(Target::Own(connect(url, options).await?), settings))
+        Ok(Self::to(Target::Own(connect(url, options).await?), settings, Observer::off()))
     }
 
     pub(super) fn recorded(recorded: Recorded) -> Arc<Self> {
-        Self::to(Target::Recorded(recorded), SenderSettings::default())
+        Self::to(Target::Recorded(recorded), SenderSettings::default(), Observer::off())
     }
 
-    fn to(target: Target, settings: SenderSettings) -> Arc<Self> {
-        Arc::new(Self { target, settings, unrouted: Unrouted::default(), exchanges: Mutex::default() })
+    fn to(target: Target, settings: SenderSettings, observer: Arc<Observer>) -> Arc<Self> {
+        Arc::new(Self { target, settings, observer, unrouted: Unrouted::default(), exchanges: Mutex::default() })
     }
 
     /// Closes a connection of its own; the one of a program's services is theirs.
@@ -139,6 +145,13 @@ impl Sender {
             Target::Recorded(recorded) => return Ok(recorded.keep(message, due)),
         };
         Attempts::new(&**transport, message, declaration, due).within(limit).await
+    }
+
+    /// What counts the messages of an outbox, by what became of them.
+    #[cfg(feature = "sql")]
+    pub(crate) fn relayed(&self, outcome: &'static str) -> Arc<crate::observe::Tally> {
+        let help = "Messages of the outbox, by what became of them: sent, or refused and tried again";
+        self.observer.tally("kinoko_outbox_relayed", help, &[("outcome", outcome)])
     }
 
     pub(super) fn check_size(&self, message: &Message) -> Result<(), DispatchError> {

@@ -14,7 +14,8 @@ use super::{DispatchError, attempts::Declaration, sender::Sender};
 use crate::{
     context::WorkerContext,
     dependency::OptionValue,
-    protocol::{Message, Name, Properties, Value, names},
+    observe::Trace,
+    protocol::{Message, Name, Properties, Value, context_data, names},
     transport::{Published, check_delay},
 };
 
@@ -31,6 +32,10 @@ pub(super) struct Sending {
     deadline: Option<Instant>,
     timeout: Option<Duration>,
     pub(super) delay: Delay,
+    /// Its own place in a trace, which its handlers find themselves inside.
+    trace: Option<Trace>,
+    /// The service that sends; `None`: outside any worker.
+    owner: Option<&'static str>,
 }
 
 /// The setters that [`Dispatch`](super::Dispatch) and [`Publish`](super::Publish) have in common.
@@ -122,8 +127,13 @@ impl Sending {
             persistent: true,
             ..Properties::default()
         };
-        if let Some(context) = &context {
-            context.pass_on(&mut properties, sender.settings.parent_calls_tracked, false);
+        let trace = sender.observer.tracer().within(context.as_ref().and_then(WorkerContext::trace));
+        match (&context, trace) {
+            (Some(context), trace) => {
+                context.pass_on(&mut properties, sender.settings.parent_calls_tracked, false, trace);
+            }
+            (None, Some(trace)) => context_data::write_trace_parent(&mut properties, trace.own.header(), false),
+            (None, None) => {}
         }
         Self {
             sender: sender.clone(),
@@ -131,6 +141,8 @@ impl Sending {
             deadline: context.as_ref().and_then(WorkerContext::deadline),
             timeout: None,
             delay: Delay::None,
+            trace,
+            owner: context.as_ref().map(WorkerContext::service),
         }
     }
 
@@ -189,8 +201,10 @@ impl Sending {
         let due = (!delay.is_zero()).then(|| now + delay);
         let left = self.deadline.map_or(LONGEST, |deadline| deadline.saturating_duration_since(now));
         let limit = self.timeout.unwrap_or(self.sender.settings.timeout).min(left);
-        let published = self.sender.send(&message, declaration.as_deref(), due, limit).await?;
-        Ok((message, published))
+        let watch = self.sender.observer.publishes(self.trace, self.owner, now);
+        let published = self.sender.send(&message, declaration.as_deref(), due, limit).await;
+        watch.end(&message, published.as_ref().ok().copied());
+        Ok((message, published?))
     }
 }
 

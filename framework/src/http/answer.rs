@@ -13,13 +13,14 @@ use sync_wrapper::SyncWrapper;
 use crate::{
     codec::Format,
     protocol::{Fault, ServiceError},
-    service::Outcome,
+    service::{FaultKind, Outcome},
     worker::unexpected,
 };
 
 /// A response, and why it is one of failure.
 pub(super) struct Answered {
     pub(super) response: SyncWrapper<Response>,
+    status: u16,
     /// Where the method ended with an error that answers for itself.
     fault: Option<Fault>,
 }
@@ -27,6 +28,10 @@ pub(super) struct Answered {
 impl crate::service::Response for Answered {
     fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
+    }
+
+    fn status(&self) -> Option<u16> {
+        Some(self.status)
     }
 }
 
@@ -114,8 +119,8 @@ pub trait AnswersError<const IS_SERVICE_ERROR: bool> {
 impl<E: ServiceError> AnswersError<true> for E {
     fn answer(self) -> Outcome {
         let fault = self.to_fault();
-        let expected = !fault.internal;
-        Outcome::Fault { fault: Box::new(fault), expected }
+        let kind = if fault.internal { FaultKind::Unexpected } else { FaultKind::Expected };
+        Outcome::Fault { fault: Box::new(fault), kind }
     }
 }
 
@@ -129,7 +134,8 @@ impl<E: IntoResponse> AnswersError<false> for E {
 }
 
 pub(super) fn answered(response: Response, fault: Option<Fault>) -> Outcome {
-    Outcome::Response(Box::new(Answered { response: SyncWrapper::new(response), fault }))
+    let status = response.status().as_u16();
+    Outcome::Response(Box::new(Answered { response: SyncWrapper::new(response), status, fault }))
 }
 
 /// What a method's value becomes. Plain, so that its types are asked in one call.

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header::AUTHORIZA
 
 use crate::protocol::{
     Headers,
-    context_data::{IDEMPOTENCY_KEY, TRACE_HEADERS},
+    context_data::{IDEMPOTENCY_KEY, TRACE_COMPANIONS, TRACE_PARENT},
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +36,8 @@ impl Head {
                     id = Some(value).filter(|id| is_plain(id)).cloned();
                     ("nameko.request_id", id.as_ref().and_then(|id| id.to_str().ok()))
                 }
-                name => match TRACE_HEADERS.into_iter().find(|known| *known == name) {
+                TRACE_PARENT => (TRACE_PARENT, value.to_str().ok()),
+                name => match TRACE_COMPANIONS.into_iter().find(|known| *known == name) {
                     Some(key) => (key, value.to_str().ok()),
                     None => continue,
                 },

@@ -28,8 +28,9 @@ use crate::{
     container::ServiceParts,
     context::{Cancelled, WorkerContext},
     entrypoint::Entrypoint,
+    observe::Watch,
     protocol::{Fault, Message, Properties},
-    service::{Outcome, RouteInfo},
+    service::{FaultKind, Outcome, RouteInfo},
     transport::{ConsumerStatus, Transport},
 };
 
@@ -100,7 +101,8 @@ impl HttpEntrypoint {
         let descriptor = self.runner.descriptor();
         let routes = descriptor.routes.iter().map(|info| {
             let limit = info.timeout.unwrap_or(self.defaults.timeout);
-            let target = self.runner.target(info.index, info.method, info.max_workers, limit);
+            let target =
+                self.runner.target((info.index, info.method), Some((info.verb, info.path)), info.max_workers, limit);
             let (runner, params) = (self.runner.clone(), PathParams::of(info.path));
             let served =
                 Arc::new(Served { runner, defaults: self.defaults, info, params, target, cookie: self.cookie.clone() });
@@ -159,6 +161,7 @@ impl Served {
     ) -> impl Future<Output = Response> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         async move {
+            let arrived = self.target.arrived();
             let context::Head { headers, id } =
                 context::Head::read(&parts.headers, self.cookie().and_then(|cookie| cookie.token(&parts)));
             let path = self.path(parts.uri.path());
@@ -180,18 +183,19 @@ impl Served {
             let (message, unread, path) = match (read, path) {
                 (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
                 (Err(fault), _) | (_, Err(fault)) => {
-                    let context = self.runner.context_until(&self.target, message(Bytes::new()), None);
-                    return self.answer(Outcome::Fault { fault: Box::new(fault), expected: true }, &context, id);
+                    let context = self.runner.context(&self.target, &arrived, message(Bytes::new()));
+                    let outcome = Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected };
+                    return self.answer((outcome, arrived), &context, id);
                 }
             };
-            let context = self.runner.context(&self.target, message);
+            let context = self.runner.context(&self.target, &arrived, message);
             let request = Arc::new(Request::new(parts, path, unread));
-            let outcome = self.runner.run(&self.target, &context, Some(request), |work| work).await;
+            let (outcome, seen) = self.runner.run(&self.target, arrived, &context, Some(request), |work| work).await;
             let outcome = match watch.and_then(|watch| watch.fault()) {
                 None => outcome,
-                Some(fault) => Outcome::Fault { fault: Box::new(fault), expected: true },
+                Some(fault) => Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected },
             };
-            self.answer(outcome, &context, id)
+            self.answer((outcome, seen), &context, id)
         }
     }
 
@@ -238,24 +242,15 @@ impl Served {
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopped)))
     }
 
-    fn answer(&self, outcome: Outcome, context: &WorkerContext, id: Option<HeaderValue>) -> Response {
-        let (service, method) = (context.service(), context.entrypoint());
+    fn answer(&self, (outcome, seen): (Outcome, Watch), context: &WorkerContext, id: Option<HeaderValue>) -> Response {
+        seen.end(context, &outcome);
         let mut response = match outcome {
-            Outcome::Response(answered) => {
-                match answered.fault() {
-                    None => tracing::debug!(service, method, "request answered"),
-                    Some(fault) => {
-                        let call_id = context.call_id();
-                        tracing::warn!(service, method, call_id, %fault, "request failed as expected");
-                    }
-                }
-                match (answered as Box<dyn Any>).downcast::<Answered>() {
-                    Ok(answered) => self.until_stopped(answered.response.into_inner()),
-                    Err(_) => problem::response(&no_request(), context.call_id()),
-                }
-            }
+            Outcome::Response(answered) => match (answered as Box<dyn Any>).downcast::<Answered>() {
+                Ok(answered) => self.until_stopped(answered.response.into_inner()),
+                Err(_) => problem::response(&no_request(), context.call_id()),
+            },
             outcome => {
-                let fault = failure(outcome, context, &self.target, no_request);
+                let fault = failure(outcome, no_request);
                 let mut response = problem::response(&fault, context.call_id());
                 challenge::ask(&mut response, self.info.security);
                 response

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     protocol::Fault,
-    service::{Outcome, WorkerCall},
+    service::{FaultKind, Outcome, WorkerCall},
     worker::unexpected,
 };
 
@@ -120,7 +120,7 @@ async fn refused(response: Response) -> Outcome {
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::CONTENT_LENGTH);
     if parts.headers.is_empty() {
-        return Outcome::Fault { fault: Box::new(fault), expected: true };
+        return Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected };
     }
     // What it says beside its text, such as how to log in, is the extractor's own.
     let mut problem = problem::response(&fault, "");

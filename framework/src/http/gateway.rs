@@ -128,10 +128,10 @@ impl HttpGateway {
 
 #[async_trait]
 impl Gateway for HttpGateway {
-    fn entrypoint(&self, service: ServiceParts) -> Arc<dyn Entrypoint> {
+    fn entrypoint(&self, service: ServiceParts) -> Option<Arc<dyn Entrypoint>> {
         let entrypoint = Arc::new(HttpEntrypoint::new(service, self.settings.requests, &self.sockets));
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(entrypoint.clone());
-        entrypoint
+        Some(entrypoint)
     }
 
     async fn prepare(&self, program: Program) -> Result<()> {

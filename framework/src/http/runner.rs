@@ -11,7 +11,6 @@ use std::{
 
 use axum::http::StatusCode;
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
@@ -21,11 +20,19 @@ use crate::{
     container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
     entrypoint::timeout,
-    protocol::{Fault, Message, excerpt},
-    service::{DynService, Outcome, ServiceDescriptor, WorkerCall},
+    observe::{self, EntrypointKind, Watch},
+    protocol::{Fault, Message},
+    service::{DynService, FaultKind, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
-    worker::{Limits, MethodSlots, Running, Workers, log},
+    worker::{Limits, MethodSlots, Running, Workers, log, unexpected},
 };
+
+impl Target {
+    /// Something that fires it is there.
+    pub(super) fn arrived(&self) -> Watch {
+        self.seen.arrived()
+    }
+}
 
 /// Runs the workers of one service.
 pub(super) struct Runner {
@@ -42,6 +49,7 @@ pub(super) struct Target {
     index: usize,
     method: &'static str,
     slots: Arc<MethodSlots>,
+    seen: Arc<observe::Entrypoint>,
     /// How long a worker of it may run.
     pub(super) timeout: Duration,
 }
@@ -62,33 +70,29 @@ impl Runner {
         self.limits.stopped()
     }
 
+    /// A method; `route` is what HTTP knows it by, and a socket's messages have none.
     pub(super) fn target(
         &self,
-        index: usize,
-        method: &'static str,
+        (index, method): (usize, &'static str),
+        route: Option<(&'static str, &'static str)>,
         max_workers: Option<usize>,
         timeout: Duration,
     ) -> Target {
-        Target { index, method, slots: Arc::new(MethodSlots::new(self.limits.clone(), max_workers)), timeout }
+        let kind = if route.is_some() { EntrypointKind::Http } else { EntrypointKind::Websocket };
+        let seen = self.limits.observer().entrypoint(self.descriptor().name, method, kind, route);
+        Target { index, method, slots: Arc::new(MethodSlots::new(self.limits.clone(), max_workers)), seen, timeout }
     }
 
     /// The context of a worker whose time begins now.
-    pub(super) fn context(&self, target: &Target, message: Arc<Message>) -> WorkerContext {
+    pub(super) fn context(&self, target: &Target, watch: &Watch, message: Arc<Message>) -> WorkerContext {
         // A limit beyond the end of time is none.
-        self.context_until(target, message, Instant::now().checked_add(target.timeout))
-    }
-
-    pub(super) fn context_until(
-        &self,
-        target: &Target,
-        message: Arc<Message>,
-        deadline: Option<Instant>,
-    ) -> WorkerContext {
+        let deadline = watch.arrived().checked_add(target.timeout);
         WorkerContext::new(WorkerOrigin {
             service: self.descriptor().name,
             entrypoint: target.method,
             deadline,
             slots: Some(target.slots.clone()),
+            trace: watch.trace(&message.properties, false),
             message,
             ..WorkerOrigin::default()
         })
@@ -99,21 +103,24 @@ impl Runner {
     pub(super) async fn run(
         &self,
         target: &Target,
+        mut watch: Watch,
         context: &WorkerContext,
         request: Option<Arc<dyn Any + Send + Sync>>,
         around: impl FnOnce(Work) -> Work,
-    ) -> Outcome {
+    ) -> (Outcome, Watch) {
         // A stop waits for it, although its task is the connection's.
         let token = self.tasks.token();
         let running = self.workers.enter(context.clone());
         let waited = !target.slots.take_free();
         if waited {
             // Rare, so it takes no room in the future of every request.
-            match context.until_cancelled(Box::pin(target.slots.take())).await {
+            let taken = context.until_cancelled(Box::pin(target.slots.take())).await;
+            watch.waited();
+            match taken {
                 Ok(Some(())) => {}
-                Ok(None) => return Outcome::Cancelled(Cancelled::Stopping),
-                Err(Cancelled::DeadlinePassed) => return busy(),
-                Err(reason) => return Outcome::Cancelled(reason),
+                Ok(None) => return (Outcome::Cancelled(Cancelled::Stopping), watch),
+                Err(Cancelled::DeadlinePassed) => return (busy(), watch),
+                Err(reason) => return (Outcome::Cancelled(reason), watch),
             }
         }
         if let Some(slot) = context.slot() {
@@ -121,7 +128,7 @@ impl Runner {
         }
         // A slot that came too late is none: nothing has run, and the caller may ask again.
         if waited && context.remaining().is_some_and(|left| left.is_zero()) {
-            return busy();
+            return (busy(), watch);
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
         let work = around(self.service.clone().dispatch(call));
@@ -129,29 +136,23 @@ impl Runner {
             Some(span) => work.instrument(span).boxed(),
             None => work,
         };
-        Working { tasks: &self.tasks, worker: Some(Worker { work, running, token }) }.await
+        let (outcome, watch) =
+            Working { tasks: &self.tasks, worker: Some(Worker { work, running, token, watch }) }.await;
+        let outcome = match outcome {
+            Outcome::Cancelled(Cancelled::DeadlinePassed) => {
+                unexpected(timeout(context.service(), context.entrypoint(), Some(target.timeout)))
+            }
+            outcome => outcome,
+        };
+        (outcome, watch)
     }
 }
 
-/// Why there is no answer, said in the log as well; `none` is what is told of a method that something else fires.
-pub(super) fn failure(outcome: Outcome, context: &WorkerContext, target: &Target, none: fn() -> Fault) -> Box<Fault> {
-    let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
+/// Why there is no answer; `none` is what is told of a method that something else fires.
+pub(super) fn failure(outcome: Outcome, none: fn() -> Fault) -> Box<Fault> {
     match outcome {
-        Outcome::Fault { fault, expected } => {
-            if expected {
-                tracing::warn!(service, method, call_id, fault = excerpt(&fault), "request failed as expected");
-            } else {
-                tracing::error!(service, method, call_id, fault = excerpt(&fault), "request failed");
-            }
-            fault
-        }
-        Outcome::Cancelled(reason) => {
-            tracing::warn!(service, method, call_id, %reason, "request dropped");
-            Box::new(match reason {
-                Cancelled::DeadlinePassed => timeout(service, method, Some(target.timeout)),
-                Cancelled::Stopping | Cancelled::ConnectionLost => problem::stopping(),
-            })
-        }
+        Outcome::Fault { fault, .. } => fault,
+        Outcome::Cancelled(_) => Box::new(problem::stopping()),
         Outcome::Reply(_) | Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
             Box::new(none())
         }
@@ -166,7 +167,7 @@ fn busy() -> Outcome {
         retryable: Some(true),
         ..Fault::nameko("Busy", "all workers were busy for as long as the request may take")
     };
-    Outcome::Fault { fault: Box::new(fault), expected: true }
+    Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected }
 }
 
 /// What runs hooks and method.
@@ -177,6 +178,7 @@ struct Worker {
     work: Work,
     running: Running,
     token: TaskTrackerToken,
+    watch: Watch,
 }
 
 /// A worker whose request may go away.
@@ -186,23 +188,24 @@ struct Working<'a> {
 }
 
 impl Future for Working<'_> {
-    type Output = Outcome;
+    type Output = (Outcome, Watch);
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(Worker { work, running, .. }) = &mut self.worker else { unreachable!("polled after its end") };
         let outcome = ready!(running.context().within(|| work.as_mut().poll(cx)));
-        self.worker = None;
-        Poll::Ready(outcome)
+        let Some(Worker { watch, .. }) = self.worker.take() else { unreachable!("it was there a moment ago") };
+        Poll::Ready((outcome, watch))
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        if let Some(Worker { work, running, token }) = self.worker.take() {
+        if let Some(Worker { work, running, token, watch }) = self.worker.take() {
             running.context().cancel(Cancelled::ConnectionLost);
             self.tasks.spawn(async move {
                 let _token = token;
-                running.context().clone().scope(work).await;
+                let outcome = running.context().clone().scope(work).await;
+                watch.end(running.context(), &outcome);
             });
         }
     }

@@ -6,8 +6,12 @@ use uuid::Uuid;
 
 use super::{Headers, Properties, Value};
 
-/// W3C trace context, under the names that it has everywhere.
-pub(crate) const TRACE_HEADERS: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+/// The trace that a message belongs to, as W3C names and writes it.
+pub(crate) const TRACE_PARENT: &str = "traceparent";
+/// The same where a Python service passed it on as context data: any header that it gets, or Nameko's OpenTelemetry.
+const NAMEKO_TRACE_PARENT: &str = "nameko.traceparent";
+/// What travels beside it, as it came.
+pub(crate) const TRACE_COMPANIONS: [&str; 2] = ["tracestate", "baggage"];
 
 /// What Nameko puts before each key of the context data.
 pub(crate) const PREFIX: &str = "nameko.";
@@ -85,10 +89,28 @@ pub(crate) fn write_stack(properties: &mut Properties, stack: Vec<String>, short
     properties.headers.set(STACK_HEADER, stack);
 }
 
+/// The trace that a message belongs to.
+pub(crate) fn trace_parent(properties: &Properties, short_path: bool) -> Option<&str> {
+    if let Some(trace_parent) = properties.message_id.as_deref().filter(|_| short_path) {
+        return Some(trace_parent);
+    }
+    let headers = &properties.headers;
+    [TRACE_PARENT, NAMEKO_TRACE_PARENT].iter().find_map(|name| headers.get(name)?.as_str())
+}
+
+/// Writes it: into a string property where only kinoko peers read it, as the stack is; else as the header that everybody knows.
+pub(crate) fn write_trace_parent(properties: &mut Properties, trace_parent: String, short_path: bool) {
+    if short_path {
+        properties.message_id = Some(trace_parent.into());
+    } else {
+        properties.headers.set(TRACE_PARENT, trace_parent);
+    }
+}
+
 /// The context data among a message's headers: what starts with `nameko.`, without the prefix and without what is the call's own.
 pub(crate) fn context_data(headers: &Headers) -> impl Iterator<Item = (&str, &Value)> {
     headers.iter().filter_map(|(key, value)| {
-        let own = *key == STACK_HEADER || *key == RETRIED_HEADER;
+        let own = *key == STACK_HEADER || *key == RETRIED_HEADER || *key == NAMEKO_TRACE_PARENT;
         Some((key.strip_prefix(PREFIX).filter(|_| !own)?, value))
     })
 }

@@ -44,6 +44,9 @@ pub struct Fault {
     /// Whether the text is for the log alone where the caller is a stranger. Never travels.
     #[serde(skip)]
     pub internal: bool,
+    /// What caused it, each after a `: `; for the log. Never travels.
+    #[serde(skip)]
+    pub causes: Option<String>,
 }
 
 /// What an error variant says of itself, written with `#[fault(…)]`.
@@ -155,6 +158,7 @@ impl Fault {
             http: meta.http,
             grpc: meta.grpc.map(Cow::from),
             internal: false,
+            causes: None,
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Properties {
     pub kind: Option<Name>,
     /// AMQP's `app_id`: the call-id stack, on the short path between kinoko peers.
     pub app_id: Option<Name>,
-    /// Identifies one logical publish.
+    /// Identifies one logical publish; on the short path between kinoko peers, where nothing is published twice, the trace.
     pub message_id: Option<Name>,
     /// What is delivered first in a queue that has priorities; the highest first.
     pub priority: Option<u8>,

@@ -3,6 +3,7 @@
 //! Pure and synchronous: nothing here connects, waits or spawns. The facts are Nameko's; `docs/reference/wire-protocol.md` tells them.
 
 mod args;
+mod causes;
 pub(crate) mod context_data;
 pub mod delivery_headers;
 mod envelope;
@@ -16,6 +17,8 @@ pub(crate) mod names;
 mod shape;
 
 pub use args::{ArgError, Args, Param, decode_args};
+#[doc(hidden)]
+pub use causes::{Causes, NoCauses};
 pub use envelope::{decode_reply, encode_reply, encode_request};
 pub(crate) use excerpt::excerpt;
 #[doc(hidden)]

@@ -64,6 +64,14 @@ pub(crate) fn websocket_queue(service: &str, instance: &impl std::fmt::Display) 
     format!("kinoko.websocket-{service}-{instance}").into()
 }
 
+/// The exchange by which programs ask each other what they are. It goes with the broker.
+pub(crate) const DISCOVERY_EXCHANGE: Name = Name::from_static("kinoko.srv");
+
+/// The queue of one program for what it is asked, and for the answers to what it asks.
+pub(crate) fn discovery_queue(instance: &Uuid) -> Name {
+    format!("kinoko.srv-{instance}").into()
+}
+
 const DEAD_LETTERS: &str = "kinoko.dead-";
 
 /// The queue that keeps the dead letters of another one.

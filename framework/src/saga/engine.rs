@@ -30,7 +30,7 @@ use super::{
     steps::{Steps, current_context},
     store::Terms,
 };
-use crate::{Result, protocol::Value, task::Tasks};
+use crate::{Result, observe::Observer, protocol::Value, task::Tasks};
 
 /// The most that one process runs at once of what others left; what it starts itself it runs at once.
 const CLAIMED_AT_ONCE: usize = 256;
@@ -53,6 +53,7 @@ pub(crate) struct Engine {
     /// How long what is over is kept.
     keep: Duration,
     pub(super) events: Option<SagaEvents>,
+    pub(super) observer: Arc<Observer>,
     /// No new step begins.
     pub(super) stop: CancellationToken,
     /// Steps that run are dropped.
@@ -100,6 +101,7 @@ impl Engine {
         log: Arc<dyn SagaLog>,
         Terms { lease, keep }: Terms,
         events: Option<SagaEvents>,
+        observer: Arc<Observer>,
     ) -> Arc<Self> {
         let owner = format!("{service}.{}", uuid::Uuid::new_v4());
         Arc::new(Self {
@@ -107,6 +109,7 @@ impl Engine {
             steps,
             log,
             holder: Holder { owner, lease },
+            observer,
             keep,
             events,
             stop: CancellationToken::new(),
@@ -211,6 +214,7 @@ impl Engine {
             if let Ok(instance) = ended
                 && (instance.state.is_over() || instance.state == SagaState::Parked)
             {
+                engine.count(instance.state);
                 here.rest.send_replace(Some(Arc::new(instance)));
             }
             engine.forget(&id, &here);
@@ -218,6 +222,12 @@ impl Engine {
                 engine.look.notify_one();
             }
         });
+    }
+
+    /// One has come to rest here.
+    fn count(&self, state: SagaState) {
+        let labels = [("service", self.service), ("saga", self.steps.info().name), ("state", state.as_str())];
+        self.observer.tally("kinoko_sagas", "Sagas that came to rest here, by their state", &labels).add(1);
     }
 
     /// Nobody here waits for it, and it does not run here.

@@ -84,7 +84,14 @@ impl<P: Definition> Dependency for Saga<P> {
         let store = cx.require::<SagaStore>().await?;
         let steps = Arc::new(Hosted(P::setup(cx).await?));
         let events = options.events.then(|| SagaEvents::new(EventDispatcher::new(cx.sender().clone()), cx.service()));
-        let saga = Self::host(Engine::new(cx.service(), steps, store.log().clone(), store.terms(), events));
+        let saga = Self::host(Engine::new(
+            cx.service(),
+            steps,
+            store.log().clone(),
+            store.terms(),
+            events,
+            cx.observer().clone(),
+        ));
         store.add(saga.hosted.clone());
         Ok(saga)
     }

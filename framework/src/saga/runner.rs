@@ -18,7 +18,10 @@ use super::{
     log::{Claimed, Then, Transition, last_number},
     steps::{Attempt, message},
 };
-use crate::protocol::{Fault, Message};
+use crate::{
+    observe::EntrypointKind,
+    protocol::{Fault, Message},
+};
 
 /// After an event could not be dispatched of a saga that is at rest.
 const ANNOUNCE_AGAIN: Duration = Duration::from_secs(5);
@@ -170,6 +173,7 @@ impl Runner {
             number,
             deadline: deadline(timeout),
             message: self.message.clone(),
+            seen: self.engine.observer.entrypoint(self.engine.service, method, EntrypointKind::Saga, None),
         }
     }
 

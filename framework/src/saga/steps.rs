@@ -11,8 +11,9 @@ use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin, idempotency::IdempotencyKeys},
     dependency::Dependencies,
+    observe::{self, Trace},
     protocol::{Certainty, Fault, Message, Properties, Value},
-    service::{Outcome, WorkerCall},
+    service::{FaultKind, Outcome, WorkerCall},
     worker::{log, run_worker, unexpected},
 };
 
@@ -34,10 +35,11 @@ pub(crate) struct Attempt {
     pub(super) number: u32,
     pub(super) deadline: Instant,
     pub(super) message: Arc<Message>,
+    pub(super) seen: Arc<observe::Entrypoint>,
 }
 
 impl Attempt {
-    fn context(&self) -> WorkerContext {
+    fn context(&self, trace: Option<Trace>) -> WorkerContext {
         WorkerContext::new(WorkerOrigin {
             service: self.service,
             entrypoint: self.method,
@@ -46,6 +48,7 @@ impl Attempt {
             attempt: self.number,
             deadline: Some(self.deadline),
             idempotency: Some(IdempotencyKeys::new(self.key.as_str().to_owned())),
+            trace,
             ..WorkerOrigin::default()
         })
     }
@@ -64,7 +67,7 @@ pub(super) fn message(context: &serde_json::Map<String, Value>) -> Arc<Message> 
 pub(super) fn current_context() -> serde_json::Map<String, Value> {
     let mut properties = Properties::default();
     if let Some(context) = WorkerContext::current() {
-        context.pass_on(&mut properties, crate::protocol::context_data::PARENT_CALLS_TRACKED, false);
+        context.pass_on(&mut properties, crate::protocol::context_data::PARENT_CALLS_TRACKED, false, None);
     }
     let headers: BTreeMap<String, Value> =
         properties.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect();
@@ -96,7 +99,7 @@ impl<P: Definition> Steps for Hosted<P> {
             let ended = self.0.step(step, values).await;
             let outcome = match &ended {
                 Ran::Done(_) => Outcome::Done,
-                Ran::Failed { fault, .. } => Outcome::Fault { fault: fault.clone(), expected: true },
+                Ran::Failed { fault, .. } => Outcome::Fault { fault: fault.clone(), kind: FaultKind::Expected },
                 Ran::Misfit(Misfit(why)) => unexpected(Fault::internal("Misfit", why.clone())),
             };
             ran = Some(ended);
@@ -145,7 +148,8 @@ fn unforeseen(outcome: &Outcome) -> Option<Box<Fault>> {
 
 /// Runs one worker, to its deadline at most.
 async fn worker<P: Dependencies>(service: &P, attempt: Attempt, body: impl Future<Output = Outcome> + Send) -> Outcome {
-    let context = attempt.context();
+    let watch = attempt.seen.arrived();
+    let context = attempt.context(watch.trace(&attempt.message.properties, false));
     let call = WorkerCall::new(0, Format::Json, context.clone());
     let mut body = pin!(Some(body));
     let running = run_worker(service, &call, body.as_mut());
@@ -160,8 +164,10 @@ async fn worker<P: Dependencies>(service: &P, attempt: Attempt, body: impl Futur
         }
     };
     let scoped = context.clone().scope(running);
-    match log::span(&context) {
+    let outcome = match log::span(&context) {
         Some(span) => scoped.instrument(span).await,
         None => scoped.await,
-    }
+    };
+    watch.end(&context, &outcome);
+    outcome
 }

@@ -1,9 +1,7 @@
 //! Who may call the methods of a service: what its attributes say.
 
-#[cfg(any(feature = "cli", feature = "schema"))]
 use serde_json::json;
 
-#[cfg(any(feature = "cli", feature = "schema"))]
 use crate::protocol::Value;
 
 /// Who may call a method.
@@ -58,7 +56,6 @@ impl AccessInfo {
     }
 }
 
-#[cfg(any(feature = "cli", feature = "schema"))]
 impl AccessInfo {
     /// As `list --json` and documents have it. Of a service that looks at no tokens nothing.
     pub(crate) fn to_json(self, index: usize) -> Option<Value> {

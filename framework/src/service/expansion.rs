@@ -8,6 +8,7 @@ use serde::{
 };
 use serde_json::Map;
 
+use super::FaultKind;
 use super::{Argument, Contract, ContractInfo, Outcome, Text, WorkerCall};
 use crate::{
     Result,
@@ -74,7 +75,7 @@ pub fn write_argument<M: SerializeMap, T: Argument + ?Sized>(
 #[cold]
 pub fn no_such_method(call: WorkerCall) -> BoxFuture<'static, Outcome> {
     let fault = Fault::nameko("MethodNotFound", format!("no method with index {}", call.index));
-    Box::pin(async { Outcome::Fault { fault: Box::new(fault), expected: false } })
+    Box::pin(async { Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected } })
 }
 
 /// The hooks of a fake, which is called with no container around it: none.

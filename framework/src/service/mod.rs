@@ -5,10 +5,10 @@
 mod access;
 mod answer;
 mod contract;
+pub(crate) mod description;
 mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
-#[cfg(any(feature = "cli", feature = "schema"))]
 mod handling_json;
 mod provided;
 mod queues;
@@ -20,7 +20,6 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::contract::equal;
-#[cfg(any(feature = "cli", feature = "schema"))]
 pub(crate) use self::handling_json::millis;
 pub use self::{
     access::{Access, AccessInfo, Rule},
@@ -177,8 +176,8 @@ pub enum Outcome {
     Fault {
         /// What travels.
         fault: Box<Fault>,
-        /// Whether the method listed it as expected, or the caller is to blame: the log says WARN, not ERROR.
-        expected: bool,
+        /// Who is to do something about it.
+        kind: FaultKind,
     },
     /// A message or a tick is done with.
     Done,
@@ -192,19 +191,33 @@ pub enum Outcome {
     Cancelled(Cancelled),
 }
 
+/// Who is to do something about a fault: the log says WARN where it is the caller, ERROR where it is whoever runs the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The method lists it as expected: an answer like any other.
+    Expected,
+    /// Nobody foresaw it.
+    Unexpected,
+    /// The method was not run: the caller is to blame, or there was no room.
+    Rejected,
+}
+
 /// An answer in the form that one kind of entrypoint sends.
 pub trait Response: Any + fmt::Debug + Send + Sync {
     /// Why it is one of failure, if it is: what the hooks of its worker are told.
     fn fault(&self) -> Option<&Fault>;
+
+    /// Its number, where its protocol has one.
+    fn status(&self) -> Option<u16> {
+        None
+    }
 }
 
 impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reply(body) => write!(f, "Reply({} bytes)", body.len()),
-            Self::Fault { fault, expected } => {
-                f.debug_struct("Fault").field("fault", fault).field("expected", expected).finish()
-            }
+            Self::Fault { fault, kind } => f.debug_struct("Fault").field("fault", fault).field("kind", kind).finish(),
             Self::Done => f.write_str("Done"),
             Self::Failed(verdict) => f.debug_tuple("Failed").field(verdict).finish(),
             Self::Batch(verdicts) => f.debug_tuple("Batch").field(verdicts).finish(),

@@ -5,6 +5,7 @@ use crate::{
     ClientOptions, ServiceProxy, Value,
     client::{ClientSettings, RpcClient, ServiceClient, TypedClient, UntypedCall},
     codec::Codecs,
+    observe::Observer,
     protocol::{Headers, context_data},
     task::Tasks,
 };
@@ -108,7 +109,7 @@ impl Hook {
     fn rpc(&self) -> Arc<RpcClient> {
         let codecs = Arc::new(Codecs::default());
         let direct = Direct::new(self.sinks.clone(), self.headers.clone());
-        let rpc = RpcClient::new(direct, "hook", codecs, self.settings.clone(), &Tasks::new());
+        let rpc = RpcClient::new(direct, "hook", codecs, self.settings.clone(), &Tasks::new(), Observer::off());
         for service in &self.services {
             rpc.known.add(*service);
         }

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 use serde::Serialize;
 
 use crate::{
+    observe::Observer,
     protocol::Value,
     saga::{
         Definition, Engine, Happened, Hosted, Injected, Instance, MemoryLog, Place, Saga, SagaId, SagaRefusal,
@@ -53,7 +54,7 @@ pub fn saga<P: Definition>(steps: P) -> Saga<P> {
 
 fn hosted<P: Definition>(steps: P, log: Arc<MemoryLog>) -> Saga<P> {
     let terms = Terms { lease: Duration::from_secs(60 * 60), ..Terms::default() };
-    let engine = Engine::new("test", Arc::new(Hosted(steps)), log, terms, None);
+    let engine = Engine::new("test", Arc::new(Hosted(steps)), log, terms, None, Observer::off());
     engine.begin();
     Saga::host(engine)
 }

@@ -9,7 +9,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Slots, transport::Consumer};
+use crate::{context::Slots, observe::Observer, transport::Consumer};
 
 /// The worker slots of one container.
 ///
@@ -26,6 +26,8 @@ pub(crate) struct Limits {
     stopping: CancellationToken,
     /// The same, for the path of every call.
     stopped: AtomicBool,
+    most: usize,
+    observer: Arc<Observer>,
 }
 
 /// Each growth makes room for this many parked workers at least.
@@ -34,7 +36,7 @@ const GROWTH: usize = 16;
 const MAX_GROWN: usize = 16 * 1024;
 
 impl Limits {
-    pub(crate) fn new(max_workers: usize) -> Self {
+    pub(crate) fn new(max_workers: usize, observer: Arc<Observer>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(max_workers)),
             parked: AtomicUsize::new(0),
@@ -42,6 +44,8 @@ impl Limits {
             consumers: Mutex::default(),
             stopping: CancellationToken::new(),
             stopped: AtomicBool::new(false),
+            most: max_workers,
+            observer,
         }
     }
 
@@ -52,6 +56,16 @@ impl Limits {
             consumer.grow(u16::try_from(*grown).unwrap_or(u16::MAX));
         }
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(consumer));
+    }
+
+    /// What counts its workers.
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.observer
+    }
+
+    /// How many workers run and wait for nobody, of how many that may.
+    pub(crate) fn busy(&self) -> (usize, usize) {
+        (self.most.saturating_sub(self.slots.available_permits()), self.most)
     }
 
     /// What is not running yet is not started any more.
@@ -169,7 +183,7 @@ impl Slots for MethodSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::ConsumerStatus;
+    use crate::{observe::ObserverSettings, transport::ConsumerStatus};
 
     #[derive(Debug, Default)]
     struct Room(AtomicUsize);
@@ -188,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_consumer_that_comes_late_has_room_for_those_who_wait_already() {
-        let limits = Limits::new(1);
+        let limits = Limits::new(1, Observer::new(&ObserverSettings::default(), ""));
         let (early, late) = (Arc::new(Room::default()), Arc::new(Room::default()));
         limits.add_consumer(&(early.clone() as Arc<dyn Consumer>));
         limits.park();

@@ -14,7 +14,7 @@ use crate::{
     context::{WorkerContext, WorkerOutcome},
     dependency::{Dependencies, FromWorker},
     protocol::{ArgError, Args, Fault, ServiceError, decode_args, encode_reply},
-    service::{Answer, Outcome, WorkerCall},
+    service::{Answer, FaultKind, Outcome, WorkerCall},
 };
 
 /// Decodes a call's arguments, or says in the wire's words why they do not fit.
@@ -37,7 +37,7 @@ pub fn refuse(error: &ArgError) -> Outcome {
         ArgError::Malformed(_) => "MalformedRequest",
         ArgError::Signature(_) => "IncorrectSignature",
     };
-    Outcome::Fault { fault: Box::new(Fault::nameko(exc_type, error.to_string())), expected: true }
+    Outcome::Fault { fault: Box::new(Fault::nameko(exc_type, error.to_string())), kind: FaultKind::Rejected }
 }
 
 /// Makes the value of an `#[inject]` parameter.
@@ -96,13 +96,16 @@ pub fn answer<T: Answer, E: ServiceError>(call: &WorkerCall, value: Result<T, E>
                 unexpected(Fault::nameko("UnserializableValueError", format!("Unserializable value: {error}")))
             }
         },
-        Err(error) => Outcome::Fault { fault: Box::new(error.to_fault()), expected: expected(&error) },
+        Err(error) => {
+            let kind = if expected(&error) { FaultKind::Expected } else { FaultKind::Unexpected };
+            Outcome::Fault { fault: Box::new(error.to_fault()), kind }
+        }
     }
 }
 
 /// The outcome of a worker that nobody foresaw.
 pub fn unexpected(fault: Fault) -> Outcome {
-    Outcome::Fault { fault: Box::new(fault), expected: false }
+    Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Unexpected }
 }
 
 /// The fault of a hook replaces a success; the method's own fault is the better explanation and stays.

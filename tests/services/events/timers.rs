@@ -217,8 +217,8 @@ async fn a_timer_begins_when_all_services_of_its_program_take_calls() {
     transport.close().await;
     let app = TestApp::new().service::<Early>().service::<Between>().service::<Late>();
     let app = app.broker(amqp_uri()).start().await.unwrap();
-    let done = r#"timer done service="timers_early" method="look""#;
-    let failed = r#"timer failed service="timers_early" method="look""#;
+    let done = r#"worker done service="timers_early" method="look""#;
+    let failed = r#"worker failed service="timers_early" method="look""#;
     let log = eventually(Duration::from_secs(10), "it fires", || async {
         let log = captured_log();
         (log.contains(done) || log.contains(failed)).then_some(log)

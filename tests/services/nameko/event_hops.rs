@@ -56,7 +56,7 @@ async fn context_and_call_ids_pass_on_over_events(python: Python) {
     clean(&QUEUES, &[PEER, OURS]).await;
     let mut peer = python.handle(PEER, handlers_of_the_peer()).await;
     let mut ours = Instance::of::<Hop>().await;
-    let context = json!({"language": "de", "traceparent": "00-1-2-01", "user": {"id": 7}});
+    let context = json!({"language": "de", "tenant": "00-1-2-01", "user": {"id": 7}});
     let call = json!({"service": PEER, "method": "dispatch", "args": ["hop", [14]]});
     python.calls_in_background(&["--context", &context.to_string()], vec![call]).await;
 

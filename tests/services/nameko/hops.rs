@@ -59,7 +59,7 @@ fn path(seen: &Value) -> Vec<String> {
 async fn context_and_call_ids_pass_on_over_three_hops(python: Python) {
     let _peer = python.serve(PEER);
     let app = App::new().broker(amqp_uri()).service::<Hop>().start().await.unwrap();
-    let context = json!({"language": "de", "traceparent": "00-1-2-01", "user": {"id": 7}});
+    let context = json!({"language": "de", "tenant": "00-1-2-01", "user": {"id": 7}});
     let relay = json!({
         "service": PEER, "method": "relay", "args": ["nameko_hop", "relay", [PEER, "seen_context", []]]
     });

@@ -6,6 +6,7 @@ mod rpc;
 mod sockets;
 mod timers;
 
+pub(super) use self::rpc::errors;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, json};
 

@@ -113,7 +113,7 @@ fn reply(method: &MethodInfo, schemas: &mut Schemas) -> Value {
 }
 
 /// The errors that a method may end with: its own, then any.
-pub(super) fn errors(method: &MethodInfo, schemas: &mut Schemas) -> Value {
+pub(in crate::documents) fn errors(method: &MethodInfo, schemas: &mut Schemas) -> Value {
     let mut errors = Vec::new();
     variants(method.shapes.errors, schemas, &mut errors);
     let any = schemas.given_by(|generator| generator.subschema_for::<RemoteError>());

@@ -30,17 +30,20 @@ impl Lane {
             replaced = self.replace(*received, self.to_dead_letters(without_foreign_headers(message))).await;
         }
         match replaced {
-            Replaced::Done => tracing::error!(
-                service,
-                method,
-                queue = &*queue,
-                message_id = &*message_id,
-                attempt,
-                reason,
-                error,
-                dead_letters = &*self.dead_letters,
-                "a message is kept as a dead letter"
-            ),
+            Replaced::Done => {
+                self.handler.seen.dead_lettered();
+                tracing::error!(
+                    service,
+                    method,
+                    queue = &*queue,
+                    message_id = &*message_id,
+                    attempt,
+                    reason,
+                    error,
+                    dead_letters = &*self.dead_letters,
+                    "a message is kept as a dead letter"
+                );
+            }
             Replaced::Back => {}
             Replaced::Unfit(received, unfit) => {
                 tracing::error!(

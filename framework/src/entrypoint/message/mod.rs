@@ -43,6 +43,7 @@ use crate::{
     Error, ErrorKind, Result,
     codec::Codecs,
     context::Cancelled,
+    observe::{self, EntrypointKind},
     protocol::Name,
     service::{DynService, HandlingInfo, ServiceDescriptor},
     task::Tasks,
@@ -96,6 +97,7 @@ struct Handler {
     method: &'static str,
     handling: HandlingInfo,
     slots: Arc<MethodSlots>,
+    seen: Arc<observe::Entrypoint>,
     /// What it has handled, where this process remembers it.
     handled: Option<Arc<Handled>>,
 }
@@ -157,20 +159,27 @@ impl MessageEntrypoint {
         };
         let mut sources = Vec::new();
         for info in self.descriptor.events {
-            let handler = self.handler(info.index, info.method, info.handling);
+            let handler = self.handler(EntrypointKind::Event, info.index, info.method, info.handling);
             sources.extend(info.events.iter().map(|event| (handler.clone(), naming.event(info, event))));
         }
         for info in self.descriptor.consumers {
-            let handler = self.handler(info.index, info.method, info.handling);
+            let handler = self.handler(EntrypointKind::Consume, info.index, info.method, info.handling);
             sources.push((handler, topology::consumed(info)));
         }
         sources
     }
 
-    fn handler(&self, index: usize, method: &'static str, handling: HandlingInfo) -> Arc<Handler> {
+    fn handler(
+        &self,
+        kind: EntrypointKind,
+        index: usize,
+        method: &'static str,
+        handling: HandlingInfo,
+    ) -> Arc<Handler> {
+        let seen = self.shared.limits.observer().entrypoint(self.descriptor.name, method, kind, None);
         let slots = Arc::new(MethodSlots::new(self.shared.limits.clone(), handling.concurrency));
         let handled = Handled::new(handling.idempotent, self.idempotency_window);
-        Arc::new(Handler { index, method, handling, slots, handled })
+        Arc::new(Handler { index, method, handling, slots, seen, handled })
     }
 }
 

@@ -8,9 +8,11 @@ use tracing::Instrument;
 use super::{Lane, received::Received, settle::Ending};
 use crate::{
     codec::Format,
-    context::{WorkerContext, WorkerOrigin},
-    event::RawDelivery,
-    protocol::Message,
+    context::{Cancelled, WorkerContext, WorkerOrigin},
+    entrypoint::timeout,
+    event::{Action, RawDelivery, Verdict},
+    observe::{Trace, TraceContext, Watch},
+    protocol::{Message, Properties},
     service::{Outcome, WorkerCall},
     worker::{Running, log},
 };
@@ -26,10 +28,13 @@ impl Lane {
 
     /// One attempt at a message, and how it ended. `None`: there was none, the message is settled or goes back.
     pub(super) async fn attempt(&self, received: Received) -> Option<(Received, Ending)> {
-        if !self.take_slot(&received.connection).await {
+        let mut watch = self.handler.seen.arrived();
+        if !self.take_slot(&received.connection, &mut watch).await {
             return None;
         }
-        let worker = self.worker(received.message.clone(), received.attempt, received.delivery.redelivered());
+        let trace = watch.trace(&received.message.properties, false);
+        let redelivered = received.delivery.redelivered();
+        let worker = self.worker(received.message.clone(), received.attempt, redelivered, trace);
         let received = if received.comes_again() && self.handler.handling.ordered_by.is_none() {
             // Rare, so it takes no room in the future of every message.
             Box::pin(self.come_again(received)).await?
@@ -37,6 +42,7 @@ impl Lane {
             received
         };
         let outcome = self.work(&worker, Vec::new()).await;
+        watch.end(worker.context(), &outcome);
         Some((received, self.ending(outcome)))
     }
 
@@ -61,11 +67,13 @@ impl Lane {
 
     async fn serve_claimed(&self, batch: Vec<Received>) {
         let Some(first) = batch.first() else { return };
-        if !self.take_slot(&first.connection).await {
+        let mut watch = self.handler.seen.arrived();
+        if !self.take_slot(&first.connection, &mut watch).await {
             return;
         }
-        // Of no one of them: a worker for all has no caller, and nobody's identity.
-        let worker = self.worker(Arc::default(), 1, false);
+        // Of no one of them: a worker for all has no caller, nobody's identity, and a trace of its own.
+        let trace = watch.trace(&Properties::default(), false);
+        let worker = self.worker(Arc::default(), 1, false, trace);
         let batch = join_all(batch.into_iter().map(|received| async {
             if received.comes_again() { self.come_again(received).await } else { Some(received) }
         }));
@@ -75,26 +83,31 @@ impl Lane {
         }
         let items = batch.iter().map(|received| received.raw(&self.shared.codecs)).collect();
         let outcome = self.work(&worker, items).await;
+        let links: Vec<_> =
+            batch.iter().filter_map(|received| TraceContext::of(&received.message.properties)).collect();
+        watch.end_batch(worker.context(), &outcome, &links);
         let endings = self.endings(outcome, batch.len());
         join_all(batch.into_iter().zip(endings).map(|(received, ending)| self.settle(received, ending))).await;
     }
 
     /// Waits for a place among the handler's and the container's workers. `false`: the connection was lost, or the container stops; what
     /// waited goes back.
-    async fn take_slot(&self, connection: &CancellationToken) -> bool {
+    async fn take_slot(&self, connection: &CancellationToken, watch: &mut Watch) -> bool {
         let slots = &self.handler.slots;
         if slots.take_free() {
             return true;
         }
-        tokio::select! {
+        let taken = tokio::select! {
             biased;
             () = connection.cancelled() => false,
             taken = Box::pin(slots.take()) => taken.is_some(),
-        }
+        };
+        watch.waited();
+        taken
     }
 
     /// A worker for whom a slot was taken.
-    fn worker(&self, message: Arc<Message>, attempt: u32, redelivered: bool) -> Running {
+    fn worker(&self, message: Arc<Message>, attempt: u32, redelivered: bool, trace: Option<Trace>) -> Running {
         let slots = self.handler.slots.clone();
         let context = WorkerContext::new(WorkerOrigin {
             service: self.shared.service_name,
@@ -107,6 +120,7 @@ impl Lane {
             slots: Some(slots),
             short_path: false,
             idempotency: None,
+            trace,
         });
         if let Some(slot) = context.slot() {
             slot.taken();
@@ -129,6 +143,12 @@ impl Lane {
         if let Some(slot) = context.slot() {
             slot.release();
         }
-        outcome
+        match outcome {
+            Outcome::Cancelled(Cancelled::DeadlinePassed) => {
+                let fault = timeout(context.service(), context.entrypoint(), self.handler.handling.timeout);
+                Outcome::Failed(Verdict::new(Action::Retry, fault))
+            }
+            outcome => outcome,
+        }
     }
 }

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     context::Cancelled,
-    entrypoint::timeout,
     event::{Action, Verdict},
     protocol::{Fault, delivery_headers::reason, excerpt},
     service::Outcome,
@@ -25,15 +24,10 @@ pub(super) enum Ending {
 
 impl Lane {
     pub(super) fn ending(&self, outcome: Outcome) -> Ending {
-        let (service, method) = (self.shared.service_name, self.handler.method);
         match outcome {
             Outcome::Done => Ending::Done,
             Outcome::Failed(verdict) => Ending::Failed(verdict),
             Outcome::Fault { fault, .. } => Ending::Failed(Verdict::of_fault(*fault)),
-            Outcome::Cancelled(Cancelled::DeadlinePassed) => {
-                let fault = timeout(service, method, self.handler.handling.timeout);
-                Ending::Failed(Verdict::new(Action::Retry, fault))
-            }
             Outcome::Cancelled(reason) => Ending::Dropped(reason),
             // Of methods that something else fires.
             Outcome::Reply(_) | Outcome::Response(_) | Outcome::Batch(_) => {
@@ -57,10 +51,7 @@ impl Lane {
         let (service, method, queue) = (self.shared.service_name, self.handler.method, &*self.queue);
         let begun = received.begun.take();
         match ending {
-            Ending::Done => {
-                tracing::debug!(service, method, queue, "message handled");
-                received.done();
-            }
+            Ending::Done => received.done(),
             Ending::Dropped(reason) => {
                 tracing::warn!(service, method, queue, %reason, "a worker was dropped, its message goes to somebody else");
                 received.delivery.requeue();
@@ -80,6 +71,7 @@ impl Lane {
         let (attempt, fault) = (received.attempt, verdict.fault());
         match policy::next(&self.handler.handling.retry, attempt, &verdict) {
             Next::Attempt(delay) => {
+                self.handler.seen.retried();
                 tracing::warn!(
                     service,
                     method,

@@ -20,6 +20,7 @@ use crate::{
     Result,
     codec::Codecs,
     context::Cancelled,
+    observe::{self, EntrypointKind},
     protocol::{Name, names},
     service::{DynService, MethodInfo, ServiceDescriptor},
     task::Tasks,
@@ -62,6 +63,8 @@ struct Shared {
     settings: RpcSettings,
     /// Weak: the transport holds its consumers, and they hold this.
     transport: OnceLock<Weak<dyn Transport>>,
+    /// Requests for methods that there are none of.
+    unknown: OnceLock<Arc<observe::Entrypoint>>,
     /// Held for reading while an attempt is counted.
     counting: RwLock<()>,
 }
@@ -69,6 +72,7 @@ struct Shared {
 struct Method {
     info: &'static MethodInfo,
     slots: Arc<MethodSlots>,
+    seen: Arc<observe::Entrypoint>,
 }
 
 /// The way that a queue's requests came, and their replies go.
@@ -90,7 +94,8 @@ impl RpcEntrypoint {
         let nameko_wire = settings.nameko_wire || descriptor.nameko_wire;
         let methods = descriptor.methods.iter().map(|info| {
             let slots = Arc::new(MethodSlots::new(limits.clone(), info.max_workers));
-            (info.name, Method { info, slots })
+            let seen = limits.observer().entrypoint(descriptor.name, info.name, EntrypointKind::Rpc, None);
+            (info.name, Method { info, slots, seen })
         });
         let shared = Shared {
             methods: methods.collect(),
@@ -101,6 +106,7 @@ impl RpcEntrypoint {
             tasks,
             settings,
             transport: OnceLock::new(),
+            unknown: OnceLock::new(),
             counting: RwLock::default(),
         };
         Self { shared: Arc::new(shared), nameko_wire, consumers: Mutex::default() }

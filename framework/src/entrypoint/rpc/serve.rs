@@ -12,6 +12,7 @@ use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin},
     entrypoint::timeout,
+    observe::{self, EntrypointKind, Watch},
     protocol::{Fault, Properties, context_data, excerpt},
     service::{MethodInfo, Outcome, WorkerCall},
     transport::{Delivery, Publishing},
@@ -36,18 +37,21 @@ impl Shared {
             _ => context_data::requested_method(&message.routing_key, &properties.headers, self.descriptor.name),
         };
         let Some(method) = self.methods.get(name) else {
+            self.unknown().rejected();
             let reply = answer.fault(delivery, &format, &Fault::nameko("MethodNotFound", excerpt(name)));
             return written(reply).await;
         };
 
         if let Some(fault) = attempts::too_many(&delivery, self.descriptor.name, name) {
             tracing::error!(service = self.descriptor.name, method = name, %fault, "call given up");
+            method.seen.rejected();
             return written(answer.fault(delivery, &format, &fault)).await;
         }
         if attempts::attempt(&message) > 1 {
             Box::pin(self.counted()).await;
         }
 
+        let mut watch = method.seen.arrived();
         let Deadline { at: deadline, of_method, passed } = deadline(&delivery, method.info.timeout);
         let context = WorkerContext::new(WorkerOrigin {
             service: self.descriptor.name,
@@ -59,15 +63,16 @@ impl Shared {
             short_path: way == Way::Short,
             message: message.clone(),
             idempotency: None,
+            trace: watch.trace(&message.properties, way == Way::Short),
         });
         if passed {
             let outcome = Outcome::Cancelled(Cancelled::DeadlinePassed);
-            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+            return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
         }
         let _running = workers.enter(context.clone());
-        if let Err(reason) = take_slots(method, &context).await {
+        if let Err(reason) = take_slots(method, &context, &mut watch).await {
             let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
-            return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+            return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
         }
         let delivery = if attempts::counts(&delivery) {
             // Rare, so it takes no room in the future of every call.
@@ -76,7 +81,7 @@ impl Shared {
                 Verdict::Counted => return,
                 Verdict::Cancelled(delivery, reason) => {
                     let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
-                    return written(self.settle(outcome, &context, &format, answer, delivery)).await;
+                    return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
                 }
             }
         } else {
@@ -94,7 +99,14 @@ impl Shared {
             slot.release();
         }
         let outcome = tell(outcome, of_method, &context, method.info);
-        written(self.settle(outcome, &context, &format, answer, delivery)).await;
+        written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
+    }
+
+    /// What counts requests for methods that there are none of, made with the first.
+    #[cold]
+    fn unknown(&self) -> &observe::Entrypoint {
+        let unknown = || self.limits.observer().entrypoint(self.descriptor.name, "other", EntrypointKind::Rpc, None);
+        self.unknown.get_or_init(unknown)
     }
 
     /// Answers a request whose body is too large to look at. When it returns, nothing holds the body any more.
@@ -125,44 +137,34 @@ impl Shared {
     /// Answers, and ends the delivery.
     fn settle(
         &self,
+        watch: Watch,
         outcome: Outcome,
         context: &WorkerContext,
         format: &Format,
         answer: Answer<'_>,
         delivery: Delivery,
     ) -> Publishing {
-        match outcome {
-            Outcome::Reply(body) if body.len() > self.settings.max_body_bytes => {
-                let fault = Fault::reply_too_large("its result", body.len(), self.settings.max_body_bytes);
-                let outcome = Outcome::Fault { fault: Box::new(fault), expected: false };
-                self.settle(outcome, context, format, answer, delivery)
-            }
-            Outcome::Reply(body) => {
-                tracing::debug!(service = context.service(), method = context.entrypoint(), "call answered");
-                answer.send(delivery, format, body)
-            }
-            Outcome::Fault { fault, expected } => {
-                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
-                if expected {
-                    tracing::warn!(service, method, call_id, fault = excerpt(&fault), "call failed as expected");
-                } else {
-                    tracing::error!(service, method, call_id, fault = excerpt(&fault), "call failed");
-                }
-                answer.fault(delivery, format, &fault)
-            }
-            Outcome::Cancelled(reason) => {
-                let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
-                tracing::warn!(service, method, call_id, %reason, "call dropped");
-                match reason {
-                    // The caller has gone; running it again would serve nobody.
-                    Cancelled::DeadlinePassed => delivery.ack(),
-                    Cancelled::ConnectionLost | Cancelled::Stopping => delivery.requeue(),
-                }
-                Publishing::done(Ok(()))
+        let limit = self.settings.max_body_bytes;
+        let outcome = match outcome {
+            Outcome::Reply(body) if body.len() > limit => {
+                unexpected(Fault::reply_too_large("its result", body.len(), limit))
             }
             // Of methods that something else than a call fires.
-            Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
-                self.settle(no_call(), context, format, answer, delivery)
+            Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => no_call(),
+            outcome => outcome,
+        };
+        watch.end(context, &outcome);
+        match outcome {
+            Outcome::Reply(body) => answer.send(delivery, format, body),
+            Outcome::Fault { fault, .. } => answer.fault(delivery, format, &fault),
+            Outcome::Cancelled(Cancelled::ConnectionLost | Cancelled::Stopping) => {
+                delivery.requeue();
+                Publishing::done(Ok(()))
+            }
+            // The caller has gone; running it again would serve nobody.
+            _ => {
+                delivery.ack();
+                Publishing::done(Ok(()))
             }
         }
     }
@@ -175,10 +177,12 @@ fn no_call() -> Outcome {
 
 /// Waits for a place among the method's and the container's workers. A call can outlive its deadline or its connection
 /// meanwhile, and then nobody wants it run.
-async fn take_slots(method: &Method, context: &WorkerContext) -> Result<(), Cancelled> {
+async fn take_slots(method: &Method, context: &WorkerContext, watch: &mut Watch) -> Result<(), Cancelled> {
     if !method.slots.take_free() {
         // Rare, so it takes no room in the future of every call.
-        context.until_cancelled(Box::pin(method.slots.take())).await?.ok_or(Cancelled::Stopping)?;
+        let taken = context.until_cancelled(Box::pin(method.slots.take())).await;
+        watch.waited();
+        taken?.ok_or(Cancelled::Stopping)?;
     }
     if let Some(slot) = context.slot() {
         slot.taken();
@@ -219,6 +223,5 @@ fn tell(outcome: Outcome, of_method: bool, context: &WorkerContext, method: &Met
 
 #[cold]
 fn timed_out(context: &WorkerContext, method: &MethodInfo) -> Outcome {
-    let fault = timeout(context.service(), method.name, method.timeout);
-    Outcome::Fault { fault: Box::new(fault), expected: false }
+    unexpected(timeout(context.service(), method.name, method.timeout))
 }

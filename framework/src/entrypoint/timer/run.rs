@@ -8,9 +8,11 @@ use super::{Clock, fleet::Lead, grid::Grid};
 use crate::{
     codec::Format,
     context::{Cancelled, WorkerContext, WorkerOrigin},
-    protocol::{Fault, excerpt},
+    entrypoint::timeout,
+    observe::{self, EntrypointKind},
+    protocol::Properties,
     service::{DynService, Outcome, TimerInfo, WorkerCall},
-    worker::{Limits, MethodSlots, Workers, log},
+    worker::{Limits, MethodSlots, Workers, log, unexpected},
 };
 
 /// One timer.
@@ -18,6 +20,7 @@ pub(super) struct Timer {
     service: Arc<dyn DynService>,
     info: &'static TimerInfo,
     slots: Arc<MethodSlots>,
+    seen: Arc<observe::Entrypoint>,
     workers: Arc<Workers>,
     grid: Grid,
 }
@@ -33,7 +36,8 @@ impl Timer {
     ) -> Result<Self, String> {
         let grid = Grid::of(info, clock)?;
         let slots = Arc::new(MethodSlots::new(limits.clone(), None));
-        Ok(Self { service: service.clone(), info, slots, workers: workers.clone(), grid })
+        let seen = limits.observer().entrypoint(service.descriptor().name, info.method, EntrypointKind::Timer, None);
+        Ok(Self { service: service.clone(), info, slots, seen, workers: workers.clone(), grid })
     }
 
     /// Fires until it is told to stop, and returns when nothing runs any more.
@@ -77,12 +81,14 @@ impl Timer {
 
     /// One worker, from the wait for its slot to its end.
     async fn fire(&self, stop: &CancellationToken) {
+        let mut watch = self.seen.arrived();
         if !self.slots.take_free() {
             let taken = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
                 taken = self.slots.take() => taken,
             };
+            watch.waited();
             if taken.is_none() {
                 return;
             }
@@ -94,6 +100,7 @@ impl Timer {
             // A limit beyond the end of time is none.
             deadline: self.info.timeout.and_then(|limit| began.checked_add(limit)),
             slots: Some(self.slots.clone()),
+            trace: watch.trace(&Properties::default(), false),
             ..WorkerOrigin::default()
         });
         if let Some(slot) = context.slot() {
@@ -106,29 +113,12 @@ impl Timer {
             Some(span) => worker.instrument(span).await,
             None => worker.await,
         };
-        self.tell(&outcome, &context, began);
-    }
-
-    /// Nobody else hears how it ended.
-    fn tell(&self, outcome: &Outcome, context: &WorkerContext, began: Instant) {
-        let (service, method, call_id) = (context.service(), context.entrypoint(), context.call_id());
-        let elapsed = began.elapsed();
-        let failed = |fault: &Fault| {
-            tracing::error!(service, method, call_id, ?elapsed, fault = excerpt(fault), "timer failed");
-        };
-        match outcome {
-            Outcome::Done | Outcome::Response(_) | Outcome::Reply(_) | Outcome::Batch(_) => {
-                tracing::debug!(service, method, call_id, ?elapsed, "timer done");
-            }
-            Outcome::Failed(verdict) => failed(verdict.fault()),
-            Outcome::Fault { fault, .. } => failed(fault),
+        let outcome = match outcome {
             Outcome::Cancelled(Cancelled::DeadlinePassed) => {
-                let timeout = self.info.timeout;
-                tracing::error!(service, method, call_id, ?timeout, "timer dropped: it took longer than it may");
+                unexpected(timeout(context.service(), context.entrypoint(), self.info.timeout))
             }
-            Outcome::Cancelled(reason) => {
-                tracing::warn!(service, method, call_id, ?elapsed, %reason, "timer dropped");
-            }
-        }
+            outcome => outcome,
+        };
+        watch.end(&context, &outcome);
     }
 }

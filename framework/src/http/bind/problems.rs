@@ -7,7 +7,7 @@ use super::walk::{Found, MOST};
 use crate::{
     http::problem::FieldProblem,
     protocol::{Fault, excerpt},
-    service::{Outcome, ParamPlace},
+    service::{FaultKind, Outcome, ParamPlace},
 };
 
 /// The code of requests whose parameters do not fit.
@@ -90,7 +90,7 @@ impl Problems {
             data: Some(Map::from_iter([("errors".to_owned(), errors)])),
             ..Fault::nameko("BadRequest", excerpt(text))
         };
-        Some(Outcome::Fault { fault: Box::new(fault), expected: true })
+        Some(Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected })
     }
 }
 

@@ -1,13 +1,11 @@
 //! What runs here.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     config::Mode,
-    container::Program,
+    container::{Program, program_name},
     service::{Schedule, ServiceDescriptor},
 };
 
@@ -23,14 +21,17 @@ pub(super) struct About {
 
 impl About {
     pub(super) fn new(version: Option<String>, mode: Mode) -> Self {
-        let path = std::env::args_os().next().unwrap_or_default();
-        let name = Path::new(&path).file_stem().map_or_else(|| "program".into(), |name| name.to_string_lossy().into());
-        Self { name, version, mode, started_at: Timestamp::now() }
+        Self { name: program_name(), version, mode, started_at: Timestamp::now() }
     }
 
-    #[cfg(feature = "saga")]
+    #[cfg(any(feature = "metrics", feature = "saga"))]
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn version(&self) -> Option<String> {
+        self.version.clone()
     }
 
     pub(super) fn describe(&self, program: &Program) -> Value {

@@ -14,12 +14,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+#[cfg(feature = "metrics")]
+use axum::http::HeaderMap;
 use axum::{
     Router,
-    body::Body,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
+    http::{StatusCode, header},
     routing::get,
 };
 use tokio::net::TcpListener;
@@ -31,6 +31,8 @@ use super::{
     problem,
     server::{self, Address, ConnectionLimits, Server},
 };
+#[cfg(feature = "metrics")]
+use crate::metrics::Exposition;
 #[cfg(feature = "saga")]
 use crate::saga::SagaStore;
 use crate::{
@@ -162,18 +164,32 @@ fn router(watched: Arc<Watched>, token: &Token) -> Router {
                 json_response(StatusCode::OK, &watched.about.describe(&watched.program))
             }),
         )
-        .route("/metrics", get(metrics))
+        .merge(metrics(&watched))
         .with_state(watched)
         .merge(further)
         .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })
         .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") })
 }
 
-/// An exposition without a metric: kinoko measures nothing of itself in this version. It is there, and valid, so that what scrapes it is
-/// set up once.
-async fn metrics() -> Response {
-    let mut response = Response::new(Body::from("# EOF\n"));
-    let exposition = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, exposition);
-    response
+/// What Prometheus scrapes.
+#[cfg(feature = "metrics")]
+fn metrics(watched: &Watched) -> Router<Arc<Watched>> {
+    let Watched { program, about, .. } = watched;
+    if !program.settings().get("metrics.enabled").ok().flatten().unwrap_or(true) {
+        return Router::new();
+    }
+    let exposition = Arc::new(Exposition::new(program, about.name(), about.version()));
+    let answer = async move |headers: HeaderMap| {
+        let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let (content_type, text) = exposition.answer(accept);
+        ([(header::CONTENT_TYPE, content_type)], text)
+    };
+    Router::new().route("/metrics", get(answer))
+}
+
+/// An exposition without a metric: it is there, and valid, so that what scrapes it is set up once.
+#[cfg(not(feature = "metrics"))]
+fn metrics(_: &Watched) -> Router<Arc<Watched>> {
+    const EXPOSITION: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Router::new().route("/metrics", get(|| async { ([(header::CONTENT_TYPE, EXPOSITION)], "# EOF\n") }))
 }

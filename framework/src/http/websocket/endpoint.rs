@@ -62,7 +62,7 @@ impl SocketEndpoint {
         }
         let methods = descriptor.sockets.iter().map(|info| {
             let limit = info.timeout.unwrap_or(default_timeout);
-            (info.name, (info, runner.target(info.index, info.name, info.max_workers, limit)))
+            (info.name, (info, runner.target((info.index, info.name), None, info.max_workers, limit)))
         });
         Some(Arc::new(Self {
             methods: methods.collect(),
@@ -170,20 +170,20 @@ impl SocketEndpoint {
         if let Some(token) = request.auth_token {
             headers.set("nameko.auth_token", token);
         }
+        let watch = target.arrived();
         log::arguments(info, &Format::Json, &request.body);
         let message = Message {
             properties: Properties { headers, ..Properties::default() },
             body: request.body,
             ..Message::default()
         };
-        let context = self.runner.context(target, Arc::new(message));
-        let outcome = self.runner.run(target, &context, None, |work| Box::pin(socket.scope(work))).await;
+        let context = self.runner.context(target, &watch, Arc::new(message));
+        let (outcome, watch) =
+            self.runner.run(target, watch, &context, None, |work| Box::pin(socket.scope(work))).await;
+        watch.end(&context, &outcome);
         let result = match outcome {
-            Outcome::Reply(body) => {
-                tracing::debug!(service = self.service(), method = info.name, "request answered");
-                frame::result(&body, &correlation_id).ok_or_else(|| Box::new(no_answer()))
-            }
-            outcome => Err(failure(outcome, &context, target, no_answer)),
+            Outcome::Reply(body) => frame::result(&body, &correlation_id).ok_or_else(|| Box::new(no_answer())),
+            outcome => Err(failure(outcome, no_answer)),
         };
         result.unwrap_or_else(|fault| frame::failure(&fault, Some(context.call_id()), &correlation_id))
     }

@@ -7,7 +7,7 @@ use crate::{
     codec::{Codecs, Format},
     event::Action,
     protocol::Fault,
-    service::{Outcome, WorkerCall},
+    service::{FaultKind, Outcome, WorkerCall},
     sql::backend::Cell,
     worker::unexpected,
 };
@@ -52,7 +52,7 @@ impl Kept {
                 Ok(body) => Outcome::Reply(body),
                 Err(error) => unexpected(Fault::nameko("UnserializableValueError", error.chain())),
             },
-            Self::Fault(fault) => Outcome::Fault { fault, expected: true },
+            Self::Fault(fault) => Outcome::Fault { fault, kind: FaultKind::Expected },
             Self::Done => Outcome::Done,
         }
     }

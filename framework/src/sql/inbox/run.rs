@@ -26,7 +26,7 @@ use crate::{
     dependency::Dependencies,
     event::{Action, Verdict},
     protocol::{Fault, Param, ServiceError, context_data},
-    service::{Outcome, WorkerCall},
+    service::{FaultKind, Outcome, WorkerCall},
     sql::{Database, backend::Backend},
     worker::{run_worker, unexpected},
 };
@@ -71,7 +71,7 @@ impl Once {
     /// A request that is wrong, however often it comes.
     fn refuse(&self, fault: Fault) -> Outcome {
         match self.rules.params {
-            Some(_) => Outcome::Fault { fault: Box::new(fault), expected: true },
+            Some(_) => Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected },
             None => Outcome::Failed(Verdict::new(Action::DeadLetter, fault)),
         }
     }

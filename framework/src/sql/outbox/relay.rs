@@ -345,12 +345,14 @@ impl<D: Backend> Work<D> {
     fn ended(&mut self, row: Row, outcome: Outcome) {
         match outcome {
             Outcome::Sent => {
+                self.relay.sender.relayed("sent").add(1);
                 self.sent.push(row.id);
                 if let Some(next) = self.lanes.sent(&row) {
                     self.send(next);
                 }
             }
             Outcome::Refused(reason) => {
+                self.relay.sender.relayed("refused").add(1);
                 let place = row.message.as_ref().map(|Outgoing { message, .. }| message).ok();
                 warn!(
                     database = self.relay.database.address(),

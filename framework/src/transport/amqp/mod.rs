@@ -173,11 +173,9 @@ impl Transport for AmqpTransport {
         topology.check()?;
         let new = self.shared.registry.add(&topology);
         let declared = self.declare_items(item::items(&topology)).await;
-        if declared.as_ref().is_err_and(|error| error.kind() == ErrorKind::Usage) {
-            // Refused for good, another connection's perhaps: it must not be there later, when nobody counts on it any more.
-            for queue in new {
-                self.shared.registry.forget(&queue);
-            }
+        if declared.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Usage | ErrorKind::Refused)) {
+            // For good, another connection's perhaps, or forbidden: it must not be there later, when nobody counts on it any more.
+            self.shared.registry.forget_new(&new);
         }
         declared
     }

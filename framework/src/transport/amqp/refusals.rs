@@ -46,7 +46,10 @@ impl Refusal {
                 between("no exchange '", "' in vhost ").map(|name| Self::MissingExchange(name.to_owned().into()))
             }
             ACCESS_REFUSED if !text.contains("access to topic") => {
-                between("access to exchange '", "' in vhost ").map(|name| Self::Forbidden(name.to_owned().into()))
+                // By this name it knows the exchange that has none.
+                let exchange =
+                    |name: &str| if name == "amq.default" { Name::default() } else { name.to_owned().into() };
+                between("access to exchange '", "' in vhost ").map(|name| Self::Forbidden(exchange(name)))
             }
             PRECONDITION_FAILED => between("user_id property set to '", "' but authenticated user was ")
                 .map(|user| Self::User(user.to_owned().into()))

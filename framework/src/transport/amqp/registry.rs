@@ -31,6 +31,13 @@ struct Known {
     consumers: HashMap<Name, usize>,
 }
 
+/// What a topology added to what was known.
+#[derive(Default)]
+pub(super) struct New {
+    exchanges: Vec<Name>,
+    queues: Vec<Name>,
+}
+
 /// Counts as a consumer of a queue for as long as it lives.
 pub(super) struct Consuming<'a> {
     registry: &'a Registry,
@@ -38,12 +45,13 @@ pub(super) struct Consuming<'a> {
 }
 
 impl Registry {
-    /// Returns the queues that were not known before.
-    pub(super) fn add(&self, topology: &Topology) -> Vec<Name> {
+    /// Returns what was not known before.
+    pub(super) fn add(&self, topology: &Topology) -> New {
         let known = &mut self.known().topology;
-        let mut new = Vec::new();
+        let mut new = New::default();
         for exchange in &topology.exchanges {
             if !known.exchanges.contains(exchange) {
+                new.exchanges.push(exchange.name.clone());
                 known.exchanges.push(exchange.clone());
             }
         }
@@ -56,7 +64,7 @@ impl Registry {
                     *other = queue.clone();
                 }
                 None => {
-                    new.push(queue.name.clone());
+                    new.queues.push(queue.name.clone());
                     known.queues.push(queue.clone());
                 }
             }
@@ -71,6 +79,18 @@ impl Registry {
 
     pub(super) fn forget(&self, queue: &Name) {
         self.known().forget(queue);
+    }
+
+    /// What was refused is not declared again: each time it would hold up the rest.
+    pub(super) fn forget_new(&self, new: &New) {
+        let mut known = self.known();
+        for queue in &new.queues {
+            known.forget(queue);
+        }
+        let Topology { exchanges, bindings, .. } = &mut known.topology;
+        // What was declared meanwhile may count on it.
+        let is_used = |name: &Name| bindings.iter().any(|binding| binding.exchange == *name);
+        exchanges.retain(|exchange| !new.exchanges.contains(&exchange.name) || is_used(&exchange.name));
     }
 
     /// To be held while what is known is declared again, and while something is removed: what is being removed must not be declared again.

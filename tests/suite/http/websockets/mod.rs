@@ -95,7 +95,7 @@ impl Chat {
     #[websocket]
     fn who(&self, #[inject] cx: WorkerContext, #[inject] token: AuthToken, #[inject] language: Language) -> Value {
         let id = cx.call_id().starts_with("chat.who.");
-        json!([token.0, language.0, cx.header("traceparent"), cx.deadline().is_some(), id])
+        json!([token.0, language.0, cx.trace_id(), cx.deadline().is_some(), id])
     }
 
     #[websocket]

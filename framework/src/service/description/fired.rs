@@ -1,4 +1,4 @@
-//! What `list` says of methods that a message or the clock fires.
+//! Methods that a message or the clock fires.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// `on_placed(OrderPlaced) of orders: order_placed; 3 attempts`
-pub(super) fn event(handler: &EventHandlerInfo) -> String {
+pub(crate) fn event(handler: &EventHandlerInfo) -> String {
     let source = handler.events.first().map_or("", |event| event.source);
     let names: Vec<_> = handler.events.iter().map(|event| event.name).collect();
     let mut text = format!("{}({}) of {source}: {}", handler.method, handler.payload, names.join(", "));
@@ -27,7 +27,7 @@ pub(super) fn event(handler: &EventHandlerInfo) -> String {
 }
 
 /// `on_letter(&str) from letters, bound to post by letter.#`
-pub(super) fn consumer(consumer: &ConsumerInfo) -> String {
+pub(crate) fn consumer(consumer: &ConsumerInfo) -> String {
     let mut text = format!("{}({}) from {}", consumer.method, consumer.payload, consumer.queue);
     if let Some(bind) = consumer.bind {
         text.push_str(&format!(", bound to {}", bind.exchange));
@@ -39,7 +39,7 @@ pub(super) fn consumer(consumer: &ConsumerInfo) -> String {
 }
 
 /// `sweep() every 10s; once per fleet`
-pub(super) fn timer(timer: &TimerInfo) -> String {
+pub(crate) fn timer(timer: &TimerInfo) -> String {
     let mut text = match timer.schedule {
         Schedule::Every(every) => format!("{}() every {every:?}", timer.method),
         Schedule::Cron { expression, zone } => format!("{}() at {expression} {zone}", timer.method),

@@ -1,15 +1,15 @@
-//! What `list` says of methods that an HTTP request fires.
+//! Methods that an HTTP request fires.
 
 use serde_json::json;
 
-use super::list::param;
+use super::{default, param};
 use crate::{
     protocol::Value,
     service::{BodyFormat, ParamPlace, RouteInfo, RouteParam, millis},
 };
 
 /// `GET /articles/{sku} by get(sku: &str)`
-pub(super) fn route(route: &RouteInfo) -> String {
+pub(crate) fn route(route: &RouteInfo) -> String {
     let params: Vec<_> = route.params.iter().map(|info| param(&info.param)).collect();
     format!("{} {} by {}({})", route.verb, route.path, route.method, params.join(", "))
 }
@@ -19,6 +19,7 @@ pub(super) fn route_json(route: &RouteInfo) -> Value {
         "kind": "http",
         "name": route.method,
         "doc": route.doc,
+        "signature": self::route(route),
         "method": route.verb,
         "path": route.path,
         "status": route.status,
@@ -34,7 +35,7 @@ fn param_json(info: &RouteParam) -> Value {
         "in": place(info.place),
         "type": info.param.ty,
         "required": info.param.required,
-        "default": info.param.default,
+        "default": default(&info.param),
         "sensitive": info.param.sensitive,
     })
 }

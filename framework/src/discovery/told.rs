@@ -1,0 +1,82 @@
+//! How another program does, as it is read.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::presence::{Presence, tame};
+
+/// What one program answered.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Stats {
+    pub(crate) services: Vec<ServiceStats>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ServiceStats {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) entrypoints: Vec<EntrypointStats>,
+}
+
+/// The counters of one entrypoint, of one instance.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct EntrypointStats {
+    pub(crate) method: String,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) route: Option<(String, String)>,
+    #[serde(default)]
+    pub(crate) ended: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) in_flight: u64,
+    #[serde(default)]
+    pub(crate) retries: u64,
+    #[serde(default)]
+    pub(crate) dead_letters: u64,
+    #[serde(default)]
+    pub(crate) duration: Times,
+    #[serde(default)]
+    pub(crate) last_failure: Option<LastFailure>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Times {
+    #[serde(default)]
+    pub(crate) sum_seconds: f64,
+    #[serde(default)]
+    pub(crate) p99_seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LastFailure {
+    pub(crate) at: String,
+    #[serde(default)]
+    pub(crate) call_id: String,
+    #[serde(default)]
+    pub(crate) text: String,
+}
+
+impl Stats {
+    /// Reads what came from anywhere, with its presence; `None` where it is none.
+    pub(crate) fn read(body: &[u8]) -> Option<(Presence, Self)> {
+        let presence = Presence::read(body)?;
+        let mut stats: Self = serde_json::from_slice(body).ok()?;
+        stats.services.retain(|service| presence.services.iter().any(|known| known.name == service.name));
+        for entrypoint in stats.services.iter_mut().flat_map(|service| &mut service.entrypoints) {
+            let texts = [&mut entrypoint.method, &mut entrypoint.kind].into_iter();
+            let route = entrypoint.route.iter_mut().flat_map(|(verb, path)| [verb, path]);
+            let failure = entrypoint.last_failure.iter_mut();
+            let failure = failure.flat_map(|failure| [&mut failure.at, &mut failure.call_id, &mut failure.text]);
+            texts.chain(route).chain(failure).for_each(tame);
+        }
+        Some((presence, stats))
+    }
+}
+
+impl EntrypointStats {
+    /// How many ended in one of these ways.
+    pub(crate) fn ended(&self, ways: &[&str]) -> u64 {
+        ways.iter().filter_map(|way| self.ended.get(*way)).fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}

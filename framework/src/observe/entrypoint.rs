@@ -1,0 +1,133 @@
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::time::Instant;
+
+use super::{Ended, EntrypointSnapshot, Failure, Histogram, Recent, Tracer, Watch};
+
+/// What fires a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EntrypointKind {
+    Rpc,
+    Event,
+    Consume,
+    Timer,
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds has it"))]
+    Http,
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds has it"))]
+    Websocket,
+    #[cfg_attr(not(feature = "saga"), allow(dead_code, reason = "only what a feature adds has it"))]
+    Saga,
+}
+
+impl EntrypointKind {
+    /// As labels and log lines have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc",
+            Self::Event => "event",
+            Self::Consume => "consume",
+            Self::Timer => "timer",
+            Self::Http => "http",
+            Self::Websocket => "websocket",
+            Self::Saga => "saga",
+        }
+    }
+}
+
+/// One method under what fires it: what its workers came to.
+pub(crate) struct Entrypoint {
+    pub(crate) service: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) kind: EntrypointKind,
+    /// What the world calls it, where that is not its method: of HTTP `GET /orders/{id}`.
+    pub(crate) route: Option<(&'static str, &'static str)>,
+    pub(super) ended: [AtomicU64; Ended::ALL.len()],
+    pub(super) duration: Histogram,
+    pub(super) queue_wait: Histogram,
+    pub(super) in_flight: AtomicU64,
+    pub(super) redelivered: AtomicU64,
+    pub(super) retries: AtomicU64,
+    pub(super) dead_letters: AtomicU64,
+    last_failure: Mutex<Option<Arc<Failure>>>,
+    pub(super) tracer: Arc<Tracer>,
+    recent: Arc<Recent>,
+}
+
+impl Entrypoint {
+    pub(super) fn new(
+        (service, method, kind): (&'static str, &'static str, EntrypointKind),
+        route: Option<(&'static str, &'static str)>,
+        bounds: &Arc<[u64]>,
+        (tracer, recent): (&Arc<Tracer>, &Arc<Recent>),
+    ) -> Self {
+        Self {
+            service,
+            method,
+            kind,
+            route,
+            ended: Default::default(),
+            duration: Histogram::new(bounds),
+            queue_wait: Histogram::new(bounds),
+            in_flight: AtomicU64::new(0),
+            redelivered: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            dead_letters: AtomicU64::new(0),
+            last_failure: Mutex::default(),
+            tracer: tracer.clone(),
+            recent: recent.clone(),
+        }
+    }
+
+    /// Something that fires it is there; it may have to wait for a worker.
+    pub(crate) fn arrived(self: &Arc<Self>) -> Watch {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Watch::new(self.clone(), Instant::now())
+    }
+
+    /// What fires it was not run, and there is no worker to tell of.
+    pub(crate) fn rejected(&self) {
+        self.count(Ended::Rejected);
+    }
+
+    /// A message is tried again.
+    pub(crate) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message became a dead letter.
+    pub(crate) fn dead_lettered(&self) {
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self, ended: Ended) {
+        self.ended[ended as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn failed(&self, failure: Failure) {
+        let failure = Arc::new(failure);
+        self.recent.add_failure(failure.clone());
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+
+    pub(crate) fn snapshot(&self) -> EntrypointSnapshot {
+        let ended = Ended::ALL.map(|ended| (ended.name(), self.ended[ended as usize].load(Ordering::Relaxed)));
+        EntrypointSnapshot {
+            service: self.service,
+            method: self.method,
+            kind: self.kind,
+            route: self.route,
+            ended: ended.into_iter().collect(),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            redelivered: self.redelivered.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            dead_letters: self.dead_letters.load(Ordering::Relaxed),
+            duration: self.duration.snapshot(),
+            queue_wait: self.queue_wait.snapshot(),
+            last_failure: self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).as_deref().cloned(),
+        }
+    }
+}

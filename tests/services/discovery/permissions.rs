@@ -1,0 +1,83 @@
+//! A user of the broker who may not take part.
+
+use kinoko::prelude::*;
+use kinoko_tests::{PrivateBroker, captured_log, eventually};
+
+use super::{SOON, asker::Asker};
+
+#[derive(Dependencies)]
+struct Modest;
+
+#[service(name = "discovery_modest")]
+impl Modest {
+    #[rpc]
+    fn hello(&self, name: String) -> String {
+        format!("Hello, {name}!")
+    }
+
+    #[event_handler("discovery_modest", "happened")]
+    fn on_happened(&self, happened: Happened) {
+        drop(happened);
+    }
+}
+
+#[event(source = "discovery_modest", name = "happened")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Happened {
+    id: u64,
+}
+
+/// The lines of discovery in the log, and those of a channel that the broker closed.
+fn told() -> (usize, usize) {
+    let log = captured_log();
+    let count = |text: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(text)).count();
+    (count("other programs do not"), count("could not declare everything again"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn a_program_without_the_permission_runs_and_says_so_once() {
+    captured_log();
+    let broker = tokio::task::spawn_blocking(PrivateBroker::start_new).await.unwrap();
+    let needed = "^(rpc|evt|nameko-rpc|kinoko\\.(rpc|dead|alone|begun|delay)|discovery_modest|amq\\.default).*";
+    for (user, configure, write) in [
+        // It may not make the exchange, which nobody else has made.
+        ("noconf", needed, needed),
+        // It may not bind its queue.
+        ("mute", ".*", needed),
+        // It is asked, and may not greet.
+        (
+            "shy",
+            ".*",
+            "^(rpc|evt|nameko-rpc|kinoko\\.(rpc|dead|alone|begun|delay|srv-)|discovery_modest|amq\\.default).*",
+        ),
+    ] {
+        broker.ctl(&["add_user", user, "pass"]);
+        broker.ctl(&["set_permissions", user, configure, write, ".*"]);
+        let (before, _) = told();
+        let settings = Settings::from_yaml("redeclare_interval: 100ms").unwrap();
+        let app = App::new()
+            .service::<Modest>()
+            .settings(settings)
+            .broker(broker.uri_of(user, "pass"))
+            .start()
+            .await
+            .unwrap();
+        eventually(SOON, user, || async { (told().0 == before + 1).then_some(()) }).await;
+        // Asked or not, nothing else suffers.
+        let asker = Asker::connect(&broker.uri()).await;
+        for id in 0..50 {
+            asker.publish("ping.discovery_modest", Some("nowhere"), "", "").await;
+            assert_eq!(app.client::<ModestClient>().hello("Ada".into()).await.unwrap(), "Hello, Ada!");
+            app.events().dispatch(&Happened { id }).await.unwrap();
+        }
+        asker.close().await;
+        let (warned, redeclared) = told();
+        assert_eq!((warned, redeclared), (before + 1, 0), "{user}");
+        assert!(app.readiness().is_ready(), "{user}: {}", app.readiness());
+        app.stop().await.unwrap();
+    }
+}
