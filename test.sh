@@ -39,7 +39,7 @@ Reads
   KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
   KINOKO_TEST_POSTGRES_URL     PostgreSQL to use, as a user who may create databases. Otherwise the one on 127.0.0.1:5432 that lets postgres
                                or the current user in without a password, or one that this script starts and stops
-  KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one for HTTP
+  KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one for HTTP, one for tokens
   KINOKO_TEST_CHROMIUM         Chromium, or Chrome, that opens the docs page
   CARGO_TARGET_DIR             where cargo builds (default: target)
 
@@ -334,9 +334,11 @@ ensure_python_peers() {
     ensure_python_peer tests/python/requirements-nameko2.txt "$folder/nameko-2.14.1" "import nameko.runners, nameko.standalone.rpc"
     ensure_python_peer tests/python/requirements-nameko3.txt "$folder/nameko-3.0.0rc11" "import nameko.runners, nameko.standalone.rpc"
     ensure_python_peer tests/python/requirements-http.txt "$folder/http" "import jsonschema, openapi_spec_validator, playwright, schemathesis"
+    ensure_python_peer tests/python/requirements-jwt.txt "$folder/jwt" "import cryptography, jwt"
     export KINOKO_TEST_PYTHON_NAMEKO2=$folder/nameko-2.14.1/bin/python
     export KINOKO_TEST_PYTHON_NAMEKO3=$folder/nameko-3.0.0rc11/bin/python
     export KINOKO_TEST_PYTHON_HTTP=$folder/http/bin/python
+    export KINOKO_TEST_PYTHON_JWT=$folder/jwt/bin/python
 }
 
 # --- Chromium
@@ -411,7 +413,7 @@ ensure_all() {
     {
         echo "# Written by test.sh. A broker or a PostgreSQL that test.sh started itself is gone by now."
         for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"
@@ -522,7 +524,7 @@ main() {
     --quick)
         say "quick: no broker, no PostgreSQL, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
         unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_CHROMIUM
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;

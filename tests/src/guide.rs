@@ -63,6 +63,9 @@ mod page_20_sagas {}
 #[doc = include_str!("../../docs/guide/21-outbox-and-idempotency.md")]
 mod page_21_outbox_and_idempotency {}
 
+#[doc = include_str!("../../docs/guide/22-who-may-call.md")]
+mod page_22_who_may_call {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

@@ -19,6 +19,8 @@ const MAX_BYTES: usize = 1024;
 const MEMORY_KIB: u32 = 19 * 1024;
 const ITERATIONS: u32 = 2;
 
+const SETTINGS: [&str; 3] = ["password.memory_kib", "password.iterations", "password.concurrency"];
+
 /// Hashes passwords with argon2id, on threads of their own. A dependency, and the same for all services of a program.
 ///
 /// # Settings
@@ -69,24 +71,25 @@ impl Dependency for Password {
     const SCOPE: Scope = Scope::Process;
 
     fn settings((): &()) -> Vec<SettingInfo> {
-        vec![
-            SettingInfo::new("password.memory_kib").default_text("19456"),
-            SettingInfo::new("password.iterations").default_text("2"),
-            SettingInfo::new("password.concurrency"),
-        ]
+        let [memory, iterations, concurrency] = SETTINGS.map(SettingInfo::new);
+        vec![memory.default_text("19456"), iterations.default_text("2"), concurrency]
     }
 
     async fn setup(cx: &SetupContext, (): ()) -> Result<Self> {
         let settings = cx.settings();
-        let memory = settings.get("password.memory_kib")?.unwrap_or(MEMORY_KIB);
-        let iterations = settings.get("password.iterations")?.unwrap_or(ITERATIONS);
-        let params = Params::new(memory, iterations, 1, None)
-            .map_err(|error| settings.refuse("password.memory_kib", format!("argon2 does not take that: {error}")))?;
-        let concurrency: usize = settings.get("password.concurrency")?.unwrap_or_else(cores);
-        if concurrency == 0 {
-            return Err(settings.refuse("password.concurrency", "it takes at least 1"));
+        let [memory, iterations, concurrency] = SETTINGS;
+        let params = Params::new(
+            settings.get(memory)?.unwrap_or(MEMORY_KIB),
+            settings.get(iterations)?.unwrap_or(ITERATIONS),
+            1,
+            None,
+        );
+        let params = params.map_err(|error| settings.refuse(memory, format!("argon2 does not take that: {error}")))?;
+        let at_once: usize = settings.get(concurrency)?.unwrap_or_else(cores);
+        if at_once == 0 {
+            return Err(settings.refuse(concurrency, "it takes at least 1"));
         }
-        Ok(Self::of(params, concurrency))
+        Ok(Self::of(params, at_once))
     }
 }
 

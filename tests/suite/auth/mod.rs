@@ -7,6 +7,7 @@ mod handled;
 mod http;
 mod keys;
 mod passwords;
+mod pyjwt;
 mod revoked;
 mod settings;
 
