@@ -78,6 +78,8 @@
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
 //! | `jwt` | no | `kinoko::auth`: tokens, `#[guard]` and `#[public]`, passwords |
+//! | `metrics` | no | `/metrics` for Prometheus, and `kinoko::metrics` for those of your own; brings `http` |
+//! | `otel` | no | traces to a collector, by OTLP |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
 //! | `saga` | no | `kinoko::saga`: steps that are taken back when a later one fails, kept in a log |
 //! | `sql` | no | `kinoko::sql`: SQLite and PostgreSQL, a transaction for each worker |

@@ -1,10 +1,15 @@
 //! What `run` does about logging where the program itself does nothing.
 
-use std::io::IsTerminal;
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use kinoko_text::nearest;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 use crate::{Result, config::Settings};
 
@@ -30,9 +35,45 @@ pub(crate) fn install(settings: &Settings) -> Result<()> {
         true => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
         false => lines.boxed(),
     };
+    let (targets, handle) = reload::Layer::new(targets);
     // A subscriber that is there already is the program's own choice.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+    if tracing_subscriber::registry().with(lines.with_filter(targets)).try_init().is_ok() {
+        let changeable = Changeable { handle, wanted: Mutex::new(wanted) };
+        // There is one log in a process, and it was installed just now.
+        let _ = INSTALLED.set(changeable);
+    }
     Ok(())
+}
+
+/// The log that kinoko installed.
+static INSTALLED: OnceLock<Changeable> = OnceLock::new();
+
+struct Changeable {
+    handle: reload::Handle<Targets, Registry>,
+    /// What passes, as it was written.
+    wanted: Mutex<String>,
+}
+
+/// What passes at the moment; `None`: the log is the program's own.
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
+pub(crate) fn current() -> Option<String> {
+    INSTALLED.get().map(|installed| installed.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// Lets something else pass from now on. `false`: the log is the program's own.
+///
+/// # Errors
+///
+/// What is wrong with it.
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds changes it"))]
+pub(crate) fn change(wanted: &str) -> Result<bool, String> {
+    let targets = targets(wanted)?;
+    let Some(Changeable { handle, wanted: kept }) = INSTALLED.get() else { return Ok(false) };
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    tracing::warn!(from = *kept, to = wanted, "what is logged changes");
+    handle.reload(targets).map_err(|error| error.to_string())?;
+    wanted.clone_into(&mut kept);
+    Ok(true)
 }
 
 /// What passes: a level for all, `target=level` for some.

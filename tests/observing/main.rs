@@ -1,6 +1,8 @@
 //! What is seen of a program: metrics, logs, traces.
 
+mod canary;
 mod metrics;
 mod own_metrics;
 mod prometheus;
 mod scrape;
+mod traces;

@@ -29,9 +29,14 @@ pub(crate) async fn scrape(app: &RunningApp) -> Scrape {
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Scrape {
+    ask(address, path, &[("accept", accept)]).await
+}
+
+pub(crate) async fn ask(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Scrape {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let ask = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

@@ -63,8 +63,14 @@ mod page_20_sagas {}
 #[doc = include_str!("../../docs/guide/21-outbox-and-idempotency.md")]
 mod page_21_outbox_and_idempotency {}
 
-#[doc = include_str!("../../docs/guide/22-who-may-call.md")]
-mod page_22_who_may_call {}
+#[doc = include_str!("../../docs/guide/22-metrics.md")]
+mod metrics {}
+
+#[doc = include_str!("../../docs/guide/23-traces.md")]
+mod traces {}
+
+#[doc = include_str!("../../docs/guide/25-who-may-call.md")]
+mod page_25_who_may_call {}
 
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}

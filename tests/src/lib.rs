@@ -1,6 +1,7 @@
 //! Fixtures that the conformance suite and the broker tests share; and the guide, whose examples run as this crate's doctests.
 
 mod certificates;
+mod collector;
 #[cfg(doctest)]
 mod guide;
 mod kills;
@@ -14,6 +15,7 @@ mod sinks;
 mod tls_server;
 mod wait;
 
+pub use self::collector::{Collected, Collector};
 pub use self::{
     certificates::{Authority, Folder, Issued, write_pem},
     kills::{Kills, Order, Point},

@@ -111,6 +111,17 @@ use crate::{
 /// | `ops.token` | none | what a request must bring that changes something |
 /// | `mode` | by the broker | `development` or `production` |
 ///
+/// With the feature `otel`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `otel.endpoint` | none | where the collector takes OTLP over gRPC |
+/// | `otel.headers` | none | what every request to it carries; never shown |
+/// | `otel.resource` | none | attributes of all spans' resource |
+/// | `otel.interval` | `1s` | how long spans are gathered |
+/// | `otel.timeout` | `10s` | how long the collector may take |
+/// | `otel.queue` | 4096 | how many spans wait at most |
+///
 /// With the feature `metrics`:
 ///
 /// | key | default | what |

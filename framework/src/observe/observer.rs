@@ -56,7 +56,8 @@ impl ObserverSettings {
 
 /// The buckets of histograms, in seconds.
 fn own_bounds(settings: &Settings) -> Result<Option<Arc<[u64]>>> {
-    let Some(seconds) = settings.get::<Vec<f64>>("metrics.buckets")? else { return Ok(None) };
+    let seconds: Option<Vec<f64>> = settings.get("metrics.buckets")?;
+    let Some(seconds) = seconds else { return Ok(None) };
     bounds(&seconds).map(Some).map_err(|text| settings.refuse("metrics.buckets", text))
 }
 

@@ -18,8 +18,8 @@ pub(super) struct OtelSettings {
 impl OtelSettings {
     /// `None`: no collector is named.
     pub(super) fn read(settings: &Settings) -> Result<Option<Self>> {
-        let headers = settings.get::<BTreeMap<String, String>>("otel.headers")?.unwrap_or_default();
-        let resource = settings.get::<BTreeMap<String, String>>("otel.resource")?.unwrap_or_default();
+        let headers: BTreeMap<String, String> = settings.get("otel.headers")?.unwrap_or_default();
+        let resource: BTreeMap<String, String> = settings.get("otel.resource")?.unwrap_or_default();
         let interval = settings.duration("otel.interval", Duration::from_secs(1))?;
         let timeout = settings.duration("otel.timeout", Duration::from_secs(10))?;
         let queue = settings.get("otel.queue")?.unwrap_or(4_096);

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use kinoko::{CallError, prelude::*, protocol::Value};
-use kinoko_tests::{Python, amqp_uri};
+use kinoko::{CallError, Settings, prelude::*, protocol::Value};
+use kinoko_tests::{Collector, Python, amqp_uri};
 use serde_json::{Map, json};
 
 use super::with_both_namekos;
@@ -12,6 +12,7 @@ with_both_namekos! {
     context_and_call_ids_pass_on_over_three_hops
     the_call_id_stack_is_trimmed_as_nameko_trims_it
     context_comes_from_rust_and_our_own_headers_stay
+    a_trace_goes_on_behind_python
 }
 
 #[derive(Dependencies)]
@@ -109,8 +110,30 @@ async fn context_comes_from_rust_and_our_own_headers_stay(python: Python) {
         .await
         .unwrap();
     let keys: Vec<_> = seen.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["call_id_stack", "language", "limits"], "and nothing of kinoko's own");
+    assert_eq!(keys, ["call_id_stack", "language", "limits", "traceparent"], "and nothing of kinoko's own");
     assert_eq!((&seen["language"], &seen["limits"]), (&json!("fr"), &json!({"cents": [1, 2.5, null]})));
     assert_eq!(path(&seen).len(), 3);
     app.stop().await.unwrap();
+}
+
+/// Python, which knows nothing of traces, passes on what it was given.
+async fn a_trace_goes_on_behind_python(python: Python) {
+    let _peer = python.serve(PEER);
+    let collector = Collector::start().await;
+    let mut settings = Settings::default();
+    settings.set("otel.endpoint", collector.endpoint());
+    let app = App::new().broker(amqp_uri()).settings(settings).service::<Hop>().start().await.unwrap();
+    let further = json!(["nameko_hop", "seen_context"]);
+    app.proxy().call("nameko_hop", "relay").arg(PEER).arg("relay").arg(further).await.unwrap();
+    app.stop().await.unwrap();
+    let spans = collector.spans();
+    let find = |name: &str, kind: i32| {
+        let is_it = |found: &&kinoko_tests::Collected| found.span.name == name && found.span.kind == kind;
+        spans.iter().find(is_it).unwrap_or_else(|| panic!("no {name}: {spans:?}"))
+    };
+    // 2: server, 3: client.
+    let (first, call, last) =
+        (find("nameko_hop/relay", 2), find("nameko_hop_peer/relay", 3), find("nameko_hop/seen_context", 2));
+    assert_eq!(call.span.parent_span_id, first.span.span_id);
+    assert_eq!((last.trace_id(), &last.span.parent_span_id), (first.trace_id(), &call.span.span_id));
 }

@@ -5,6 +5,7 @@
 
 mod health;
 mod info;
+mod log_level;
 #[cfg(feature = "saga")]
 mod sagas;
 mod token;
@@ -153,7 +154,7 @@ fn further(_: &Watched, _: &Token) -> (Router, &'static [&'static str]) {
 
 fn router(watched: Arc<Watched>, token: &Token) -> Router {
     let (further, paths) = further(&watched, token);
-    let paths = [&["/health/live", "/health/ready", "/info", "/metrics"], paths].concat();
+    let paths = [&["/health/live", "/health/ready", "/info", "/metrics", log_level::PATH], paths].concat();
     let there_are = format!("no such path; there are {}", paths.join(", "));
     Router::new()
         .route("/health/live", get(|| async { health::live() }))
@@ -166,6 +167,7 @@ fn router(watched: Arc<Watched>, token: &Token) -> Router {
         )
         .merge(metrics(&watched))
         .with_state(watched)
+        .merge(log_level::router(token))
         .merge(further)
         .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })
         .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") })

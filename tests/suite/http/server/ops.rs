@@ -119,6 +119,37 @@ async fn programs_that_are_run_have_them_on_the_next_free_port_and_say_where() {
 }
 
 #[tokio::test]
+async fn what_is_logged_is_changed_while_a_program_runs() {
+    let token = "0123456789abcdef";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_program-with-a-service"));
+    let address = SocketAddr::from(([127, 0, 0, 1], free_ports::<1>()[0]));
+    let variables = [("KINOKO_OPS__ADDRESS", &*address.to_string()), ("KINOKO_OPS__TOKEN", token)];
+    command.env_clear().envs(variables).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|line| line.contains("listening")).unwrap();
+    assert_eq!(get(address, "/log").await.json(), json!({"log": "info"}));
+    let put = async |body: &str, token: &str| {
+        let length = body.len();
+        let head = format!(
+            "PUT /log HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        super::client::Wire::to(address).await.ask(format!("{head}{body}")).await
+    };
+    assert_eq!(put("debug", "wrong-wrong-wrong").await.status, 401);
+    let slip = put("dbug", token).await;
+    assert!(slip.status == 422 && slip.text().contains("did you mean `debug`"), "{slip:?}");
+    assert_eq!(put("warn,orders=debug", token).await.json(), json!({"log": "warn,orders=debug"}));
+    assert_eq!(get(address, "/log").await.json(), json!({"log": "warn,orders=debug"}));
+    // At `info` it would say that it stops.
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let rest: Vec<_> = lines.collect();
+    assert!(rest.iter().any(|line| line.contains("what is logged changes")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
+    child.wait().unwrap();
+}
+
+#[tokio::test]
 async fn an_address_that_was_set_and_is_taken_ends_the_program() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
