@@ -2,6 +2,7 @@
 
 mod broken;
 mod library;
+mod live;
 mod operations;
 mod page;
 mod schemathesis;

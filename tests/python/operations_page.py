@@ -40,7 +40,7 @@ class Operations:
             route.abort()
 
     def asks_for_the_token(self, token):
-        self.page.goto(f"{self.address}/operations")
+        self.page.goto(f"{self.address}/operations#sagas")
         field = self.page.get_by_label("Token")
         expect(field).to_be_visible()
         expect(self.page.locator("#all")).to_be_hidden()
@@ -59,7 +59,7 @@ class Operations:
 
     def give(self, token):
         self.page.get_by_label("Token").fill(token)
-        self.page.get_by_role("button", name="Show the sagas").click()
+        self.page.get_by_role("button", name="Show operations").click()
 
     def lists(self, id):
         parked = self.page.locator("#parked")

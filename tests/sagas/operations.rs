@@ -401,9 +401,17 @@ async fn in_development_the_page_of_this_machine_brings_the_token() {
         let page = page(elsewhere).await;
         assert!(page.status == 200 && page.body.contains("data-token=\"\""), "{elsewhere}: {}", page.body);
     }
-    for file in
-        ["page.css", "element.js", "operations.js", "api.js", "list.js", "timeline.js", "operations.css", "icon.svg"]
-    {
+    for file in [
+        "page.css",
+        "element.js",
+        "operations.js",
+        "api.js",
+        "words.js",
+        "sagas.js",
+        "saga.js",
+        "operations.css",
+        "icon.svg",
+    ] {
         assert_eq!(operator.ask(&format!("GET /operations/{file} HTTP/1.1")).await.status, 200, "{file}");
     }
     operator.app.stop().await.unwrap();
@@ -441,7 +449,7 @@ impl Watch {
 #[tokio::test]
 async fn a_program_without_sagas_has_no_such_paths() {
     let operator = start::<Without>(&format!("ops: {{ token: {TOKEN} }}")).await;
-    for path in ["/sagas", "/operations", "/operations/page.css", "/sagas/buy/1"] {
+    for path in ["/sagas", "/sagas/buy/1"] {
         let answer = operator.with_token("GET", path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(!answer.body.contains("/sagas"), "{}", answer.body);
@@ -450,7 +458,7 @@ async fn a_program_without_sagas_has_no_such_paths() {
     let operator = start::<Watch>(&format!("ops: {{ token: {TOKEN} }}")).await;
     assert_eq!(operator.get("/sagas").await["sagas"], json!([]));
     let none = operator.with_token("GET", "/").await;
-    assert!(none.status == 404 && none.body.contains("/sagas, /operations"), "{}", none.body);
+    assert!(none.status == 404 && none.body.contains("/operations, /sagas"), "{}", none.body);
     operator.app.stop().await.unwrap();
 }
 

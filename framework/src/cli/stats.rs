@@ -103,7 +103,7 @@ impl Row {
     fn add(&mut self, entrypoint: &EntrypointStats) {
         let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
         add(&mut self.instances, 1);
-        add(&mut self.total, entrypoint.ended.values().fold(0, |sum, count| sum.saturating_add(*count)));
+        add(&mut self.total, entrypoint.total());
         add(&mut self.errors, entrypoint.ended(&["expected_error", "rejected"]));
         add(&mut self.failed, entrypoint.ended(&["unexpected_error", "timeout"]));
         add(&mut self.retries, entrypoint.retries);

@@ -4,6 +4,7 @@ use super::{container::Container, readiness::Readiness};
 use crate::{
     Settings,
     client::{RpcClient, ServiceProxy},
+    dead_letter::DeadLetters,
     dependency::{Dependency, ProcessScope},
     event::{EventDispatcher, Publisher},
     observe::Observer,
@@ -88,6 +89,11 @@ impl Program {
         return self.process.rig.is_some();
         #[cfg(not(feature = "testing"))]
         false
+    }
+
+    /// The dead letters of the broker, with the queues of its services.
+    pub(crate) fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.transport.clone(), self.process.sender.clone(), self.descriptors())
     }
 
     /// What moves its messages.

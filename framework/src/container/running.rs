@@ -64,11 +64,7 @@ impl RunningApp {
 
     /// The dead letters of the broker, with the queues of these services.
     pub fn dead_letters(&self) -> DeadLetters {
-        let known = || {
-            let Program { transport, process, .. } = &self.program;
-            DeadLetters::new(transport.clone(), process.sender.clone(), self.program.descriptors())
-        };
-        self.dead_letters.get_or_init(known).clone()
+        self.dead_letters.get_or_init(|| self.program.dead_letters()).clone()
     }
 
     /// Where each service takes requests that come by no broker.

@@ -1,14 +1,16 @@
 //! All that run on one broker, as one program sees them.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{presence::Presence, station::Station, topic::Kind};
+#[cfg(feature = "cli")]
+use super::presence::Presence;
+use super::{station::Station, topic::Kind};
 use crate::{
     Error, ErrorKind, Result,
     protocol::{Message, Properties, names},
@@ -26,12 +28,40 @@ pub(crate) struct Fleet {
     transport: Weak<dyn Transport>,
 }
 
+/// The fleet of a program that takes part, once it does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Neighbours(Arc<OnceLock<Fleet>>);
+
+impl Neighbours {
+    pub(super) fn set(&self, fleet: Fleet) {
+        // A program takes part once.
+        let _ = self.0.set(fleet);
+    }
+
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
+    pub(crate) fn fleet(&self) -> Option<Fleet> {
+        self.0.get().cloned()
+    }
+}
+
 impl Fleet {
+    /// Of a program that takes part.
+    pub(super) fn of(station: Arc<Station>, transport: &Arc<dyn Transport>) -> Self {
+        Self { station, transport: Arc::downgrade(transport) }
+    }
+
+    /// This program among the others.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
+    pub(crate) fn instance(&self) -> &str {
+        &self.station.instance
+    }
+
     /// Of somebody who only looks, and says nothing of itself.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] where a permission is missing, [`ErrorKind::Unavailable`] where the broker is away.
+    #[cfg(feature = "cli")]
     pub(crate) async fn visit(transport: &Arc<dyn Transport>) -> Result<Self> {
         let (station, _) = Station::new();
         let opened = timeout(BROKER_TIME, station.open(&**transport, None)).await.map_err(|_| away(&**transport))?;
@@ -78,17 +108,11 @@ impl Fleet {
     /// # Errors
     ///
     /// As [`ask`](Self::ask).
+    #[cfg(feature = "cli")]
     pub(crate) async fn ping(&self, service: Option<&str>) -> Result<Vec<Presence>> {
         let answers = self.ask(Kind::Ping, service, ANSWER_TIME).await?;
         let mut there: Vec<_> = answers.iter().filter_map(|answer| Presence::read(answer)).collect();
-        there.sort_by(|one, other| {
-            (&one.program, &one.host, one.pid, &one.instance).cmp(&(
-                &other.program,
-                &other.host,
-                other.pid,
-                &other.instance,
-            ))
-        });
+        there.sort_by(|one, other| one.order().cmp(&other.order()));
         there.dedup_by(|one, other| one.instance == other.instance);
         Ok(there)
     }

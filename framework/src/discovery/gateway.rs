@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     about::About,
     answers::Answers,
-    fleet::PERMISSIONS,
+    fleet::{Fleet, Neighbours, PERMISSIONS},
     pace::Pace,
     station::{Asked, Bye, Station},
     topic::{BYE, HELLO},
@@ -49,6 +49,7 @@ pub(crate) struct BrokerDiscovery {
     program: Mutex<Option<Program>>,
     version: Option<String>,
     is_on: bool,
+    neighbours: Neighbours,
     tasks: Tasks,
     stopping: CancellationToken,
 }
@@ -59,6 +60,7 @@ impl BrokerDiscovery {
             program: Mutex::default(),
             version: extensions.get::<Launch>().version.clone(),
             is_on: settings.get("discovery.broker")?.unwrap_or(true),
+            neighbours: extensions.get::<Neighbours>().clone(),
             tasks: Tasks::new(),
             stopping: CancellationToken::new(),
         }))
@@ -85,7 +87,9 @@ impl Gateway for BrokerDiscovery {
             let (station, asked) = Station::new();
             program.rpc().known.follow(station.roster.clone());
             let about = About::new(station.instance.clone(), self.version.clone());
-            let member = Member { program, station, about, stopping: self.stopping.clone(), is_silent: false };
+            let neighbours = self.neighbours.clone();
+            let member =
+                Member { neighbours, program, station, about, stopping: self.stopping.clone(), is_silent: false };
             self.tasks.spawn(member.take_part(asked));
         }
         Ok(())
@@ -110,6 +114,7 @@ impl Drop for BrokerDiscovery {
 
 /// A program among the others.
 struct Member {
+    neighbours: Neighbours,
     program: Program,
     station: Arc<Station>,
     about: About,
@@ -136,6 +141,7 @@ impl Member {
             }
         };
         let _consumer: Arc<dyn Consumer> = consumer;
+        self.neighbours.set(Fleet::of(self.station.clone(), &transport));
         let (mut state, mut answers) = (transport.state(), Answers::default());
         let mut pace = Pace::new(ANSWERS_AT_ONCE, ANSWER_EACH);
         let (mut connected, mut speak_at) = (false, Instant::now());

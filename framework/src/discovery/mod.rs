@@ -6,26 +6,31 @@
 
 mod about;
 mod answers;
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only what a feature adds asks"))]
+#[cfg_attr(not(any(feature = "cli", feature = "http")), allow(dead_code, reason = "only what a feature adds asks"))]
 mod fleet;
 mod gateway;
 mod pace;
 mod presence;
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only what a feature adds asks"))]
+#[cfg_attr(not(any(feature = "cli", feature = "http")), allow(dead_code, reason = "only what a feature adds asks"))]
 mod questions;
 mod roster;
 mod station;
 mod stats;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "http"))]
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line looks at the rest"))]
 mod told;
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only what a feature adds asks"))]
+#[cfg_attr(not(any(feature = "cli", feature = "http")), allow(dead_code, reason = "only what a feature adds asks"))]
 mod topic;
 
+#[cfg(feature = "http")]
+pub(crate) use self::fleet::Neighbours;
 pub(crate) use self::gateway::BrokerDiscovery;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "http"))]
 pub(crate) use self::{
     fleet::{ANSWER_TIME, Fleet},
-    presence::{Presence, plain},
-    told::{EntrypointStats, Stats},
+    presence::Presence,
+    told::Stats,
     topic::Kind,
 };
+#[cfg(feature = "cli")]
+pub(crate) use self::{presence::plain, told::EntrypointStats};

@@ -61,6 +61,12 @@ impl Presence {
         is_name(&presence.instance).then_some(presence)
     }
 
+    /// By which people look for one: program, host, process.
+    #[cfg(any(feature = "cli", feature = "http"))]
+    pub(crate) fn order(&self) -> (&str, Option<&str>, u32, &str) {
+        (&self.program, self.host.as_deref(), self.pid, &self.instance)
+    }
+
     pub(super) fn ttl(&self) -> Duration {
         Duration::from_millis(self.ttl_ms).clamp(TTL.0, TTL.1)
     }

@@ -75,6 +75,11 @@ impl Stats {
 }
 
 impl EntrypointStats {
+    /// How many ended.
+    pub(crate) fn total(&self) -> u64 {
+        self.ended.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
     /// How many ended in one of these ways.
     pub(crate) fn ended(&self, ways: &[&str]) -> u64 {
         ways.iter().filter_map(|way| self.ended.get(*way)).fold(0, |sum, count| sum.saturating_add(*count))

@@ -22,6 +22,7 @@ use crate::{
     Result, Settings,
     config::Mode,
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
+    discovery::Neighbours,
     entrypoint::Entrypoint,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct HttpGateway {
     settings: HttpSettings,
     sockets: SocketSettings,
     ops_settings: OpsSettings,
+    neighbours: Neighbours,
     launch: Launch,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
     routers: OnceLock<Routers>,
@@ -55,8 +57,6 @@ struct Doors {
 struct Access {
     mode: Mode,
     token: Token,
-    /// Whether an operations endpoint asks for the token.
-    ops_asks: bool,
 }
 
 impl HttpGateway {
@@ -66,6 +66,7 @@ impl HttpGateway {
             settings: HttpSettings::read(settings)?,
             sockets: SocketSettings::read(settings)?,
             ops_settings: OpsSettings::read(settings)?,
+            neighbours: extensions.get::<Neighbours>().clone(),
             launch: extensions.get::<Launch>().clone(),
             services: Mutex::default(),
             routers: OnceLock::new(),
@@ -110,18 +111,18 @@ impl HttpGateway {
     }
 
     fn announce(&self, doors: &Doors) {
-        let Some(Access { mode, token, ops_asks }) = self.access.get() else { return };
+        let Some(Access { mode, token }) = self.access.get() else { return };
         let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
         let http = doors.http.as_ref().map(|server| format!("{scheme}://{}", server.address()));
         let docs = http.as_ref().filter(|_| self.settings.docs).map(|http| format!("{http}/docs"));
         let operations = doors.ops.as_ref().map(|server| format!("http://{}", server.address()));
-        let sagas = operations.as_ref().filter(|_| *ops_asks).map(|operations| format!("{operations}/operations"));
-        let asks = http.is_some() || sagas.is_some();
-        if http.is_some() || operations.is_some() {
-            tracing::info!(http, docs, operations, sagas, mode = mode.name(), "listening");
+        let page = operations.as_ref().map(|operations| format!("{operations}/operations"));
+        if http.is_none() && operations.is_none() {
+            return;
         }
-        if let Some(token) = token.to_print().filter(|_| asks) {
-            tracing::info!("the token of this run, for what changes something: {token}");
+        tracing::info!(http, docs, operations, page, mode = mode.name(), "listening");
+        if let Some(token) = token.to_print() {
+            tracing::info!("the token of this run, for what is not for everybody: {token}");
         }
     }
 }
@@ -146,14 +147,13 @@ impl Gateway for HttpGateway {
         if program.is_test() {
             return Ok(());
         }
-        let ops_asks = ops::needs_token(&program);
         let watched = Arc::new(Watched::new(program, mode, self.launch.version.clone()));
         self.doors().watched = Some(watched.clone());
         // Before all that may take its time: who waits for its broker lives.
         if let Some(listener) = self.ops_settings.listen(self.launch.is_run).await? {
-            self.doors().ops = Some(Arc::new(ops::start(listener, watched, &token)?));
+            self.doors().ops = Some(Arc::new(ops::start(listener, watched, self.neighbours.clone(), &token)?));
         }
-        let _ = self.access.set(Access { mode, token, ops_asks });
+        let _ = self.access.set(Access { mode, token });
         if routers.is_some() {
             // What is wrong with either ends the start before anything has run.
             let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;
@@ -195,6 +195,9 @@ impl Gateway for HttpGateway {
     }
 
     async fn close(&self) {
+        if let Some(watched) = &self.doors().watched {
+            watched.set(Phase::Stopped);
+        }
         let http = self.doors().http.take();
         if let Some(http) = http {
             http.close().await;

@@ -18,6 +18,8 @@ mod watch;
 
 #[cfg(any(feature = "metrics", feature = "saga", feature = "sql"))]
 pub(crate) use self::observer::Tally;
+#[cfg(any(feature = "http", feature = "otel"))]
+pub(crate) use self::span::Subject;
 pub(crate) use self::{
     calls::{CallWatch, Calls},
     ended::Ended,
@@ -27,7 +29,7 @@ pub(crate) use self::{
     program::{CallSnapshot, EntrypointSnapshot, Snapshot},
     published::Published,
     recent::{Failure, Recent},
-    span::{Span, SpanKind, SpanSink, Subject},
+    span::{Span, SpanKind, SpanSink},
     trace::{Trace, TraceContext, Tracer},
     watch::Watch,
 };

@@ -61,13 +61,12 @@ async fn commands_see_what_runs_in_other_processes() {
     let listed = eventually(SOON, "both processes are listed", || async {
         let output = run(&["ps", "program_greeter", "--json"]).await;
         let listed: Value = serde_json::from_slice(&output.stdout).ok()?;
-        (listed["instances"].as_array()?.len() == 2).then_some(listed)
+        // Other runs of these tests may share the broker.
+        let mut instances = listed["instances"].as_array()?.clone();
+        instances.retain(|instance| pids.iter().any(|pid| instance["pid"] == *pid));
+        (instances.len() == 2).then_some(instances)
     });
-    let listed = listed.await;
-    let mut seen = [0, 1].map(|index| u32::try_from(listed["instances"][index]["pid"].as_u64().unwrap()).unwrap());
-    seen.sort_unstable();
-    assert_eq!(seen, pids);
-    assert_eq!(listed["instances"][0]["version"], "1.2.3");
+    assert_eq!(listed.await[0]["version"], "1.2.3");
 
     let table = run(&["ps"]).await;
     let table = text(&table.stdout);
@@ -83,7 +82,7 @@ async fn commands_see_what_runs_in_other_processes() {
     let lines: Vec<_> = text(&info.stdout).lines().collect();
     assert_eq!(lines[0], "program_greeter: Greets people.");
     assert!(lines[1].starts_with("  rpc  greet(name: String, times: usize = 1, password: Option<String>) -> String"));
-    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert!(lines.len() >= 6, "{lines:?}");
     for line in &lines[4..] {
         assert!(line.contains(": program-greeter 1.2.3 (kinoko "), "{line}");
     }
@@ -96,13 +95,14 @@ async fn commands_see_what_runs_in_other_processes() {
     assert!(called.status.success());
     let stats = run(&["stats", "program_greeter"]).await;
     let greet = text(&stats.stdout).lines().find(|line| line.starts_with("program_greeter  rpc   greet ")).unwrap();
-    assert_eq!(greet.split_whitespace().skip(3).take(3).collect::<Vec<_>>(), ["2", "1", "-"], "{greet}");
+    let numbers: Vec<u64> = greet.split_whitespace().skip(3).take(2).map(|cell| cell.parse().unwrap()).collect();
+    assert!(numbers[0] >= 2 && numbers[1] >= 1, "{greet}");
     let mut watching =
         over_rabbitmq(&["stats", "program_greeter", "--watch=300ms", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     for _ in 0..3 {
         let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_eq!(told["answers"].as_array().unwrap().len(), 2);
+        assert!(told["answers"].as_array().unwrap().len() >= 2);
     }
     watching.kill().unwrap();
     watching.wait().unwrap();

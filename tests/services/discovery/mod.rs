@@ -292,8 +292,9 @@ async fn any_language_can_ask() {
     }
     let app = App::new().service::<Polyglot>().broker(amqp_uri()).start().await.unwrap();
     let answers = eventually(SOON, "an answer", || async {
-        let answers =
+        let mut answers =
             tokio::task::spawn_blocking(|| Python::nameko3().ask("info.polyglot_of_discovery")).await.unwrap();
+        answers.retain(|answer| answer["pid"] == std::process::id());
         (!answers.is_empty()).then_some(answers)
     });
     let [answer] = answers.await.try_into().unwrap();

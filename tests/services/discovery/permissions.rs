@@ -1,6 +1,9 @@
 //! A user of the broker who may not take part.
 
-use kinoko::prelude::*;
+use kinoko::{
+    prelude::*,
+    transport::{Binding, Exchange, ExchangeKind, Queue, Topology},
+};
 use kinoko_tests::{PrivateBroker, captured_log, eventually};
 
 use super::{SOON, asker::Asker};
@@ -80,4 +83,56 @@ async fn a_program_without_the_permission_runs_and_says_so_once() {
         assert!(app.readiness().is_ready(), "{user}: {}", app.readiness());
         app.stop().await.unwrap();
     }
+}
+
+#[derive(Dependencies)]
+struct Listener;
+
+/// Nothing of it needs the default exchange.
+#[service(name = "discovery_listener")]
+impl Listener {
+    #[timer(every = "1h")]
+    fn sweep(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(private_broker),
+    ignore = "needs a RabbitMQ of its own: run ./test.sh, or set KINOKO_TEST_RABBITMQ_SERVER"
+)]
+async fn an_answer_that_is_refused_takes_no_event_with_it() {
+    captured_log();
+    let broker = tokio::task::spawn_blocking(PrivateBroker::start_new).await.unwrap();
+    broker.ctl(&["add_user", "silent", "pass"]);
+    broker.ctl(&["set_permissions", "silent", ".*", "^(evt|nameko-rpc|kinoko|rpc|discovery_listener).*", ".*"]);
+    let app = App::new().service::<Listener>().broker(broker.uri_of("silent", "pass")).start().await.unwrap();
+    let asker = Asker::connect(&broker.uri()).await;
+    // Somebody has what it dispatches.
+    let (source, happened) = ("discovery_listener.events", "discovery.happened");
+    let topology = Topology {
+        exchanges: vec![Exchange::durable(source, ExchangeKind::Topic)],
+        queues: vec![Queue::durable(happened)],
+        bindings: vec![Binding::new(source, happened, "happened")],
+    };
+    asker.transport.declare(topology).await.unwrap();
+    let told = || captured_log().matches("other programs do not hear this one").count();
+    let before = told();
+    let (queue, mut id) = (asker.queue.clone(), 0);
+    eventually(SOON, "it is asked, and may not answer", || {
+        id += 1;
+        let (asker, queue, events) = (&asker, &queue, app.events());
+        async move {
+            asker.publish("ping.discovery_listener", Some(queue), "", "").await;
+            events.dispatch_to("discovery_listener", "happened", &id).required().await.unwrap();
+            (told() > before).then_some(())
+        }
+    })
+    .await;
+    for id in 0..20 {
+        asker.publish("ping.discovery_listener", Some(&queue), "", "").await;
+        app.events().dispatch_to("discovery_listener", "happened", &id).required().await.unwrap();
+    }
+    assert_eq!(told(), before + 1);
+    asker.close().await;
+    app.stop().await.unwrap();
 }

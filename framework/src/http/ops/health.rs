@@ -20,13 +20,19 @@ pub(super) fn live() -> Response {
 
 /// 200 where every part works, else 503, with each part and what is wrong with it.
 pub(super) fn ready(watched: &Watched) -> Response {
+    let (is_ready, report) = report(watched);
+    json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &report)
+}
+
+/// Whether every part works, and each part.
+pub(super) fn report(watched: &Watched) -> (bool, Value) {
     let (phase, readiness) = (watched.phase(), watched.program.readiness());
     let is_ready = phase == Phase::Running && readiness.is_ready();
     let mut reasons = readiness.reasons().to_vec();
     match phase {
         Phase::Starting => reasons.insert(0, "the services are starting".to_owned()),
         Phase::Running => {}
-        Phase::Stopping => reasons.insert(0, "the services are stopping".to_owned()),
+        Phase::Stopping | Phase::Stopped => reasons.insert(0, "the services are stopping".to_owned()),
     }
     let services: Vec<_> = watched.program.services().iter().map(service).collect();
     let report = json!({
@@ -38,14 +44,14 @@ pub(super) fn ready(watched: &Watched) -> Response {
         "services": services,
         "interruptions": readiness.interruptions(),
     });
-    json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &report)
+    (is_ready, report)
 }
 
 fn name(phase: Phase) -> &'static str {
     match phase {
         Phase::Starting => "starting",
         Phase::Running => "running",
-        Phase::Stopping => "stopping",
+        Phase::Stopping | Phase::Stopped => "stopping",
     }
 }
 

@@ -24,7 +24,6 @@ impl About {
         Self { name: program_name(), version, mode, started_at: Timestamp::now() }
     }
 
-    #[cfg(any(feature = "metrics", feature = "saga"))]
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -32,6 +31,17 @@ impl About {
     #[cfg(feature = "metrics")]
     pub(super) fn version(&self) -> Option<String> {
         self.version.clone()
+    }
+
+    /// The program alone.
+    pub(super) fn brief(&self) -> Value {
+        json!({
+            "name": self.name,
+            "version": self.version,
+            "kinoko": env!("CARGO_PKG_VERSION"),
+            "mode": self.mode.name(),
+            "started_at": self.started_at.to_string(),
+        })
     }
 
     pub(super) fn describe(&self, program: &Program) -> Value {

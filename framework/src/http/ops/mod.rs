@@ -3,17 +3,17 @@
 //! It listens on this machine alone unless it is told otherwise, and starts before anything that may take its time, so that a program
 //! that waits for its broker is seen to live.
 
+mod guard;
 mod health;
 mod info;
+mod live;
 mod log_level;
+mod page;
 #[cfg(feature = "saga")]
 mod sagas;
 mod token;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 #[cfg(feature = "metrics")]
 use axum::http::HeaderMap;
@@ -23,10 +23,10 @@ use axum::{
     http::{StatusCode, header},
     routing::get,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 pub(crate) use self::token::Token;
-use self::{health::json_response, info::About};
+use self::{health::json_response, info::About, page::Page};
 use super::{
     entrypoint::RouteDefaults,
     problem,
@@ -40,6 +40,7 @@ use crate::{
     Result,
     config::{Mode, Settings},
     container::Program,
+    discovery::Neighbours,
 };
 
 const FIRST_PORT: u16 = 9000;
@@ -95,66 +96,69 @@ pub(super) enum Phase {
     Starting,
     Running,
     Stopping,
+    /// Nothing runs any more.
+    Stopped,
 }
 
 /// Everything that the endpoints look at.
 pub(super) struct Watched {
     program: Program,
     about: About,
-    phase: Mutex<Phase>,
+    phase: watch::Sender<Phase>,
 }
 
 impl Watched {
     pub(super) fn new(program: Program, mode: Mode, version: Option<String>) -> Self {
         let about = About::new(version, mode);
-        Self { program, about, phase: Mutex::new(Phase::Starting) }
+        Self { program, about, phase: watch::Sender::new(Phase::Starting) }
     }
 
     pub(super) fn set(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        self.phase.send_replace(phase);
     }
 
     fn phase(&self) -> Phase {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.phase.borrow()
+    }
+
+    /// How far it is, as it goes on.
+    fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
     }
 }
 
 /// Begins to answer. `token` is what those bring who may see more than how the program does, or change something.
-pub(super) fn start(listener: TcpListener, watched: Arc<Watched>, token: &Token) -> Result<Server> {
+pub(super) fn start(
+    listener: TcpListener,
+    watched: Arc<Watched>,
+    neighbours: Neighbours,
+    token: &Token,
+) -> Result<Server> {
     // Few look, and none of them sends a body.
     let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
     let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
-    Server::start(listener, server::bounded(router(watched, token), requests).into(), limits, None)
+    Server::start(listener, server::bounded(router(watched, neighbours, token), requests).into(), limits, None)
 }
 
-/// Whether there is something that needs the token.
+/// The sagas in the program's log, where it has one.
 #[cfg(feature = "saga")]
-pub(super) fn needs_token(program: &Program) -> bool {
-    program.shared::<SagaStore>().is_some()
+fn sagas(watched: &Watched, token: &Token) -> Option<Router> {
+    Some(sagas::router(watched.program.shared::<SagaStore>()?, token.clone()))
 }
 
 #[cfg(not(feature = "saga"))]
-pub(super) fn needs_token(_: &Program) -> bool {
-    false
+fn sagas(_: &Watched, _: &Token) -> Option<Router> {
+    None
 }
 
-/// What features add for those who have the token, and the paths that people are told of.
-#[cfg(feature = "saga")]
-fn further(watched: &Watched, token: &Token) -> (Router, &'static [&'static str]) {
-    match watched.program.shared::<SagaStore>() {
-        Some(store) => (sagas::router(store, token.clone(), watched.about.name()), &sagas::PATHS),
-        None => (Router::new(), &[]),
+fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Router {
+    let sagas = sagas(&watched, token);
+    let page = Page::new(watched.about.name(), token.to_print(), sagas.is_some());
+    let further = page.router().merge(live::router(&watched, neighbours, token));
+    let mut paths = vec!["/health/live", "/health/ready", "/info", "/metrics", log_level::PATH, "/operations"];
+    if sagas.is_some() {
+        paths.push("/sagas");
     }
-}
-
-#[cfg(not(feature = "saga"))]
-fn further(_: &Watched, _: &Token) -> (Router, &'static [&'static str]) {
-    (Router::new(), &[])
-}
-
-fn router(watched: Arc<Watched>, token: &Token) -> Router {
-    let (further, paths) = further(&watched, token);
-    let paths = [&["/health/live", "/health/ready", "/info", "/metrics", log_level::PATH], paths].concat();
     let there_are = format!("no such path; there are {}", paths.join(", "));
     Router::new()
         .route("/health/live", get(|| async { health::live() }))
@@ -169,6 +173,7 @@ fn router(watched: Arc<Watched>, token: &Token) -> Router {
         .with_state(watched)
         .merge(log_level::router(token))
         .merge(further)
+        .merge(sagas.unwrap_or_default())
         .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })
         .method_not_allowed_fallback(|| async { problem::response(&problem::method_not_allowed(), "") })
 }

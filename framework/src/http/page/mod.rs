@@ -11,9 +11,10 @@ use axum::{
     response::Response,
 };
 
-#[cfg(feature = "saga")]
-pub(super) use self::origin::foreign;
-pub(super) use self::{file::File, origin::refusal};
+pub(super) use self::{
+    file::File,
+    origin::{foreign, refusal},
+};
 
 pub(super) const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";

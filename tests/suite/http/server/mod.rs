@@ -6,6 +6,7 @@ mod client;
 mod files;
 mod lifecycle;
 mod limits;
+mod live;
 mod mounts;
 mod ops;
 mod routes;

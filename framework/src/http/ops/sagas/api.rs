@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, Query, Request, State, rejection::PathRejection},
-    http::{HeaderValue, StatusCode, Uri, header},
-    middleware::{Next, from_fn_with_state},
+    extract::{Path, Query, State, rejection::PathRejection},
+    http::{StatusCode, Uri},
+    middleware::from_fn_with_state,
     response::Response,
     routing::{get, post},
 };
@@ -17,8 +17,12 @@ use super::view;
 use crate::{
     Error,
     http::{
-        ops::{Token, health::json_response},
-        page, problem,
+        ops::{
+            Token,
+            guard::{guard, refused},
+            health::json_response,
+        },
+        problem,
     },
     protocol::Fault,
     saga::{Ask, SagaFilter, SagaId, SagaRefusal, SagaState, SagaStore},
@@ -62,7 +66,7 @@ impl Api {
             .route("/sagas/{saga}/{id}/retry", asked(Ask::Retry))
             .route("/sagas/{saga}/{id}/skip", asked(Ask::Skip))
             .route("/sagas/{saga}/{id}/cancel", asked(Ask::Cancel))
-            .route_layer(from_fn_with_state(api.clone(), guard))
+            .route_layer(from_fn_with_state(api.token.clone(), guard))
             .with_state(api)
     }
 
@@ -96,26 +100,10 @@ impl Api {
     }
 }
 
-/// Lets those in who know the token, and no page of anybody else's, which might make the browser of one who does ask for it.
-async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if let Some(reason) = page::foreign(&request) {
-        let fault = problem::plain(StatusCode::FORBIDDEN, format!("the request is not taken: {reason}"));
-        return answer(Err(Fault { code: Some("OTHER_ORIGIN".into()), ..fault }));
-    }
-    match api.token.refusal(request.headers()) {
-        Some(refusal) => answer(Err(refusal)),
-        None => next.run(request).await,
-    }
-}
-
 fn answer(result: Result<(StatusCode, Value), Fault>) -> Response {
     match result {
         Ok((status, body)) => json_response(status, &body),
-        Err(fault) => {
-            let mut response = problem::response(&fault, "");
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
+        Err(fault) => refused(&fault),
     }
 }
 

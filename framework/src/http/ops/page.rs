@@ -15,12 +15,16 @@ use crate::http::page::{self, CSS, File, JAVASCRIPT, SHARED, escaped};
 const TEMPLATE: &str = include_str!("page/operations.html");
 
 /// What is served under `/operations/`, beside what all pages have.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("operations.css", CSS, include_str!("page/operations.css")),
     ("operations.js", JAVASCRIPT, include_str!("page/operations.js")),
     ("api.js", JAVASCRIPT, include_str!("page/api.js")),
-    ("list.js", JAVASCRIPT, include_str!("page/list.js")),
-    ("timeline.js", JAVASCRIPT, include_str!("page/timeline.js")),
+    ("words.js", JAVASCRIPT, include_str!("page/words.js")),
+    ("live.js", JAVASCRIPT, include_str!("page/live.js")),
+    ("failures.js", JAVASCRIPT, include_str!("page/failures.js")),
+    ("traces.js", JAVASCRIPT, include_str!("page/traces.js")),
+    ("sagas.js", JAVASCRIPT, include_str!("page/sagas.js")),
+    ("saga.js", JAVASCRIPT, include_str!("page/saga.js")),
 ];
 
 /// Nothing but the program's own files, no style and no script within the page, and no frame of anybody else's.
@@ -34,8 +38,10 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(title: &str, token: Option<&str>) -> Self {
-        let page = |token: &str| TEMPLATE.replace("{{title}}", &escaped(title)).replace("{{token}}", &escaped(token));
+    /// `has_sagas`: there are paths for them.
+    pub(super) fn new(title: &str, token: Option<&str>, has_sagas: bool) -> Self {
+        let template = TEMPLATE.replace("{{sagas}}", if has_sagas { "true" } else { "false" });
+        let page = |token: &str| template.replace("{{title}}", &escaped(title)).replace("{{token}}", &escaped(token));
         Self { with_token: page(token.unwrap_or_default()), without: page("") }
     }
 

@@ -2,6 +2,7 @@
 
 import { addressOf, ask } from "./api.js";
 import { code, element, table } from "./element.js";
+import { moment as time } from "./words.js";
 
 const PAGE = 50;
 const LONGEST_PARKED = 200;
@@ -54,9 +55,4 @@ function link(saga) {
 
 export function state(state) {
   return element("span", { class: `state ${state}` }, state);
-}
-
-/** A time of the program, in UTC, as it is written. */
-export function time(text) {
-  return element("time", { datetime: text }, text.replace("T", " "));
 }

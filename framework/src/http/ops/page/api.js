@@ -28,11 +28,36 @@ export function dropToken() {
   sessionStorage.removeItem(KEPT);
 }
 
-export async function ask(path, method = "GET") {
-  const response = await fetch(path, { method, cache: "no-store", headers: { authorization: `Bearer ${token}` } });
+const headers = (more) => ({ authorization: `Bearer ${token}`, ...more });
+
+async function refusal(response, path) {
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refusal(response.status, answer.detail ?? `${path}: ${response.status}`);
-  return answer;
+  return new Refusal(response.status, answer.detail ?? `${path}: ${response.status}`);
+}
+
+export async function ask(path, method = "GET") {
+  const response = await fetch(path, { method, cache: "no-store", headers: headers() });
+  if (!response.ok) throw await refusal(response, path);
+  return response.json();
+}
+
+/**
+ * Calls `see` with each event of a stream, until it ends. Not by an EventSource: that cannot bring the token, which must be in no
+ * address.
+ */
+export async function follow(path, see, signal) {
+  const response = await fetch(path, { cache: "no-store", headers: headers({ accept: "text/event-stream" }), signal });
+  if (!response.ok) throw await refusal(response, path);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    const events = text.split("\n\n");
+    text = events.pop();
+    for (const event of events) if (event.startsWith("data: ")) see(JSON.parse(event.slice("data: ".length)));
+  }
 }
 
 /** The path of one saga. */

@@ -2,7 +2,8 @@
 
 import { addressed, ask, pathOf } from "./api.js";
 import { code, element, table } from "./element.js";
-import { state, time } from "./list.js";
+import { state } from "./sagas.js";
+import { moment as time } from "./words.js";
 
 const ASKS = {
   retry: { label: "Retry", text: (saga) => `Try again what ${name(saga)} is parked at, with all its attempts?` },
@@ -63,7 +64,7 @@ function facts(saga) {
 }
 
 function buttons(saga, changed) {
-  const close = element("a", { href: "#" }, "Close");
+  const close = element("a", { href: "#sagas" }, "Close");
   const asks = saga.asks.map((what) => {
     const button = element("button", { type: "button" }, ASKS[what].label);
     button.addEventListener("click", () => act(saga, what, changed));

@@ -1,0 +1,144 @@
+//! What happened lately: the counters now and some seconds ago.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::observe::{CallSnapshot, EntrypointSnapshot, HistogramSnapshot, Snapshot};
+
+/// How far back rates and latencies look.
+const LENGTH: Duration = Duration::from_secs(10);
+/// Nobody looked for so long: what was counted then is of no use.
+const GAP: Duration = Duration::from_secs(5);
+/// Snapshots are not taken more often.
+const FRESH: Duration = Duration::from_millis(900);
+
+/// The snapshots of the last seconds in which somebody looked.
+#[derive(Default)]
+pub(super) struct Window {
+    counted: VecDeque<(Instant, Snapshot)>,
+    last: Option<(Instant, Value)>,
+}
+
+impl Window {
+    /// The last one, where it is new enough.
+    pub(super) fn last(&self, now: Instant) -> Option<Value> {
+        self.last.as_ref().filter(|(at, _)| now < *at + FRESH).map(|(_, value)| value.clone())
+    }
+
+    pub(super) fn keep(&mut self, now: Instant, value: Value) {
+        self.last = Some((now, value));
+    }
+
+    /// Adds what is counted now, and gives entrypoints and calls with what they came to lately.
+    pub(super) fn add(&mut self, now: Instant, counted: &Snapshot) -> (Vec<Value>, Vec<Value>) {
+        if self.counted.back().is_some_and(|(at, _)| now > *at + GAP) {
+            self.counted.clear();
+        }
+        while self.counted.get(1).is_some_and(|(at, _)| now >= *at + LENGTH) {
+            self.counted.pop_front();
+        }
+        let before = self.counted.front().map(|(at, snapshot)| (now - *at, snapshot));
+        let entrypoints = counted.entrypoints.iter().map(|entrypoint| {
+            let before = before.map(|(since, snapshot)| {
+                (
+                    since,
+                    snapshot.entrypoints.iter().find(|other| is_same(entrypoint, other)).map(|other| &other.duration),
+                )
+            });
+            with_recent(json!(entrypoint), &entrypoint.duration, before)
+        });
+        let calls = counted.calls.iter().map(|call| {
+            let before = before.map(|(since, snapshot)| {
+                (since, snapshot.calls.iter().find(|other| is_same_call(call, other)).map(|other| &other.duration))
+            });
+            with_recent(json!(call), &call.duration, before)
+        });
+        let told = (entrypoints.collect(), calls.collect());
+        self.counted.push_back((now, counted.clone()));
+        told
+    }
+}
+
+fn is_same(one: &EntrypointSnapshot, other: &EntrypointSnapshot) -> bool {
+    (one.service, one.method, one.kind, one.route) == (other.service, other.method, other.kind, other.route)
+}
+
+fn is_same_call(one: &CallSnapshot, other: &CallSnapshot) -> bool {
+    (&one.service, &one.method) == (&other.service, &other.method)
+}
+
+/// Adds how many ended in a second, and how long they took. What was not there before had counted nothing.
+fn with_recent(
+    mut told: Value,
+    now: &HistogramSnapshot,
+    before: Option<(Duration, Option<&HistogramSnapshot>)>,
+) -> Value {
+    if let Some((since, before)) = before {
+        let counts = now.counts.iter().enumerate().map(|(place, count)| {
+            count.saturating_sub(before.and_then(|before| before.counts.get(place).copied()).unwrap_or_default())
+        });
+        let counts: Vec<_> = counts.collect();
+        let count: u64 = counts.iter().sum();
+        let lately = HistogramSnapshot { bounds: now.bounds.clone(), counts, count, ..HistogramSnapshot::default() };
+        told["recent"] = json!({
+            "seconds": since.as_secs_f64(),
+            "rate": count as f64 / since.as_secs_f64().max(f64::MIN_POSITIVE),
+            "p50_seconds": lately.quantile(0.5),
+            "p99_seconds": lately.quantile(0.99),
+        });
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{EntrypointKind, Observer};
+
+    #[tokio::test(start_paused = true)]
+    async fn rates_and_latencies_are_those_of_the_last_seconds() {
+        let observer = Observer::off();
+        let entrypoint = observer.entrypoint("orders", "place", EntrypointKind::Rpc, None);
+        let mut window = Window::default();
+        let mut after = async |seconds: u64, calls: u32| {
+            for _ in 0..calls {
+                // Dropped, it counts as cancelled, and its duration does not.
+                drop(entrypoint.arrived());
+            }
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            let now = Instant::now();
+            let mut told = window.add(now, &observer.snapshot()).0;
+            told.remove(0)
+        };
+        assert_eq!(after(0, 0).await["recent"], Value::Null);
+        let recent = after(1, 3).await["recent"].clone();
+        assert_eq!(
+            (&recent["seconds"], &recent["rate"], &recent["p99_seconds"]),
+            (&json!(1.0), &json!(0.0), &Value::Null)
+        );
+        for _ in 0..30 {
+            after(1, 0).await;
+        }
+        let seconds = after(1, 0).await["recent"]["seconds"].as_f64().unwrap();
+        assert!((10.0..=11.0).contains(&seconds), "{seconds}");
+        assert_eq!(after(6, 0).await["recent"], Value::Null, "nobody looked");
+    }
+
+    #[test]
+    fn what_was_counted_before_does_not_count() {
+        let histogram = |counts: &[u64]| HistogramSnapshot {
+            bounds: vec![0.1, 1.0],
+            counts: counts.to_vec(),
+            count: counts.iter().sum(),
+            ..HistogramSnapshot::default()
+        };
+        let (before, now) = (histogram(&[1000, 0, 0]), histogram(&[1000, 20, 0]));
+        let told = with_recent(json!({}), &now, Some((Duration::from_secs(10), Some(&before))));
+        assert_eq!(told["recent"]["rate"], 2.0);
+        assert!(told["recent"]["p50_seconds"].as_f64().unwrap() > 0.1, "{told}");
+        let told = with_recent(json!({}), &now, Some((Duration::from_secs(10), None)));
+        assert_eq!(told["recent"]["rate"], 102.0);
+    }
+}
