@@ -132,3 +132,8 @@ pub enum SecurityScheme {
         header: &'static str,
     },
 }
+
+impl SecurityScheme {
+    /// What a service that looks at tokens asks for.
+    pub(crate) const JWT: Self = Self::Bearer { format: "JWT" };
+}

@@ -8,7 +8,6 @@ mod health;
 mod info;
 mod live;
 mod log_level;
-mod mode;
 mod page;
 #[cfg(feature = "saga")]
 mod sagas;
@@ -26,8 +25,8 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
+pub(crate) use self::token::Token;
 use self::{health::json_response, info::About, page::Page};
-pub(crate) use self::{mode::Mode, token::Token};
 use super::{
     entrypoint::RouteDefaults,
     problem,
@@ -37,7 +36,12 @@ use super::{
 use crate::metrics::Exposition;
 #[cfg(feature = "saga")]
 use crate::saga::SagaStore;
-use crate::{Result, config::Settings, container::Program, discovery::Neighbours};
+use crate::{
+    Result,
+    config::{Mode, Settings},
+    container::Program,
+    discovery::Neighbours,
+};
 
 const FIRST_PORT: u16 = 9000;
 const LAST_PORT: u16 = 9099;
