@@ -27,6 +27,7 @@ use crate::eventually;
 pub struct Collected {
     /// The resource's `service.name`.
     pub service: String,
+    /// The span itself.
     pub span: Span,
     /// What every request carried.
     pub authorization: Option<String>,
@@ -34,6 +35,7 @@ pub struct Collected {
 }
 
 /// Listens where an exporter can be told to send.
+#[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
     kept: Arc<Mutex<Vec<Collected>>>,
@@ -74,10 +76,12 @@ impl Collector {
         Self { address, kept, server: tokio::spawn(async move { serving.await.unwrap() }) }
     }
 
+    /// What `otel.endpoint` is to be.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// What has come so far.
     pub fn spans(&self) -> Vec<Collected> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -100,6 +104,7 @@ impl Drop for Collector {
 }
 
 impl Collected {
+    /// As text.
     pub fn trace_id(&self) -> String {
         self.span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
