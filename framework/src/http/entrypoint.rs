@@ -161,7 +161,6 @@ impl Served {
     ) -> impl Future<Output = Response> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         async move {
-            let arrived = self.target.arrived();
             let context::Head { headers, id } =
                 context::Head::read(&parts.headers, self.cookie().and_then(|cookie| cookie.token(&parts)));
             let path = self.path(parts.uri.path());
@@ -180,6 +179,8 @@ impl Served {
                 let properties = Properties { headers, ..Properties::default() };
                 Arc::new(Message { properties, body, ..Message::default() })
             };
+            // Its time begins when all of it is there: whoever sends slowly is not the worker's doing.
+            let arrived = self.target.arrived();
             let (message, unread, path) = match (read, path) {
                 (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
                 (Err(fault), _) | (_, Err(fault)) => {

@@ -59,6 +59,8 @@ impl OpsSettings {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense, of the mode and the token as well.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
         Token::read(settings, Mode::read(settings, true)?)?;
+        #[cfg(feature = "metrics")]
+        settings.get::<bool>("metrics.enabled")?;
         Ok(Self {
             address: Address::read(settings, "ops.address", SocketAddr::from(([127, 0, 0, 1], FIRST_PORT)))?,
             enabled: settings.get("ops.enabled")?.unwrap_or(true),
@@ -182,7 +184,8 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
 #[cfg(feature = "metrics")]
 fn metrics(watched: &Watched) -> Router<Arc<Watched>> {
     let Watched { program, about, .. } = watched;
-    if !program.settings().get("metrics.enabled").ok().flatten().unwrap_or(true) {
+    let settings = program.settings();
+    if !settings.get("metrics.enabled").ok().flatten().unwrap_or(true) {
         return Router::new();
     }
     let exposition = Arc::new(Exposition::new(program, about.name(), about.version()));
