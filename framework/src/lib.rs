@@ -89,7 +89,7 @@
 //!
 //! The repository's `docs/guide` begins with a quickstart and ends with running services; `docs/guide/from-nameko.md` is for
 //! Python teams. `docs/reference` lists settings, attributes, errors and the wire protocol; `docs/ARCHITECTURE.md` is the map.
-//! `examples/` holds a quickstart, a catalog over HTTP and a small shop.
+//! `examples/` holds a quickstart, a catalog over HTTP, users who log in, and a small shop.
 
 // What the macros write names kinoko by its name, in our own tests too.
 #[cfg(all(test, any(feature = "http", feature = "saga")))]

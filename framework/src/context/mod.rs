@@ -18,6 +18,8 @@ use std::{
 
 use tokio::time::Instant;
 
+#[cfg(feature = "jwt")]
+pub(crate) use self::principal::AUTH_TOKEN;
 pub use self::{
     cancellation::Cancelled,
     hook::{WorkerHook, WorkerOutcome},
@@ -28,7 +30,7 @@ use self::{
     principal::Caller,
 };
 pub(crate) use self::{
-    principal::{AUTH_TOKEN, Principal, USER_ID},
+    principal::{Principal, USER_ID},
     slot::{Slot, Slots},
 };
 use crate::{

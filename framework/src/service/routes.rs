@@ -133,6 +133,7 @@ pub enum SecurityScheme {
     },
 }
 
+#[cfg(feature = "http")]
 impl SecurityScheme {
     /// What a service that looks at tokens asks for.
     pub(crate) const JWT: Self = Self::Bearer { format: "JWT" };

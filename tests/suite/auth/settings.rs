@@ -119,3 +119,17 @@ async fn every_algorithm_signs_and_publishes_its_public_half() {
     assert_eq!(secret.jwks(), json!({"keys": []}), "a secret is nobody else's");
     assert!(Key::generate(Algorithm::RS256).is_err());
 }
+
+#[tokio::test]
+async fn a_token_that_was_verified_before_ends_when_its_time_is_over() {
+    let app = super::with("leeway: 0s").await;
+    let jwt = app.jwt("vault").unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let token = jwt.issue(&json!({"sub": "ada", "exp": now + 2})).sign().unwrap();
+    assert!(jwt.verify::<Value>(&token).await.is_ok());
+    let over = kinoko_tests::eventually(Duration::from_secs(10), "its end", || async {
+        jwt.verify::<Value>(&token).await.err().map(|error| error.to_string())
+    });
+    assert!(over.await.contains("expired"));
+    app.stop().await.unwrap();
+}
