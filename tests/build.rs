@@ -9,6 +9,7 @@ fn main() {
         (&["KINOKO_TEST_POSTGRES_URL"], "postgres"),
         (&["KINOKO_TEST_PYTHON_NAMEKO2", "KINOKO_TEST_PYTHON_NAMEKO3"], "python"),
         (&["KINOKO_TEST_PYTHON_HTTP"], "python_http"),
+        (&["KINOKO_TEST_PYTHON_JWT"], "python_jwt"),
         (&["KINOKO_TEST_PYTHON_HTTP", "KINOKO_TEST_CHROMIUM"], "browser"),
         (&["KINOKO_TEST_PROMETHEUS"], "prometheus"),
         (&["KINOKO_TEST_QUICK"], "quick"),

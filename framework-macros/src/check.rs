@@ -11,7 +11,9 @@ use syn::{
 use crate::{
     args::{Compensate, StepArgs},
     diag::Diag,
-    model::{ConsumerModel, ErrorKind, ErrorModel, HttpModel, RpcModel, ungrouped},
+    model::{
+        Access, ConsumerModel, Entrypoints, ErrorKind, ErrorModel, HttpModel, MethodModel, Role, RpcModel, ungrouped,
+    },
 };
 
 /// What every method that callers reach has to look like.
@@ -123,6 +125,48 @@ pub(crate) fn routes(routes: &[HttpModel], diag: &mut Diag) {
                 diag.at(args.path.span, text);
             }
             _ => {}
+        }
+    }
+}
+
+/// What `#[guard]` and `#[public]` can be said of: what somebody calls.
+pub(crate) fn access(access: &Access, role: Role, is_fired: bool, has_callers: bool, diag: &mut Diag) {
+    let word = access.word();
+    if role == Role::Contract {
+        let text =
+            format!("who may call is the service's own choice: write `#[{word}]` on its method, not in the contract");
+        diag.at(access.span, text);
+    } else if !is_fired {
+        let text = format!(
+            "`#[{word}]` works on methods that something fires: mark the method, `#[rpc]` for one, or leave it out"
+        );
+        diag.at(access.span, text);
+    } else if !has_callers {
+        let text = format!("the clock has no token, and what it fires needs none: leave `#[{word}]` out");
+        diag.at(access.span, text);
+    }
+}
+
+/// Several messages at once have several callers.
+pub(crate) fn guarded_batch(method: &MethodModel, is_batch: bool, diag: &mut Diag) {
+    if let Some(access) = method.access.as_ref().filter(|access| access.is_guard() && is_batch) {
+        let text = "`#[guard]` looks at one caller's token, and the messages of a batch have one each: leave `batch` out, or write `#[public]`";
+        diag.at(access.span, text);
+    }
+}
+
+/// The same where the whole block is guarded.
+pub(crate) fn batches_of_guarded(entrypoints: &Entrypoints, block: Option<&Access>, diag: &mut Diag) {
+    if !block.is_some_and(Access::is_guard) {
+        return;
+    }
+    let events = entrypoints.events.iter().map(|event| (&event.method, &event.by.handling));
+    let consumers = entrypoints.consumers.iter().map(|consumer| (&consumer.method, &consumer.by.handling));
+    for (method, handling) in events.chain(consumers) {
+        if handling.batch.is_some() && method.access.is_none() {
+            let text = "the block's `#[guard]` looks at one caller's token, and the messages of a batch have one each: leave `batch` out, or \
+                        write `#[public]` here";
+            diag.at(method.span(), text);
         }
     }
 }

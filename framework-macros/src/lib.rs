@@ -80,6 +80,18 @@ pub fn websocket(_: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn guard(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray_access("guard", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
+pub fn public(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray_access("public", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::event(args.into(), item.into()).into()
 }

@@ -30,3 +30,16 @@ pub(crate) const SAGA_LOGS: &[crate::saga::SagaLogKind] = &[
     #[cfg(feature = "sql")]
     crate::sql::SAGA_LOG,
 ];
+
+/// What reads keys for tokens from a URL.
+#[cfg(feature = "jwt")]
+pub(crate) const FETCH: Option<crate::auth::Fetch> = {
+    #[cfg(feature = "http")]
+    {
+        Some(crate::http::fetch)
+    }
+    #[cfg(not(feature = "http"))]
+    {
+        None
+    }
+};

@@ -62,6 +62,9 @@
 //! **Databases.** With the feature `sql`, `kinoko::sql::Database` is a field, SQLite or PostgreSQL by its URL, and `#[inject] tx: Tx` a
 //! transaction that is committed before the reply leaves, or rolled back. Migrations run at the start.
 //!
+//! **Who may.** With the feature `jwt`, a field `jwt: Jwt` closes a service: `#[guard]`, `#[guard(role = "admin")]` and `#[public]` say who
+//! may call which method, by whichever way in. Who calls is what a verified token says, and goes along with nested calls and events.
+//!
 //! **Tests.** A service is a struct that a test builds with fakes. For everything larger there is `kinoko::testing` (feature `testing`):
 //! services in memory, dependencies replaced, entrypoints called directly and awaited.
 //!
@@ -74,6 +77,7 @@
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
+//! | `jwt` | no | `kinoko::auth`: tokens, `#[guard]` and `#[public]`, passwords |
 //! | `metrics` | no | `/metrics` for Prometheus, and `kinoko::metrics` for those of your own; brings `http` |
 //! | `otel` | no | traces to a collector, by OTLP |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
@@ -85,7 +89,7 @@
 //!
 //! The repository's `docs/guide` begins with a quickstart and ends with running services; `docs/guide/from-nameko.md` is for
 //! Python teams. `docs/reference` lists settings, attributes, errors and the wire protocol; `docs/ARCHITECTURE.md` is the map.
-//! `examples/` holds a quickstart, a catalog over HTTP and a small shop.
+//! `examples/` holds a quickstart, a catalog over HTTP, users who log in, and a small shop.
 
 // What the macros write names kinoko by its name, in our own tests too.
 #[cfg(all(test, any(feature = "http", feature = "saga")))]
@@ -99,6 +103,8 @@ mod cli;
 #[cfg(feature = "__fuzz")]
 #[doc(hidden)]
 pub use transport::amqp::fuzz as __fuzz;
+#[cfg(feature = "jwt")]
+pub mod auth;
 pub mod client;
 pub mod codec;
 mod config;
@@ -170,6 +176,10 @@ pub use kinoko_macros::event;
 #[doc = include_str!("docs/event_handler.md")]
 #[doc(inline)]
 pub use kinoko_macros::event_handler;
+#[cfg(feature = "jwt")]
+#[doc = include_str!("docs/guard.md")]
+#[doc(inline)]
+pub use kinoko_macros::guard;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/http.md")]
 #[doc(inline)]
@@ -177,6 +187,10 @@ pub use kinoko_macros::http;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use kinoko_macros::main;
+#[cfg(feature = "jwt")]
+#[doc = include_str!("docs/public.md")]
+#[doc(inline)]
+pub use kinoko_macros::public;
 #[doc = include_str!("docs/rpc.md")]
 #[doc(inline)]
 pub use kinoko_macros::rpc;
@@ -221,6 +235,8 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
     };
+    #[cfg(feature = "jwt")]
+    pub use crate::{guard, public};
     #[cfg(feature = "http")]
     pub use crate::{http, websocket};
     #[cfg(feature = "saga")]

@@ -23,11 +23,12 @@ pub use crate::{
     },
     service::expansion::*,
     service::{
-        Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo, Contract, ContractInfo,
-        Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
-        IdempotencyStore, Lists, Method, MethodInfo, Named, NotProvided, NotResult, Outcome, ParamPlace, Parts, Probe,
-        Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Schedule, SecurityScheme, ServedBy,
-        Service, ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided, assert_queues,
+        Access, AccessInfo, Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo,
+        Contract, ContractInfo, Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, HandlerKind,
+        HandlingInfo, IdempotencyInfo, IdempotencyStore, Lists, Method, MethodInfo, Named, NotProvided, NotResult,
+        Outcome, ParamPlace, Parts, Probe, Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Rule,
+        Schedule, SecurityScheme, ServedBy, Service, ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided,
+        assert_queues,
     },
     transport::ExchangeKind,
     worker::{
@@ -37,6 +38,8 @@ pub use crate::{
 };
 
 pub use crate::__shape as shape;
+#[cfg(feature = "jwt")]
+pub use crate::auth::expansion as auth;
 #[cfg(feature = "http")]
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]

@@ -42,6 +42,17 @@ where
     }
 }
 
+/// Runs what holds a thread up on one that may be held up.
+///
+/// # Errors
+///
+/// Where it panics, or the runtime ends.
+#[cfg(feature = "jwt")]
+#[allow(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> crate::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| crate::Error::msg(format!("a task did not end: {error}")))
+}
+
 /// The tasks of one owner, on the runtime where it was made.
 #[derive(Clone)]
 pub(crate) struct Tasks {

@@ -17,8 +17,14 @@ use std::{
 use kinoko::{App, RunningApp, Settings, service::Service};
 
 /// A program of one service that listens on a port of its own.
+/// What tokens are signed with.
+const SECRET: &str = "the secret of the documents' tests";
+
 async fn served<S: Service>(mode: &str) -> (RunningApp, String) {
     let mut settings = Settings::default();
+    if S::DESCRIPTOR.access.has_jwt {
+        settings.set("jwt.secret", SECRET);
+    }
     settings.set("http.address", "127.0.0.1:0");
     settings.set("mode", mode);
     let app = App::new().service::<S>().version("1.2.3").settings(settings).start().await.unwrap();

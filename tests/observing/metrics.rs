@@ -85,6 +85,7 @@ impl Measured {
     }
 
     #[http(GET, "/pages/{id}")]
+    #[http(GET, "/page/{id}")]
     fn page(&self, id: u32) -> u32 {
         id
     }
@@ -200,8 +201,13 @@ async fn requests_are_counted_and_so_is_what_is_refused_before_a_worker() {
     let bad = tokio::task::spawn(async move { get(address, "/pages/seven", "*/*").await }).await;
     assert!(bad.is_err(), "422");
     let scrape = scrape(&app).await;
-    assert_eq!(scrape.value(&workers("page", "http", "ok")), Some(1.0));
-    assert_eq!(scrape.value(&workers("page", "http", "rejected")), Some(1.0));
+    let pages = |route: &str, outcome: &str| {
+        let more = format!(",route=\"GET {route}\",outcome=\"{outcome}\"");
+        scrape.value(&worker("kinoko_workers_total", "page", "http", &more))
+    };
+    assert_eq!(pages("/pages/{id}", "ok"), Some(1.0));
+    assert_eq!(pages("/pages/{id}", "rejected"), Some(1.0));
+    assert_eq!(pages("/page/{id}", "ok"), Some(0.0), "each route counts for itself");
     app.stop().await.unwrap();
 }
 

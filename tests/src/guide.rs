@@ -69,6 +69,9 @@ mod metrics {}
 #[doc = include_str!("../../docs/guide/23-traces.md")]
 mod traces {}
 
+#[doc = include_str!("../../docs/guide/26-who-may-call.md")]
+mod page_26_who_may_call {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

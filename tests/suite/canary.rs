@@ -164,3 +164,79 @@ fn no_line_of_a_program_has_a_secret() {
         }
     }
 }
+
+/// A secret of 32 bytes, as they have to be.
+const KEY: &str = "canary4711-canary4711-canary4711";
+
+#[derive(Dependencies)]
+struct Safe {
+    jwt: kinoko::auth::Jwt,
+    passwords: kinoko::auth::Password,
+    safe: ServiceProxy,
+}
+
+#[service(name = "canary_safe", http = "/safe")]
+impl Safe {
+    #[rpc]
+    #[http(POST, "/open")]
+    #[guard(role = "keeper")]
+    async fn open(
+        &self,
+        #[inject] who: kinoko::auth::Identity,
+        #[inject] claims: kinoko::auth::Claims<serde_json::Value>,
+        #[inject] token: kinoko::AuthToken,
+        #[inject] cx: WorkerContext,
+    ) -> kinoko::Result<String> {
+        let pair = self.jwt.issue(&json!({"sub": "ada", "canary": CANARY})).pair()?;
+        let issue = self.jwt.issue(&json!({"sub": CANARY}));
+        let (jwt, passwords) = (&self.jwt, &self.passwords);
+        kinoko::tracing::info!(target: "kinoko::canary", ?who, ?claims, ?token, ?cx, ?pair, ?issue, ?jwt, ?passwords, "open");
+        self.passwords.hash(CANARY).await?;
+        self.passwords.verify(CANARY, Some(CANARY)).await.unwrap_err();
+        Ok(self.safe.call("canary_safe", "closed").await.unwrap_err().to_string())
+    }
+
+    #[rpc]
+    fn closed(&self) {}
+}
+
+#[tokio::test]
+async fn no_token_no_key_and_no_password_is_shown() {
+    captured_log();
+    let mut settings = Settings::default();
+    settings.set("jwt", json!({"secret": KEY}));
+    let app = kinoko::testing::TestApp::new().service::<Safe>().settings(settings).start().await.unwrap();
+    let token = app.token(&json!({"sub": "ada", "roles": ["keeper"], "canary": CANARY})).unwrap();
+    let guest = app.token(&json!({"sub": "ada", "canary": CANARY})).unwrap();
+    let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
+    let forged = format!("{}.{CANARY}", guest.rsplit_once('.').unwrap().0);
+    let client = app.client::<SafeClient>();
+    assert_eq!(client.open().auth_token(&token).await.unwrap(), "not allowed: nobody may call this");
+    let mut told = Vec::new();
+    for token in [&*guest, &forged, CANARY, ""] {
+        let call = client.open().auth_token(token);
+        told.push(shown(&call));
+        told.push(shown(&call.await.unwrap_err()));
+        let answer = app.http().post("/safe/open").bearer(token).send().await.unwrap();
+        told.push(answer.text() + answer.header("www-authenticate"));
+    }
+    for jwt in
+        [json!({"secret": CANARY}), json!({"keys": [{"algorithm": "RS256", "secret": KEY}]}), json!({"keys": [CANARY]})]
+    {
+        let mut settings = Settings::default();
+        settings.set("jwt", jwt);
+        let app = kinoko::testing::TestApp::new().service::<Safe>().settings(settings);
+        told.push(shown(&app.start().await.unwrap_err()));
+    }
+    app.stop().await.unwrap();
+    let log = captured_log();
+    assert!(
+        log.contains("a call is refused for its token") && log.contains("invalid=it is malformed"),
+        "why it is refused is in the log"
+    );
+    for text in told.iter().map(String::as_str).chain(log.lines()) {
+        for secret in [CANARY, &signature(&token), &signature(&guest)] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}

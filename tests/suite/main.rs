@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attempts;
+mod auth;
 mod canary;
 mod clients;
 mod codecs;

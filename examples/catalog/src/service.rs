@@ -1,4 +1,4 @@
-use kinoko::{Valid, prelude::*};
+use kinoko::{Valid, auth::Jwt, prelude::*};
 
 use crate::{Article, Filter, NewArticle, Page, Store};
 
@@ -29,12 +29,15 @@ pub enum CatalogError {
 #[derive(Debug, Dependencies)]
 pub struct CatalogService {
     store: Store,
+    /// Looks at the tokens that the users service issues.
+    #[allow(dead_code, reason = "the guards ask it")]
+    jwt: Jwt,
 }
 
 impl CatalogService {
     /// The service over this store: a unit test needs no more.
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store, jwt: Jwt) -> Self {
+        Self { store, jwt }
     }
 }
 
@@ -43,6 +46,7 @@ impl CatalogService {
 impl CatalogService {
     /// Adds an article.
     #[http(POST, "/articles", status = 201)]
+    #[guard(role = "admin")]
     pub async fn add(&self, article: Valid<NewArticle>) -> Result<Article, CatalogError> {
         let added = self.store.add(&article).await?;
         let NewArticle { sku, name, category, price_cents, tags } = article.into_inner();
@@ -54,6 +58,7 @@ impl CatalogService {
     /// Other services ask for it by RPC.
     #[rpc]
     #[http(GET, "/articles/{sku}")]
+    #[public]
     pub async fn get(
         &self,
         /// The article's code.
@@ -64,12 +69,14 @@ impl CatalogService {
 
     /// The articles, a page at a time.
     #[http(GET, "/articles", deny_unknown_query)]
+    #[public]
     pub async fn list(&self, filter: Valid<Filter>) -> Result<Page, CatalogError> {
         Ok(self.store.list(&filter).await?)
     }
 
     /// Takes an article out of the catalog.
     #[http(DELETE, "/articles/{sku}")]
+    #[guard(role = "admin")]
     pub async fn remove(
         &self,
         /// The article's code.

@@ -7,6 +7,7 @@ mod dependency;
 mod event;
 mod event_handler;
 mod fault;
+mod guard;
 mod handling;
 mod http;
 mod idempotent;
@@ -37,6 +38,7 @@ pub(crate) use self::{
     event::EventArgs,
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
+    guard::GuardArgs,
     handling::{HandlingArgs, RetryArgs},
     http::HttpArgs,
     idempotent::{IdempotentArgs, IdempotentStore},

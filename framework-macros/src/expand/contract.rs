@@ -201,6 +201,7 @@ fn dispatch(model: &ContractModel, ident: &Ident, client: &Ident, broken: bool, 
             service: &service,
             dependencies: &dependencies,
             call: &call,
+            access: None,
         };
         let arms = dispatch::rpc_arms(&model.methods, &target, k);
         let structs = dispatch::structs(model.methods.iter().map(|rpc| &rpc.method), k);

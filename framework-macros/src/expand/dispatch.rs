@@ -7,11 +7,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    arguments, fired, http, idempotent,
+    arguments, fired, guard, http, idempotent,
     output::{Reply, split},
 };
 use crate::{
-    model::{Entrypoints, MethodModel, ParamKind, ParamModel, Pass, RpcModel},
+    model::{Access, Entrypoints, MethodModel, ParamKind, ParamModel, Pass, RpcModel},
     syntax::{Place, at, copied, hidden, moved},
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Target<'a> {
     pub(super) dependencies: &'a Ident,
     /// The variable of the call.
     pub(super) call: &'a Ident,
+    /// What the block says of who may call; `None`: nobody asks here.
+    pub(super) access: Option<Option<&'a Access>>,
 }
 
 /// The structs of arguments, and the `match` over the call's index.
@@ -87,10 +89,12 @@ fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let before = quote_spanned!(span=> #(#injected)* #(#decoded)*);
     let params = quote_spanned!(span=> <#arguments_struct<'_> as #k::Args<'_>>::PARAMS);
     let idempotent = rpc.by.idempotent.as_ref();
+    let admit = guard::admit(method, target, k);
     let worker = idempotent::worker(method, idempotent, Some(params), target, &before, &answer, k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
+            #admit
             let #args = match #k::arguments::<#arguments_struct<'_>>(&#call) {
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,

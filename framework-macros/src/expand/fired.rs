@@ -6,7 +6,7 @@ use syn::{Type, spanned::Spanned};
 
 use super::{
     dispatch::{Target, call, inject, local},
-    idempotent,
+    guard, idempotent,
     output::{Reply, split},
 };
 use crate::{
@@ -21,21 +21,25 @@ pub(super) fn event_handler(handler: &EventHandlerModel, target: &Target<'_>, k:
         EventArg::Named { .. } | EventArg::None => None,
     };
     let payload = Payload::of(&handler.method, handler.by.handling.batch.is_some());
-    arm(handler.index, &handler.method, &payload, event, handler.by.handling.idempotent.as_ref(), target, k)
+    let admit = guard::admit(&handler.method, target, k);
+    arm(handler.index, &handler.method, admit, &payload, event, handler.by.handling.idempotent.as_ref(), target, k)
 }
 
 pub(super) fn consumer(consumer: &ConsumerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
     let payload = Payload::of(&consumer.method, consumer.by.handling.batch.is_some());
-    arm(consumer.index, &consumer.method, &payload, None, consumer.by.handling.idempotent.as_ref(), target, k)
+    let admit = guard::admit(&consumer.method, target, k);
+    arm(consumer.index, &consumer.method, admit, &payload, None, consumer.by.handling.idempotent.as_ref(), target, k)
 }
 
 pub(super) fn timer(timer: &TimerModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
-    arm(timer.index, &timer.method, &Payload::Nothing, None, None, target, k)
+    arm(timer.index, &timer.method, None, &Payload::Nothing, None, None, target, k)
 }
 
+#[allow(clippy::too_many_arguments, reason = "each is of one kind of entrypoint")]
 fn arm(
     index: usize,
     method: &MethodModel,
+    admit: Option<TokenStream>,
     payload: &Payload<'_>,
     event: Option<&Type>,
     idempotent: Option<&IdempotentArgs>,
@@ -78,6 +82,7 @@ fn arm(
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
+            #admit
             #read
             #worker
         }),

@@ -9,6 +9,7 @@ use super::{
     descriptor::{duration, option, param_info, shapes},
     dispatch::{Parameters, Target, call, local},
     entrypoints::First,
+    guard,
     output::{Reply, split},
 };
 use crate::{
@@ -119,10 +120,12 @@ pub(super) fn arm(route: &HttpModel, target: &Target<'_>, k: &TokenStream) -> To
     let args = Ident::new("args", hidden(method.span()));
     let extracted = extracted(method, route.by.extracts, fired, k);
     let Parameters { injected, decoded, passed } = Parameters::of(method, target, &args, k);
+    let admit = guard::admit(method, target, k);
     let answer = answer(route, &call(method, target, passed.into_iter()), k);
     quote_spanned! {span=>
         #(#cfgs)*
         #index => ::std::boxed::Box::pin(async move {
+            #admit
             let #args = match #k::http::bind::<#arguments_struct<'_>>(&#fired, &#constant).await {
                 ::core::result::Result::Ok(args) => args,
                 ::core::result::Result::Err(outcome) => return outcome,

@@ -12,6 +12,7 @@ mod entrypoints;
 mod error;
 mod event;
 mod fired;
+mod guard;
 mod http;
 mod idempotent;
 mod main;
@@ -151,6 +152,17 @@ pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 pub(crate) fn stray(name: &str, block: &str, item: TokenStream) -> TokenStream {
     let mut diag = Diag::default();
     let text = format!("`#[{name}]` belongs inside an impl block marked `#[{block}]`");
+    diag.at(proc_macro2::Span::call_site(), text);
+    let errors = diag.into_tokens();
+    quote!(#errors #item)
+}
+
+/// `#[guard]` and `#[public]` where no service reads them: outside of a block, or on one, above `#[service]`.
+pub(crate) fn stray_access(name: &str, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let text = format!(
+        "`#[{name}]` belongs on a method inside an impl block marked `#[service]`, or on such a block, below `#[service(…)]`"
+    );
     diag.at(proc_macro2::Span::call_site(), text);
     let errors = diag.into_tokens();
     quote!(#errors #item)

@@ -11,7 +11,7 @@ use super::{
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     entrypoints::{self, First},
-    http, idempotent,
+    guard, http, idempotent,
     output::Reply,
 };
 use crate::{
@@ -152,6 +152,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
         quote!(#(#cfgs)* #k::MethodInfo { index: #index, ..#info })
     });
     let http_prefix = &model.args.http;
+    let access = if broken { quote!(#k::AccessInfo::OPEN) } else { guard::info(model, k) };
     let dispatches = model.args.dispatches.iter().filter(|_| !broken).map(|event| {
         let (place, ty) = (Place::of(event), copied(event));
         let k = moved(k, place.first);
@@ -172,6 +173,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             sockets: &[#(#sockets),*],
             http_prefix: #http_prefix,
             dispatches: &[#(#dispatches),*],
+            access: #access,
         }
     }
 }
@@ -194,7 +196,7 @@ fn queues(model: &ServiceModel, k: &TokenStream) -> TokenStream {
     quote!(#(#checks)*)
 }
 
-fn first(model: &ServiceModel) -> Option<TokenStream> {
+pub(super) fn first(model: &ServiceModel) -> Option<TokenStream> {
     model.serves_trait().then(|| quote!(__FIRST))
 }
 
@@ -208,6 +210,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
         service: &service,
         dependencies: &service,
         call: &call,
+        access: cfg!(feature = "jwt").then_some(model.access.as_ref()),
     };
     let others = dispatch::other_arms(&model.entrypoints, &target, k);
     let structs = dispatch::structs(model.entrypoints.by_name(), k);
@@ -220,6 +223,28 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
                 let hooks = #k::Provided::<#self_ty>::shared(::core::clone::Clone::clone(&#service));
                 #k::Contract::dispatch(&#path, #service, hooks, #call)
             }};
+            let of_contract = match (guard::admit_contract(&target, &k), &model.access) {
+                (None, _) => of_contract,
+                // A service that looks at no tokens takes the way of the trait, and no future around it.
+                (Some(admit), None) => quote! {
+                    if #k::auth::JwtProbe::<#self_ty>::YES {
+                        ::std::boxed::Box::pin(async move {
+                            #admit
+                            let work = #of_contract;
+                            work.await
+                        })
+                    } else {
+                        #of_contract
+                    }
+                },
+                (Some(admit), Some(_)) => quote! {
+                    ::std::boxed::Box::pin(async move {
+                        #admit
+                        let work = #of_contract;
+                        work.await
+                    })
+                },
+            };
             if model.entrypoints.has_others_than_rpc() {
                 quote! {
                     #(#structs)*
@@ -237,6 +262,12 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
             dispatch::expand(structs, dispatch::rpc_arms(rpc, &target, k).chain(others), &target, k)
         }
     };
+    let probes = cfg!(feature = "jwt").then(|| {
+        quote! {
+            #[allow(unused_imports)]
+            use #k::auth::NoJwt as _;
+        }
+    });
     quote! {
         fn dispatch(
             self: ::std::sync::Arc<Self>,
@@ -244,6 +275,7 @@ fn dispatch(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStream 
         ) -> #k::BoxFuture<'static, #k::Outcome> {
             #[allow(unused_imports)]
             use #k::{NotHandled as _, NotProvided as _};
+            #probes
             let #service = self;
             #body
         }

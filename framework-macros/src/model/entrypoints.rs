@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use syn::{Attribute, Path};
 
-use super::{Entrypoint, Giver, HttpModel, MethodModel, Role, Rpc, RpcModel, http::Http, payload};
+use super::{Access, Entrypoint, Giver, HttpModel, MethodModel, Role, Rpc, RpcModel, http::Http, payload};
 use crate::{
     args::{ConsumeArgs, EventHandlerArgs, HttpArgs, RpcArgs, TimerArgs},
+    check,
     diag::Diag,
     syntax::{Method, take_ours},
 };
@@ -74,9 +75,14 @@ impl Entrypoints {
             }
         }
         let by_rpc = role == Role::Contract || !rpc.is_empty();
+        let access = Access::take(&mut method.attrs, krate, diag);
         let first = self.count;
         self.count +=
             usize::from(by_rpc) + events.len() + consumers.len() + timers.len() + routes.len() + sockets.len();
+        if let Some(access) = &access {
+            let of_callers = self.count - first - timers.len();
+            check::access(access, role, self.count > first, of_callers > 0, diag);
+        }
         if self.count == first {
             return false;
         }
@@ -102,15 +108,18 @@ impl Entrypoints {
             let read = diag.clean(|diag| Rpc::read(args, &mut model, role, diag));
             sockets_read.extend(read.map(|by| (index, by)));
         }
+        model.access = access;
         let method = Rc::new(model);
         self.rpc.extend(rpc.map(|by| Entrypoint { index: first, method: method.clone(), by }));
         self.routes.extend(of(routes_read, &method));
         self.sockets.extend(of(sockets_read, &method));
         self.events.extend(right(events, &method, diag, |args, diag| {
             payload::check(&method, args.handling.batch.as_ref(), diag);
+            check::guarded_batch(&method, args.handling.batch.is_some(), diag);
         }));
         self.consumers.extend(right(consumers, &method, diag, |args, diag| {
             payload::check(&method, args.handling.batch.as_ref(), diag);
+            check::guarded_batch(&method, args.handling.batch.is_some(), diag);
         }));
         self.timers.extend(right(timers, &method, diag, |args, diag| payload::none(&method, &args.word, diag)));
         true

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use proc_macro2::Span;
 use syn::{Attribute, Ident, Path};
 
-use super::{Output, ParamModel};
+use super::{Access, Output, ParamModel};
 use crate::{
     check,
     diag::Diag,
@@ -45,6 +45,8 @@ pub(crate) struct MethodModel {
     pub(crate) is_async: bool,
     pub(crate) params: Vec<ParamModel>,
     pub(crate) output: Output,
+    /// What it says of who may call, where it does.
+    pub(crate) access: Option<Access>,
 }
 
 /// One attribute of one method: what fires it, and how.
@@ -88,6 +90,7 @@ impl MethodModel {
             is_async: method.sig.asyncness.is_some(),
             params,
             output: Output::read(&method.sig.output),
+            access: None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What we know of the user's items, with their spans. Builds no tokens.
 
+mod access;
 mod body;
 mod contract;
 mod dependencies;
@@ -19,6 +20,7 @@ mod service;
 mod step;
 
 pub(crate) use self::{
+    access::{Access, AccessRule},
     contract::ContractModel,
     dependencies::{DependenciesModel, FieldModel},
     entrypoints::{ConsumerModel, Entrypoints, EventHandlerModel, TimerModel},

@@ -200,5 +200,6 @@ fn method(marked: &Marked) -> MethodModel {
         is_async: marked.sig.asyncness.is_some(),
         params: Vec::new(),
         output: Output::read(&marked.sig.output),
+        access: None,
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, FnArg, Ident, Path, Type, spanned::Spanned};
 
-use super::{Entrypoints, Role, output::ungrouped, param::PARAMETER_ATTRIBUTES};
+use super::{Access, Entrypoints, Role, output::ungrouped, param::PARAMETER_ATTRIBUTES};
 use crate::{
     args::ServiceArgs,
     check,
@@ -19,6 +19,8 @@ pub(crate) struct ServiceModel {
     pub(crate) doc: String,
     /// Of the whole block.
     pub(crate) cfgs: Vec<Attribute>,
+    /// What holds for methods that do not say who may call.
+    pub(crate) access: Option<Access>,
     /// Those that are right.
     pub(crate) entrypoints: Entrypoints,
 }
@@ -27,6 +29,7 @@ impl ServiceModel {
     /// Reads a block and takes our attributes off it. `None` where not even its type is clear.
     pub(crate) fn read(args: ServiceArgs, block: &mut ImplBlock, diag: &mut Diag) -> Option<Self> {
         let ident = check::service_head(&block.head, diag);
+        let access = Access::take(&mut block.head.attrs, &args.krate, diag);
         let mut entrypoints = Entrypoints::default();
         for method in block.body.methods_mut() {
             if !entrypoints.read(method, Role::Service, &args.krate, diag) {
@@ -37,6 +40,7 @@ impl ServiceModel {
         check::queues(&entrypoints.consumers, diag);
         check::routes(&entrypoints.routes, diag);
         check::names(&entrypoints.sockets, diag);
+        check::batches_of_guarded(&entrypoints, access.as_ref(), diag);
         if args.contract.is_some() {
             check::contract_service(&entrypoints.rpc, diag);
         } else if entrypoints.count == 0 {
@@ -51,6 +55,7 @@ impl ServiceModel {
             self_ty,
             doc: doc_text(&block.head.attrs),
             cfgs: cfgs(&block.head.attrs),
+            access,
             entrypoints,
         })
     }

@@ -53,11 +53,12 @@ pub(super) fn lines<T: AsRef<str>>(entrypoints: &[(T, String, T)]) -> String {
 
 /// Each with its kind, its signature and its doc.
 fn entrypoints(service: &ServiceDescriptor) -> Vec<(&'static str, String, &'static str)> {
-    let methods = service.methods.iter().map(|method| ("rpc", signature(method), method.doc));
-    let events = service.events.iter().map(|handler| ("event", event(handler), handler.doc));
-    let consumers = service.consumers.iter().map(|info| ("consume", consumer(info), info.doc));
+    let who = |index: usize, text: String| text + &service.access.to_text(index);
+    let methods = service.methods.iter().map(|method| ("rpc", who(method.index, signature(method)), method.doc));
+    let events = service.events.iter().map(|info| ("event", who(info.index, event(info)), info.doc));
+    let consumers = service.consumers.iter().map(|info| ("consume", who(info.index, consumer(info)), info.doc));
     let timers = service.timers.iter().map(|info| ("timer", timer(info), info.doc));
-    let routes = service.routes.iter().map(|info| ("http", route(info), info.doc));
-    let sockets = service.sockets.iter().map(|method| ("websocket", signature(method), method.doc));
+    let routes = service.routes.iter().map(|info| ("http", who(info.index, route(info)), info.doc));
+    let sockets = service.sockets.iter().map(|method| ("websocket", who(method.index, signature(method)), method.doc));
     methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect()
 }

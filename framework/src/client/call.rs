@@ -90,6 +90,11 @@ impl<T, E> Call<T, E> {
     pub fn context(self, key: &str, value: impl Into<Value>) -> Self {
         self.header(format!("{}{key}", context_data::PREFIX), value)
     }
+
+    /// The token to call with, sent as Nameko's context data `auth_token`. Inside a worker its own token goes along without this.
+    pub fn auth_token(self, token: &str) -> Self {
+        self.context("auth_token", token)
+    }
 }
 
 impl<T, E> Call<T, E>

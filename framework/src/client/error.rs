@@ -60,6 +60,10 @@ pub enum CallError<E> {
         /// The limit.
         limit: usize,
     },
+    /// The service does not know who calls: the call had no token, or one that is not valid. The text says which of the two.
+    Unauthenticated(String),
+    /// The service knows who calls, and does not allow it: the token lacks a role or a scope.
+    Forbidden(String),
     /// An error that this client's type does not know.
     Remote(Box<Fault>),
 }
@@ -105,6 +109,8 @@ impl<E> CallError<E> {
             | Self::MethodNotFound { .. }
             | Self::BadRequest(_)
             | Self::Unavailable(_)
+            | Self::Unauthenticated(_)
+            | Self::Forbidden(_)
             | Self::TooLarge { .. } => false,
         }
     }
@@ -134,6 +140,12 @@ impl<E: ServiceError> CallError<E> {
         if fault.is_nameko("IncorrectSignature") || fault.is_nameko("MalformedRequest") {
             return Self::BadRequest(fault.value);
         }
+        if fault.is_denied(Fault::UNAUTHENTICATED) {
+            return Self::Unauthenticated(fault.value);
+        }
+        if fault.is_denied(Fault::FORBIDDEN) {
+            return Self::Forbidden(fault.value);
+        }
         Self::Remote(fault)
     }
 
@@ -150,6 +162,8 @@ impl<E: ServiceError> CallError<E> {
             Self::BadRequest(_) => ("BadRequest", "BAD_REQUEST", 502, "INTERNAL"),
             Self::BadReply(_) => ("BadReply", "BAD_REPLY", 502, "INTERNAL"),
             Self::TooLarge { .. } => ("TooLarge", "TOO_LARGE", 502, "INTERNAL"),
+            Self::Unauthenticated(text) => return passed_on(Fault::UNAUTHENTICATED, text),
+            Self::Forbidden(text) => return passed_on(Fault::FORBIDDEN, text),
             Self::Remote(fault) => {
                 // Another service's unknown error: its text is for the log, its code and retryability pass on.
                 let mut fault = (**fault).clone();
@@ -194,6 +208,12 @@ impl<E: ServiceError> CallError<E> {
     }
 }
 
+/// A refusal of the caller that this service acted for: it is told so, and that something may have run.
+fn passed_on(kind: (&'static str, &'static str, u16), text: &str) -> Fault {
+    let fault = Fault::denied(kind, text.to_owned().into());
+    Fault { exc_path: format!("kinoko.{}", kind.0).into(), ..fault }
+}
+
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -209,6 +229,8 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Unavailable(text) => write!(f, "not sent: {text}"),
             Self::ReplyChannelLost => f.write_str("the connection was lost before the reply came"),
             Self::TooLarge { bytes, limit } => write!(f, "not sent: {bytes} bytes, the limit is {limit}"),
+            Self::Unauthenticated(text) => write!(f, "not authenticated: {text}"),
+            Self::Forbidden(text) => write!(f, "not allowed: {text}"),
             Self::Remote(fault) => fault.fmt(f),
         }
     }

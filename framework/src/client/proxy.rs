@@ -128,6 +128,11 @@ impl UntypedCall {
         self.header(format!("{}{key}", context_data::PREFIX), value)
     }
 
+    /// The token to call with, sent as Nameko's context data `auth_token`. Inside a worker its own token goes along without this.
+    pub fn auth_token(self, token: &str) -> Self {
+        self.context("auth_token", token)
+    }
+
     /// The same call with a result of a type, and the method's own error.
     pub fn returning<T, E>(self) -> Call<T, E> {
         let format = self.rpc.settings.open_format.clone();

@@ -154,7 +154,7 @@ impl RpcClient {
         self.requester.get()
     }
 
-    pub(super) fn transport(&self) -> &Arc<dyn Transport> {
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
         &self.transport
     }
 

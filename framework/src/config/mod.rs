@@ -6,6 +6,8 @@ mod env;
 mod expand;
 mod file;
 mod known;
+#[cfg(any(feature = "http", feature = "jwt"))]
+mod mode;
 mod nameko;
 mod own;
 mod read;
@@ -18,6 +20,8 @@ use kinoko_text::parse_duration;
 use serde::de::DeserializeOwned;
 
 pub use self::known::SettingInfo;
+#[cfg(any(feature = "http", feature = "jwt"))]
+pub(crate) use self::mode::Mode;
 #[cfg(feature = "http")]
 pub(crate) use self::secret::is_secret_name;
 use self::{

@@ -80,7 +80,7 @@ const SAGA: &[(&str, &str)] = &[];
 
 /// Those that are nothing, or what another one says, where nobody sets them.
 const WITHOUT_DEFAULT: &[&str] = &[
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "jwt"))]
     "mode",
     #[cfg(feature = "http")]
     "http.tls.certificate",

@@ -53,6 +53,8 @@ impl Container {
             Some(rig) => rig.around(service)?,
             None => service,
         };
+        #[cfg(feature = "jwt")]
+        crate::auth::tell_closed(descriptor);
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
         let limits = Arc::new(Limits::new(max_workers, scope.process.observer.clone()));
         let tasks = Tasks::new();

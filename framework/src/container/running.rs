@@ -73,6 +73,18 @@ impl RunningApp {
         self.program.containers.iter().filter_map(|container| Some((container.name(), container.direct()?)))
     }
 
+    /// The dependencies of this type, one of each service that has one.
+    #[cfg(all(feature = "jwt", feature = "testing"))]
+    pub(crate) fn dependencies<T: crate::Dependency>(&self) -> Vec<T> {
+        self.scopes.iter().filter_map(|scope| scope.registry.ready()).collect()
+    }
+
+    /// The one of a service.
+    #[cfg(all(feature = "jwt", feature = "testing"))]
+    pub(crate) fn dependency_of<T: crate::Dependency>(&self, service: &str) -> Option<T> {
+        self.scopes.iter().find(|scope| scope.service == service)?.registry.ready()
+    }
+
     /// The gateway of this type.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks for its own"))]
     pub(crate) fn gateway<G: Gateway>(&self) -> Option<&G> {

@@ -5,6 +5,7 @@
 mod cancellation;
 mod hook;
 pub(crate) mod idempotency;
+mod principal;
 mod slot;
 
 use std::{
@@ -17,7 +18,8 @@ use std::{
 
 use tokio::time::Instant;
 
-pub(crate) use self::slot::{Slot, Slots};
+#[cfg(feature = "jwt")]
+pub(crate) use self::principal::AUTH_TOKEN;
 pub use self::{
     cancellation::Cancelled,
     hook::{WorkerHook, WorkerOutcome},
@@ -25,6 +27,11 @@ pub use self::{
 use self::{
     cancellation::{Cancellation, UntilCancelled},
     idempotency::IdempotencyKeys,
+    principal::Caller,
+};
+pub(crate) use self::{
+    principal::{Principal, USER_ID},
+    slot::{Slot, Slots},
 };
 use crate::{
     observe::{Trace, TraceContext},
@@ -59,6 +66,7 @@ struct Inner {
     /// The place in another trace that it has taken since.
     continued: OnceLock<Trace>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    caller: Caller,
 }
 
 /// Everything that makes a [`WorkerContext`].
@@ -98,6 +106,7 @@ impl WorkerContext {
             trace: origin.trace,
             continued: OnceLock::new(),
             extensions: Mutex::default(),
+            caller: Caller::default(),
         }))
     }
 
@@ -178,8 +187,31 @@ impl WorkerContext {
     }
 
     /// All context data, without the call-id stack.
+    ///
+    /// In a service that looks at tokens `user_id` is whom the caller's verified token names, and nobody while there is none: what the
+    /// caller says of itself does not count. Elsewhere it is what the caller says.
     pub fn data(&self) -> impl Iterator<Item = (&str, &Value)> {
-        context_data::context_data(&self.0.message.properties.headers)
+        let data = context_data::context_data(&self.0.message.properties.headers);
+        let caller = &self.0.caller;
+        data.filter(|(key, _)| caller.believes(key)).chain(caller.user_id().map(|user_id| (USER_ID, user_id)))
+    }
+
+    /// The service looks at tokens: what the caller says of itself counts no more.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "only what a feature adds looks at tokens"))]
+    pub(crate) fn ask_tokens(&self) {
+        self.0.caller.ask();
+    }
+
+    /// Who calls. `None`: the token is not to be believed, or there is none. Said once.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "only what a feature adds looks at tokens"))]
+    pub(crate) fn set_caller(&self, principal: Option<Arc<dyn Principal>>) {
+        self.0.caller.set(principal);
+    }
+
+    /// Who calls, once somebody has looked.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "only what a feature adds looks at tokens"))]
+    pub(crate) fn caller(&self) -> Option<Option<Arc<dyn Principal>>> {
+        self.0.caller.known()
     }
 
     /// A header of the delivery, by its whole name. Headers that do not start with `nameko.` stay with the delivery.

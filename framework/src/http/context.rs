@@ -1,6 +1,6 @@
 //! A request's headers as a worker's context: what passes on along nested calls.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header::AUTHORIZATION};
 
 use crate::protocol::{
     Headers,
@@ -21,7 +21,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn read(http: &HeaderMap) -> Self {
+    /// `token`: what a cookie says, where nothing else does.
+    pub(super) fn read(http: &HeaderMap, token: Option<&str>) -> Self {
         let mut headers = Headers::default();
         let (mut id, mut is_named) = (None, false);
         // One pass over the few headers of a request costs less than a look for each of those that count. Of several the first does.
@@ -44,6 +45,9 @@ impl Head {
             if let (Some(value), None) = (value, headers.get(key)) {
                 headers.set(key, value);
             }
+        }
+        if let Some(token) = token.filter(|_| !http.contains_key(AUTHORIZATION)) {
+            headers.set("nameko.auth_token", token);
         }
         Self { headers, id }
     }

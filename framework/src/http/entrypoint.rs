@@ -20,10 +20,11 @@ use super::{
     router::{PathParams, Route},
     runner::{Runner, Target, failure},
     server::{check_declared, watched},
+    token_cookie::TokenCookie,
     websocket::{SocketEndpoint, SocketSettings},
 };
 use crate::{
-    Result,
+    Error, Result,
     container::ServiceParts,
     context::{Cancelled, WorkerContext},
     entrypoint::Entrypoint,
@@ -60,6 +61,8 @@ pub(crate) struct HttpEntrypoint {
     defaults: RouteDefaults,
     /// Its websockets, where it has methods that their messages fire.
     sockets: Option<Arc<SocketEndpoint>>,
+    /// The cookie of its callers' tokens, where the settings name one.
+    cookie: Arc<Result<Option<TokenCookie>>>,
 }
 
 /// One route, as its requests find it.
@@ -69,14 +72,28 @@ pub(super) struct Served {
     info: &'static RouteInfo,
     params: PathParams,
     target: Target,
+    cookie: Arc<Result<Option<TokenCookie>>>,
 }
 
 impl HttpEntrypoint {
     pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults, sockets: &SocketSettings) -> Self {
         let scope = of.scope.clone();
         let runner = Runner::new(of);
-        let sockets = SocketEndpoint::new(&runner, &scope, defaults.timeout, sockets);
-        Self { runner, defaults, sockets }
+        let cookie = Arc::new(TokenCookie::of(&scope));
+        let sockets = SocketEndpoint::new(&runner, &scope, defaults.timeout, sockets, &cookie);
+        Self { runner, defaults, sockets, cookie }
+    }
+
+    /// Whether what the settings say of it makes sense.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), where it does not.
+    pub(super) fn check(&self) -> Result<()> {
+        match &*self.cookie {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::new(error.kind(), error.chain())),
+        }
     }
 
     /// Its routes, for the program's router.
@@ -87,7 +104,8 @@ impl HttpEntrypoint {
             let target =
                 self.runner.target((info.index, info.method), Some((info.verb, info.path)), info.max_workers, limit);
             let (runner, params) = (self.runner.clone(), PathParams::of(info.path));
-            let served = Arc::new(Served { runner, defaults: self.defaults, info, params, target });
+            let served =
+                Arc::new(Served { runner, defaults: self.defaults, info, params, target, cookie: self.cookie.clone() });
             let owner = format!("`{}.{}`", descriptor.name, info.method);
             let routed = served.clone();
             let route = Route::new(info.verb, info.path, owner, move |request| routed.clone().serve(request));
@@ -143,8 +161,8 @@ impl Served {
     ) -> impl Future<Output = Response> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         async move {
-            let arrived = self.target.arrived();
-            let context::Head { headers, id } = context::Head::read(&parts.headers);
+            let context::Head { headers, id } =
+                context::Head::read(&parts.headers, self.cookie().and_then(|cookie| cookie.token(&parts)));
             let path = self.path(parts.uri.path());
             let mut watch = None;
             let read = match self.info.extracts {
@@ -161,6 +179,8 @@ impl Served {
                 let properties = Properties { headers, ..Properties::default() };
                 Arc::new(Message { properties, body, ..Message::default() })
             };
+            // Its time begins when all of it is there: whoever sends slowly is not the worker's doing.
+            let arrived = self.target.arrived();
             let (message, unread, path) = match (read, path) {
                 (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
                 (Err(fault), _) | (_, Err(fault)) => {
@@ -178,6 +198,10 @@ impl Served {
             };
             self.answer((outcome, seen), &context, id)
         }
+    }
+
+    fn cookie(&self) -> Option<&TokenCookie> {
+        self.cookie.as_ref().as_ref().ok()?.as_ref()
     }
 
     fn max_body_bytes(&self) -> usize {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{
     docs,
     entrypoint::HttpEntrypoint,
-    ops::{self, Mode, OpsSettings, Phase, Token, Watched},
+    ops::{self, OpsSettings, Phase, Token, Watched},
     router::router,
     server::{Bound, HttpSettings, Routers, Server, Tls},
     site::Site,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Result, Settings,
+    config::Mode,
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
     discovery::Neighbours,
     entrypoint::Entrypoint,
@@ -144,6 +145,7 @@ impl Gateway for HttpGateway {
     }
 
     async fn prepare(&self, program: Program) -> Result<()> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(|service| service.check())?;
         let mode = Mode::read(program.settings(), program.is_in_memory())?;
         let token = Token::read(program.settings(), mode)?;
         let routers = self.assemble(&program, mode, &token)?;

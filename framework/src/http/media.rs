@@ -92,6 +92,16 @@ impl Secured for crate::AuthToken {
     const SCHEME: SecurityScheme = SecurityScheme::Bearer { format: "" };
 }
 
+#[cfg(feature = "jwt")]
+impl Secured for crate::auth::Identity {
+    const SCHEME: SecurityScheme = SecurityScheme::JWT;
+}
+
+#[cfg(feature = "jwt")]
+impl<T> Secured for crate::auth::Claims<T> {
+    const SCHEME: SecurityScheme = SecurityScheme::JWT;
+}
+
 impl<T: Secured> Secured for crate::Context<T> {
     const SCHEME: SecurityScheme = T::SCHEME;
 }

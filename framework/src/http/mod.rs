@@ -13,6 +13,8 @@ mod entrypoint;
 #[doc(hidden)]
 pub mod expansion;
 mod extract;
+#[cfg(feature = "jwt")]
+mod fetch;
 mod file;
 mod gateway;
 mod media;
@@ -25,8 +27,11 @@ mod router;
 mod runner;
 mod server;
 mod site;
+mod token_cookie;
 mod websocket;
 
+#[cfg(feature = "jwt")]
+pub(crate) use self::fetch::fetch;
 pub(crate) use self::gateway::HttpGateway;
 #[cfg(feature = "testing")]
 pub(crate) use self::server::Routers;

@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::challenge::BEARER;
+use super::challenge::{self, BEARER};
 use crate::protocol::{Fault, Value};
 
 /// An answer that is an error, as `application/problem+json` has it (RFC 9457).
@@ -129,9 +129,8 @@ pub(super) fn response(fault: &Fault, call_id: &str) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, BEARER);
-    }
+    let challenge = challenge::refusal(fault).or((status == StatusCode::UNAUTHORIZED).then_some(BEARER));
+    headers.extend(challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
     response
 }
 

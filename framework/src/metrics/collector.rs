@@ -22,7 +22,10 @@ pub(super) struct OwnMetrics {
 }
 
 fn of_entrypoint(entrypoint: &EntrypointSnapshot) -> Labels<'_> {
-    vec![("service", entrypoint.service), ("method", entrypoint.method), ("entrypoint", entrypoint.kind.name())]
+    let of_method =
+        [("service", entrypoint.service), ("method", entrypoint.method), ("entrypoint", entrypoint.kind.name())];
+    // A method may have several routes, each with its own counters.
+    of_method.into_iter().chain(entrypoint.route_label.as_deref().map(|route| ("route", route))).collect()
 }
 
 fn of_call(call: &CallSnapshot) -> Labels<'_> {

@@ -23,7 +23,7 @@
 //! | `kinoko_build_info` | version, program, program_version | always 1 |
 //! | `process_…` | | the process, as every Prometheus client tells it: CPU, memory, files, start |
 //!
-//! `entrypoint` is `rpc`, `event`, `consume`, `timer`, `http`, `websocket` or `saga`; `outcome` is `ok`, `expected_error`,
+//! `entrypoint` is `rpc`, `event`, `consume`, `timer`, `http` (with a label `route` beside it), `websocket` or `saga`; `outcome` is `ok`, `expected_error`,
 //! `unexpected_error`, `timeout`, `rejected` (not run: bad input, no such method, no right, no room) or `cancelled` (the caller or the
 //! connection went away, or the program stops).
 //! Labels are names that the program declares: whatever callers send counts as `other`.

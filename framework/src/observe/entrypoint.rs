@@ -82,6 +82,11 @@ impl Entrypoint {
         }
     }
 
+    /// What the world calls it, where that is not its method.
+    pub(super) fn route(&self) -> Option<String> {
+        self.route.map(|(verb, path)| format!("{verb} {path}"))
+    }
+
     /// Something that fires it is there; it may have to wait for a worker.
     pub(crate) fn arrived(self: &Arc<Self>) -> Watch {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -120,6 +125,7 @@ impl Entrypoint {
             method: self.method,
             kind: self.kind,
             route: self.route,
+            route_label: self.route(),
             ended: ended.into_iter().collect(),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             redelivered: self.redelivered.load(Ordering::Relaxed),

@@ -26,6 +26,9 @@ pub(crate) struct EntrypointSnapshot {
     pub(crate) kind: EntrypointKind,
     /// What HTTP knows it by: verb and path.
     pub(crate) route: Option<(&'static str, &'static str)>,
+    /// The same in one: `GET /orders/{id}`.
+    #[serde(skip)]
+    pub(crate) route_label: Option<String>,
     /// How many ended in which way.
     pub(crate) ended: BTreeMap<&'static str, u64>,
     /// Those that run or wait for a slot.

@@ -58,10 +58,10 @@ impl Span {
     /// What people know it by.
     pub(crate) fn name(&self) -> String {
         match &self.subject {
-            Subject::Worker { entrypoint, .. } => match entrypoint.route {
-                Some((verb, path)) => format!("{verb} {path}"),
-                None => format!("{}/{}", entrypoint.service, entrypoint.method),
-            },
+            Subject::Worker { entrypoint, .. } => {
+                let method = || format!("{}/{}", entrypoint.service, entrypoint.method);
+                entrypoint.route().unwrap_or_else(method)
+            }
             Subject::Call { service, method } => format!("{service}/{method}"),
             Subject::Publish { exchange, routing_key, .. } => match &**exchange {
                 "" => format!("send {routing_key}"),

@@ -69,6 +69,8 @@ pub struct FaultMeta {
 }
 
 const NAMEKO: &str = "nameko.exceptions.";
+/// Of what refuses a caller itself. Whoever passes a refusal on has run, and says so by another path.
+const DENIED: &str = "kinoko.auth.";
 
 impl Fault {
     /// One of Nameko's own errors: `IncorrectSignature`, `MethodNotFound`, `MalformedRequest` …
@@ -99,6 +101,31 @@ impl Fault {
             internal: true,
             ..Self::default()
         }
+    }
+
+    /// What refuses a caller that nobody vouches for: type, code and status.
+    pub(crate) const UNAUTHENTICATED: (&'static str, &'static str, u16) = ("Unauthenticated", "UNAUTHENTICATED", 401);
+    /// What refuses a caller that may not.
+    pub(crate) const FORBIDDEN: (&'static str, &'static str, u16) = ("Forbidden", "FORBIDDEN", 403);
+
+    /// A caller is refused before anything has run.
+    pub(crate) fn denied((exc_type, code, http): (&'static str, &'static str, u16), text: Cow<'static, str>) -> Self {
+        Self {
+            exc_type: exc_type.into(),
+            exc_path: format!("{DENIED}{exc_type}").into(),
+            exc_args: vec![Value::from(&*text)],
+            value: text.into_owned(),
+            code: Some(code.into()),
+            retryable: Some(false),
+            http: Some(http),
+            grpc: Some(if http == 401 { "UNAUTHENTICATED" } else { "PERMISSION_DENIED" }.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it says that a caller was refused before anything had run, and as which of the two.
+    pub(crate) fn is_denied(&self, (exc_type, ..): (&'static str, &'static str, u16)) -> bool {
+        self.exc_path.strip_prefix(DENIED) == Some(exc_type)
     }
 
     /// In place of an answer that is larger than the program's limit. `what` is the answer: `its result`.

@@ -2,6 +2,7 @@
 //!
 //! Plain data and calls; nothing here runs by itself.
 
+mod access;
 mod answer;
 mod contract;
 pub(crate) mod description;
@@ -21,6 +22,7 @@ use futures_util::future::BoxFuture;
 pub(crate) use self::contract::equal;
 pub(crate) use self::handling_json::millis;
 pub use self::{
+    access::{Access, AccessInfo, Rule},
     answer::{Answer, Argument, NotResult, Parts, Probe, Text},
     contract::{Anything, Contract, ContractInfo, Covered, Dispatches, Lists, Method, Named, ServedBy, Serves},
     entrypoints::{
@@ -65,6 +67,8 @@ pub struct ServiceDescriptor {
     pub http_prefix: &'static str,
     /// The events that it says it dispatches, for documents.
     pub dispatches: &'static [DispatchInfo],
+    /// Who may call.
+    pub access: AccessInfo,
 }
 
 impl ServiceDescriptor {
@@ -84,6 +88,7 @@ impl ServiceDescriptor {
             sockets: &[],
             http_prefix: "",
             dispatches: &[],
+            access: AccessInfo::OPEN,
         }
     }
 

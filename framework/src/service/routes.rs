@@ -132,3 +132,9 @@ pub enum SecurityScheme {
         header: &'static str,
     },
 }
+
+#[cfg(feature = "http")]
+impl SecurityScheme {
+    /// What a service that looks at tokens asks for.
+    pub(crate) const JWT: Self = Self::Bearer { format: "JWT" };
+}

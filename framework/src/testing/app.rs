@@ -221,6 +221,30 @@ impl RunningTestApp {
         Hook::new(self.sinks.clone(), services, self.client_settings.clone())
     }
 
+    /// A token that these services take, with these claims, signed as the first `Jwt` of them that can sign would sign it.
+    ///
+    /// `exp`, `iat`, `jti`, `iss` and `aud` are added where they are not there. [`RunningTestApp::jwt`] has all the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) where no service has a [`Jwt`](crate::auth::Jwt); as
+    /// [`Issue::sign`](crate::auth::Issue::sign).
+    #[cfg(feature = "jwt")]
+    pub fn token<T: serde::Serialize + ?Sized>(&self, claims: &T) -> Result<String> {
+        let mut all = self.app.dependencies::<crate::auth::Jwt>();
+        let signing = all.iter().position(crate::auth::Jwt::signs).unwrap_or_default();
+        if all.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "none of these services has a field of type `Jwt`"));
+        }
+        all.swap_remove(signing).issue(claims).sign()
+    }
+
+    /// The `Jwt` of a service, to issue tokens with. `None`: it has none, or does not run here.
+    #[cfg(feature = "jwt")]
+    pub fn jwt(&self, service: &str) -> Option<crate::auth::Jwt> {
+        self.app.dependency_of(service)
+    }
+
     /// Sends HTTP requests to these services, with no socket.
     #[cfg(feature = "http")]
     pub fn http(&self) -> super::HttpClient {

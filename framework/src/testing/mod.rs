@@ -15,6 +15,7 @@
 //! | call a running service without a broker, as a caller of your making | [`RunningTestApp::hook`] | `entrypoint_hook` |
 //! | wait until an entrypoint has fired and its worker is over | [`RunningTestApp::waiter`] | `entrypoint_waiter` |
 //! | put something else in the place of a dependency | [`TestApp::replace`] | `replace_dependencies` |
+//! | a token for calls of guarded methods | `RunningTestApp::token` (feature `jwt`) | |
 //! | a database that is thrown away at the end | `TestDatabase` (feature `sql`) | |
 //! | leave only some entrypoints of a service | [`TestApp::only_entrypoints`] | `restrict_entrypoints` |
 //!

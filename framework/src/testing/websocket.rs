@@ -47,6 +47,11 @@ impl WebSocketCall {
         self
     }
 
+    /// Brings this token: `Authorization: Bearer …`.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
     async fn connect(self) -> Result<WebSocketClient> {
         let url = format!("ws://localhost{}", self.path);
         let usage = |error: String| Error::new(ErrorKind::Usage, error);

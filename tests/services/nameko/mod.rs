@@ -13,6 +13,7 @@ mod instance;
 mod malformed;
 mod migration;
 mod queues;
+mod tokens;
 mod values;
 
 /// Makes a test of each function, for each version of Nameko: `name::nameko_2_14_1` and `name::nameko_3_0_0rc11`.

@@ -73,6 +73,7 @@ fn add_event(document: &mut Document, service: &ServiceDescriptor, handler: &Eve
     told["source"] = (*source).into();
     told["event"] = (*name).into();
     operation["x-kinoko-handler"] = told;
+    service.access.tell(handler.index, &mut operation);
     document.operations.insert(id, operation);
 }
 
@@ -99,6 +100,7 @@ fn add_consumer(document: &mut Document, service: &ServiceDescriptor, consumer: 
     told["declare"] = consumer.declare.into();
     told["exchange"] = json!(consumer.bind.map(|bind| bind.to_json()));
     operation["x-kinoko-handler"] = told;
+    service.access.tell(consumer.index, &mut operation);
     document.operations.insert(id, operation);
 }
 

@@ -49,6 +49,7 @@ pub(super) fn add(document: &mut Document, service: &ServiceDescriptor, exchange
             "short_queue": short,
             "timeout_ms": method.timeout.map(millis),
         });
+        service.access.tell(method.index, &mut operation);
         document.operations.insert(id, operation);
     }
 }

@@ -53,6 +53,7 @@ fn calls(service: &ServiceDescriptor, channel: &str, method: &MethodInfo) -> Val
         "path": service.socket_path(),
         "timeout_ms": method.timeout.map(millis),
     });
+    service.access.tell(method.index, &mut operation);
     operation
 }
 

@@ -21,10 +21,11 @@ pub(super) struct Operation<'a> {
 impl Operation<'_> {
     pub(super) fn describe(&self, schemas: &mut Schemas, security: &mut BTreeMap<String, Value>) -> Value {
         let about = &self.route.about;
+        let asks = self.service.access.asks(self.route.index);
         let mut operation = json!({
             "operationId": self.id,
             "tags": [about.tag.unwrap_or(self.service.name)],
-            "responses": responses::responses(self.route, schemas),
+            "responses": responses::responses(self.route, asks, schemas),
         });
         describe(&mut operation, self.route.doc, about.summary);
         if about.deprecated {
@@ -38,7 +39,8 @@ impl Operation<'_> {
             operation["requestBody"] = body;
         }
         let mut required = Map::new();
-        for scheme in self.route.security.iter().flatten() {
+        let of_guard = asks.then_some(&SecurityScheme::JWT);
+        for scheme in self.route.security.iter().flatten().chain(of_guard) {
             let (name, described) = scheme_of(scheme);
             required.insert(name.clone(), json!([]));
             security.insert(name, described);
@@ -46,6 +48,7 @@ impl Operation<'_> {
         if !required.is_empty() {
             operation["security"] = json!([required]);
         }
+        self.service.access.tell(self.route.index, &mut operation);
         operation
     }
 }

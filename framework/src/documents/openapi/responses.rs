@@ -41,13 +41,14 @@ pub(super) fn shared(schemas: &mut Schemas) -> Value {
     shared.into()
 }
 
-pub(super) fn responses(route: &RouteInfo, schemas: &mut Schemas) -> Value {
+/// `asks`: only a caller with a token gets in.
+pub(super) fn responses(route: &RouteInfo, asks: bool, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     responses.insert(route.status.to_string(), success(route, schemas));
     let problem = problem(schemas);
     let mut errors = Errors::default();
     errors.variants(route.shapes.errors, schemas);
-    errors.own.extend(own_statuses(route));
+    errors.own.extend(own_statuses(route, asks));
     for (status, variants) in &errors.variants {
         let own = OWN.iter().find(|own| own.status == *status && errors.own.contains(status));
         responses.insert(status.to_string(), several(variants, own, &problem));
@@ -76,7 +77,7 @@ fn success(route: &RouteInfo, schemas: &mut Schemas) -> Value {
 }
 
 /// What kinoko may answer with before or instead of the method.
-fn own_statuses(route: &RouteInfo) -> Vec<u16> {
+fn own_statuses(route: &RouteInfo, asks: bool) -> Vec<u16> {
     let mut statuses = Vec::new();
     let has_body = route.params.iter().any(|param| matches!(param.place, ParamPlace::Body(_) | ParamPlace::Field(_)));
     if has_body {
@@ -85,7 +86,7 @@ fn own_statuses(route: &RouteInfo) -> Vec<u16> {
     if !route.params.is_empty() || route.deny_unknown_query {
         statuses.push(422);
     }
-    if route.security.iter().any(Option::is_some) {
+    if asks || route.security.iter().any(Option::is_some) {
         statuses.extend([401, 403]);
     }
     statuses

@@ -16,12 +16,13 @@ use axum::{
 
 use self::{page::Page, send::Sending};
 use super::{
-    ops::{Mode, Token},
+    ops::Token,
     page::{CSS, File, JAVASCRIPT, SHARED},
     router::Route,
 };
 use crate::{
     Result,
+    config::Mode,
     container::Program,
     documents::{Info, asyncapi, openapi},
     service::ServiceDescriptor,

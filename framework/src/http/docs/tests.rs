@@ -5,10 +5,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     App, RunningApp, Settings,
-    http::{
-        ops::{Mode, Token},
-        router::router,
-    },
+    config::Mode,
+    http::{ops::Token, router::router},
     prelude::*,
     protocol::Value,
 };

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Mode;
 use crate::{
+    config::Mode,
     container::{Program, program_name},
     service::{Schedule, ServiceDescriptor},
 };

@@ -8,7 +8,6 @@ mod health;
 mod info;
 mod live;
 mod log_level;
-mod mode;
 mod page;
 #[cfg(feature = "saga")]
 mod sagas;
@@ -26,8 +25,8 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
+pub(crate) use self::token::Token;
 use self::{health::json_response, info::About, page::Page};
-pub(crate) use self::{mode::Mode, token::Token};
 use super::{
     entrypoint::RouteDefaults,
     problem,
@@ -37,7 +36,12 @@ use super::{
 use crate::metrics::Exposition;
 #[cfg(feature = "saga")]
 use crate::saga::SagaStore;
-use crate::{Result, config::Settings, container::Program, discovery::Neighbours};
+use crate::{
+    Result,
+    config::{Mode, Settings},
+    container::Program,
+    discovery::Neighbours,
+};
 
 const FIRST_PORT: u16 = 9000;
 const LAST_PORT: u16 = 9099;
@@ -55,6 +59,8 @@ impl OpsSettings {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense, of the mode and the token as well.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
         Token::read(settings, Mode::read(settings, true)?)?;
+        #[cfg(feature = "metrics")]
+        settings.get::<bool>("metrics.enabled")?;
         Ok(Self {
             address: Address::read(settings, "ops.address", SocketAddr::from(([127, 0, 0, 1], FIRST_PORT)))?,
             enabled: settings.get("ops.enabled")?.unwrap_or(true),
@@ -178,7 +184,8 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
 #[cfg(feature = "metrics")]
 fn metrics(watched: &Watched) -> Router<Arc<Watched>> {
     let Watched { program, about, .. } = watched;
-    if !program.settings().get("metrics.enabled").ok().flatten().unwrap_or(true) {
+    let settings = program.settings();
+    if !settings.get("metrics.enabled").ok().flatten().unwrap_or(true) {
         return Router::new();
     }
     let exposition = Arc::new(Exposition::new(program, about.name(), about.version()));

@@ -4,10 +4,9 @@ use std::{fmt, hint::black_box, sync::Arc};
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::Mode;
 use crate::{
     Result,
-    config::Settings,
+    config::{Mode, Settings},
     http::{context::bearer, problem},
     protocol::Fault,
 };

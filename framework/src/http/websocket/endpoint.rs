@@ -25,6 +25,7 @@ use crate::{
         problem,
         router::Route,
         runner::{Runner, Target, failure},
+        token_cookie::TokenCookie,
     },
     protocol::{Fault, Headers, Message, Properties, excerpt},
     service::{MethodInfo, Outcome},
@@ -37,6 +38,7 @@ pub(in crate::http) struct SocketEndpoint {
     runner: Arc<Runner>,
     methods: HashMap<&'static str, (&'static MethodInfo, Target)>,
     settings: SocketSettings,
+    cookie: Arc<Result<Option<TokenCookie>>>,
     sockets: Sockets,
     /// Whether the service has a hub, which needs the way to other instances.
     has_hub: bool,
@@ -50,6 +52,7 @@ impl SocketEndpoint {
         scope: &ContainerScope,
         default_timeout: Duration,
         settings: &SocketSettings,
+        cookie: &Arc<Result<Option<TokenCookie>>>,
     ) -> Option<Arc<Self>> {
         let descriptor = runner.descriptor();
         let of_hub = scope.registry.ready::<Sockets>();
@@ -65,6 +68,7 @@ impl SocketEndpoint {
             methods: methods.collect(),
             runner: runner.clone(),
             settings: settings.clone(),
+            cookie: cookie.clone(),
             sockets: of_hub.unwrap_or_else(|| Sockets::new(Duration::ZERO)),
             has_hub,
             consumer: OnceLock::new(),
@@ -126,7 +130,8 @@ impl SocketEndpoint {
         if self.sockets.is_stopping() {
             return refuse(&problem::stopping());
         }
-        let headers = Head::read(&parts.headers).headers;
+        let cookie = self.cookie.as_ref().as_ref().ok().and_then(Option::as_ref);
+        let headers = Head::read(&parts.headers, cookie.and_then(|cookie| cookie.token_of_socket(&parts))).headers;
         let limit = self.settings.max_message_bytes;
         let upgrade = upgrade.max_message_size(limit).max_frame_size(limit).read_buffer_size(READ_BUFFER);
         // A stop waits for it, although its task is axum's.
@@ -148,7 +153,7 @@ impl SocketEndpoint {
     }
 
     /// One message, from its bytes to its answer.
-    pub(super) async fn answer(&self, socket: Socket, headers: Headers, message: &[u8]) -> Utf8Bytes {
+    pub(super) async fn answer(&self, socket: Socket, mut headers: Headers, message: &[u8]) -> Utf8Bytes {
         let frame::Received { correlation_id, request } = frame::read(message);
         let request = match request {
             Ok(request) => request,
@@ -162,6 +167,9 @@ impl SocketEndpoint {
             tracing::warn!(service = self.service(), socket = socket.id(), %fault, "a message for no method");
             return frame::failure(&fault, None, &correlation_id);
         };
+        if let Some(token) = request.auth_token {
+            headers.set("nameko.auth_token", token);
+        }
         let watch = target.arrived();
         log::arguments(info, &Format::Json, &request.body);
         let message = Message {

@@ -12,11 +12,13 @@ use crate::{
 };
 
 /// A message from a socket: `{"type": "rpc", "method": …, "data": {…}, "correlation_id": …}`. Its `type` is not looked at, as Nameko does not.
-#[derive(Debug)]
+/// An `auth_token` beside them is kinoko's.
 pub(super) struct Request {
     pub(super) method: String,
     /// The arguments, as the body of a call.
     pub(super) body: Bytes,
+    /// The caller's token, where it is another than when the socket was opened: a page cannot send a header then.
+    pub(super) auth_token: Option<String>,
 }
 
 /// A message with what its answer bears; JSON, `null` where it has none or cannot be read.
@@ -46,8 +48,13 @@ pub(super) fn read(message: &[u8]) -> Received {
             return Received { correlation_id: correlation_id.to_owned(), request: Err(fault) };
         }
     };
+    let auth_token = match find("auth_token").map(serde_json::from_str::<Option<String>>) {
+        None => None,
+        Some(Ok(token)) => token,
+        Some(Err(_)) => return Received::malformed(correlation_id, "`auth_token` is no text"),
+    };
     let body = [r#"{"args":[],"kwargs":"#, data, "}"].concat().into();
-    Received { correlation_id: correlation_id.to_owned(), request: Ok(Request { method, body }) }
+    Received { correlation_id: correlation_id.to_owned(), request: Ok(Request { method, body, auth_token }) }
 }
 
 impl Received {

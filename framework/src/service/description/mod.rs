@@ -15,11 +15,17 @@ use crate::protocol::{Param, Value};
 
 /// The service, with each of its entrypoints.
 pub(crate) fn describe(service: &ServiceDescriptor) -> Value {
-    let methods = service.methods.iter().map(|method| method_json("rpc", method));
-    let sockets = service.sockets.iter().map(|method| method_json("websocket", method));
-    let routes = service.routes.iter().map(routes::route_json);
-    let events = service.events.iter().map(|handler| fired::event_json(service, handler));
-    let consumers = service.consumers.iter().map(fired::consumer_json);
+    let who = |index: usize, mut entrypoint: Value| {
+        if let Some(access) = service.access.to_json(index) {
+            entrypoint["access"] = access;
+        }
+        entrypoint
+    };
+    let methods = service.methods.iter().map(|method| who(method.index, method_json("rpc", method)));
+    let sockets = service.sockets.iter().map(|method| who(method.index, method_json("websocket", method)));
+    let routes = service.routes.iter().map(|route| who(route.index, routes::route_json(route)));
+    let events = service.events.iter().map(|handler| who(handler.index, fired::event_json(service, handler)));
+    let consumers = service.consumers.iter().map(|consumer| who(consumer.index, fired::consumer_json(consumer)));
     let timers = service.timers.iter().map(fired::timer_json);
     let entrypoints: Vec<_> =
         methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect();

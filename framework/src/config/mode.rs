@@ -1,4 +1,5 @@
-use crate::{Result, config::Settings};
+use super::Settings;
+use crate::Result;
 
 /// Who a program runs for: its programmer, or everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,7 @@ impl Mode {
         }
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Development => "development",
