@@ -3,6 +3,10 @@
 //!
 //! Always on, since it costs a call two looks at the clock and a few additions, and nothing is allocated unless it is traced.
 //! What shows it stands above: `/metrics`, the operations page, the answers to `stats` over the broker, collectors of traces.
+#![cfg_attr(
+    not(all(feature = "metrics", feature = "otel", feature = "saga")),
+    allow(dead_code, unused_imports, reason = "each feature shows a part of it")
+)]
 
 mod calls;
 mod ended;
@@ -18,6 +22,8 @@ mod watch;
 
 #[cfg(any(feature = "metrics", feature = "saga", feature = "sql"))]
 pub(crate) use self::observer::Tally;
+#[cfg(feature = "otel")]
+pub(crate) use self::span::Delivered;
 #[cfg(any(feature = "http", feature = "otel"))]
 pub(crate) use self::span::Subject;
 pub(crate) use self::{

@@ -41,7 +41,8 @@ pub(crate) enum Subject {
     /// A worker.
     Worker {
         entrypoint: Arc<Entrypoint>,
-        message: Arc<Message>,
+        /// Of what came by the broker.
+        message: Option<Delivered>,
         call_id: String,
         attempt: u32,
         waited: Duration,
@@ -52,6 +53,25 @@ pub(crate) enum Subject {
     Call { service: Name, method: Name },
     /// A message that is sent, until the broker has it.
     Publish { exchange: Name, routing_key: Name, message_id: Option<Name> },
+}
+
+/// What is told of a message. Not the message itself: its body would stay in memory with the span.
+pub(crate) struct Delivered {
+    pub(crate) exchange: Name,
+    pub(crate) routing_key: Name,
+    pub(crate) message_id: Option<Name>,
+    pub(crate) bytes: usize,
+}
+
+impl Delivered {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self {
+            exchange: message.exchange.clone(),
+            routing_key: message.routing_key.clone(),
+            message_id: message.properties.message_id.clone(),
+            bytes: message.body.len(),
+        }
+    }
 }
 
 impl Span {

@@ -5,7 +5,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Ended, Entrypoint, EntrypointKind, Failure, Span, SpanKind, Trace, TraceContext, span::Subject};
+use super::{
+    Ended, Entrypoint, EntrypointKind, Failure, Span, SpanKind, Trace, TraceContext,
+    span::{Delivered, Subject},
+};
 use crate::{
     context::WorkerContext,
     protocol::{Fault, Properties, excerpt},
@@ -86,7 +89,8 @@ impl Watch {
                 },
                 subject: Subject::Worker {
                     entrypoint: entrypoint.clone(),
-                    message: context.message().clone(),
+                    message: matches!(entrypoint.kind, EntrypointKind::Event | EntrypointKind::Consume)
+                        .then(|| Delivered::of(context.message())),
                     call_id: context.call_id().to_owned(),
                     attempt: context.attempt(),
                     waited: self.waited,

@@ -6,10 +6,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use crate::{
-    observe::{Ended, EntrypointKind, Span, SpanKind, Subject, TraceContext},
-    protocol::Message,
-};
+use crate::observe::{Delivered, Ended, EntrypointKind, Span, SpanKind, Subject, TraceContext};
 
 pub(super) fn convert(span: &Span, messaging: &'static str) -> SpanData {
     let mut links = SpanLinks::default();
@@ -83,13 +80,13 @@ fn attributes(span: &Span, messaging: &'static str) -> Vec<KeyValue> {
                     attributes
                         .extend(status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))));
                 }
-                (EntrypointKind::Event | EntrypointKind::Consume, _) => {
-                    received(&mut attributes, message, messaging);
-                }
                 (EntrypointKind::Rpc | EntrypointKind::Websocket, _) => {
                     call(&mut attributes, entrypoint.service, entrypoint.method);
                 }
                 _ => {}
+            }
+            if let Some(message) = message {
+                received(&mut attributes, message, messaging);
             }
         }
         Subject::Call { service, method } => call(&mut attributes, service, method),
@@ -115,15 +112,15 @@ fn call(attributes: &mut Vec<KeyValue>, service: &str, method: &str) {
     ]);
 }
 
-fn received(attributes: &mut Vec<KeyValue>, message: &Message, messaging: &'static str) {
+fn received(attributes: &mut Vec<KeyValue>, message: &Delivered, messaging: &'static str) {
     attributes.extend([
         KeyValue::new("messaging.system", messaging),
         KeyValue::new("messaging.operation.name", "process"),
         KeyValue::new("messaging.operation.type", "process"),
         KeyValue::new("messaging.destination.name", message.exchange.to_string()),
         KeyValue::new("messaging.rabbitmq.destination.routing_key", message.routing_key.to_string()),
-        KeyValue::new("messaging.message.body.size", i64::try_from(message.body.len()).unwrap_or(i64::MAX)),
+        KeyValue::new("messaging.message.body.size", i64::try_from(message.bytes).unwrap_or(i64::MAX)),
     ]);
-    let id = message.properties.message_id.as_ref();
+    let id = message.message_id.as_ref();
     attributes.extend(id.map(|id| KeyValue::new("messaging.message.id", id.to_string())));
 }
