@@ -127,6 +127,15 @@ impl HttpGateway {
     }
 }
 
+impl Drop for HttpGateway {
+    /// Whoever still looks sees the end, and holds nothing of the program any more.
+    fn drop(&mut self) {
+        if let Some(watched) = &self.doors().watched {
+            watched.set(Phase::Stopped);
+        }
+    }
+}
+
 #[async_trait]
 impl Gateway for HttpGateway {
     fn entrypoint(&self, service: ServiceParts) -> Option<Arc<dyn Entrypoint>> {

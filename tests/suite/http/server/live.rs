@@ -192,8 +192,14 @@ async fn who_follows_sees_a_snapshot_a_second_until_the_program_stops() {
     let stopping = std::time::Instant::now();
     app.stop().await.unwrap();
     assert!(stopping.elapsed() < Duration::from_secs(2), "who follows holds up no stop: {:?}", stopping.elapsed());
-    while follower.more().await {}
+    soon("the end", async { while follower.more().await {} }).await;
     assert!(follower.text.ends_with("0\r\n\r\n"), "the stream is over, and not cut");
+    // One that is dropped ends as well.
+    let (app, address) = guarded().await;
+    let mut follower = Follower::new(address).await;
+    follower.events(1).await;
+    drop(app);
+    soon("the end", async { while follower.more().await {} }).await;
 }
 
 #[tokio::test]
@@ -206,7 +212,7 @@ async fn not_everybody_follows_at_once() {
         followers.push(follower);
     }
     let headers = format!("authorization: Bearer {TOKEN}\r\naccept: text/event-stream\r\n");
-    let refused = ask(address, "/operations/live", &headers).await;
+    let refused = soon("a refusal", ask(address, "/operations/live", &headers)).await;
     assert_eq!((refused.status, refused.json()["code"].clone()), (503, json!("TOO_MANY_LOOKING")));
     // One that goes makes room.
     drop(followers.pop());
