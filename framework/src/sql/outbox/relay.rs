@@ -224,6 +224,13 @@ impl<D: Backend> Work<D> {
     /// What to do next in the database, if anything.
     fn next_step(&mut self) -> Option<BoxFuture<'static, Step>> {
         let database = self.relay.database.clone();
+        let busy = self.pass.is_some() || !self.under_way.is_empty();
+        let renew = self.lease.renewal().is_none_or(|renewal| Instant::now() >= renewal);
+        // Before all else: a database that is slow to delete has always more to delete, and without the lease all is sent again.
+        if busy && renew && !self.closed {
+            let holder = self.holder.clone();
+            return Some(Box::pin(async move { Step::Asked(database.ask_for_lease(&holder).await) }));
+        }
         if !self.refused.is_empty() {
             let refused = std::mem::take(&mut self.refused);
             return Some(Box::pin(async move {
@@ -232,12 +239,6 @@ impl<D: Backend> Work<D> {
             }));
         }
         if self.sent.len() < MANY && !self.closed {
-            let busy = self.pass.is_some() || !self.under_way.is_empty();
-            let renew = self.lease.renewal().is_none_or(|renewal| Instant::now() >= renewal);
-            if busy && renew {
-                let holder = self.holder.clone();
-                return Some(Box::pin(async move { Step::Asked(database.ask_for_lease(&holder).await) }));
-            }
             match self.pass {
                 Some(Pass { now, after }) if self.lanes.waiting() < FEW && self.under_way.len() < MANY => {
                     return Some(Box::pin(async move { Step::Loaded(database.load(after, now).await) }));
@@ -417,4 +418,29 @@ async fn hold<D: Backend>(database: &Database<D>, refused: &[(Row, String)]) -> 
         database.refuse(row.id, reason, backoff(row.attempts)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::SenderSettings, observe::Observer, transport::MemoryTransport};
+
+    /// It had not, and a backlog whose rows went slower than its messages was sent more than once.
+    #[tokio::test]
+    async fn the_lease_is_kept_while_there_is_always_more_to_delete() {
+        let database: Database = Database::connect("sqlite::memory:").await.unwrap();
+        database.prepare_outbox().await.unwrap();
+        let sender = Sender::shared(MemoryTransport::open(""), SenderSettings::default(), Observer::off());
+        let mut work = Work::new(Relay { database, sender, poll: Duration::from_secs(60) });
+        work.pass = Some(Pass { now: 0, after: 0 });
+        work.sent = vec![0; 2 * MANY];
+        let step = work.next_step().unwrap().await;
+        assert!(matches!(step, Step::Asked(Ok(Asked::Granted(_)))), "nothing is sent without it");
+        work.take(step);
+        assert!(matches!(work.next_step().unwrap().await, Step::Deleted(..)), "it is fresh");
+        work.sent = vec![0; 2 * MANY];
+        let old = Instant::now() - Duration::from_secs(3);
+        work.lease.asked(Asked::Granted(old));
+        assert!(matches!(work.next_step().unwrap().await, Step::Asked(Ok(_))));
+    }
 }
