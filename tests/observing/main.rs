@@ -1,6 +1,7 @@
 //! What is seen of a program: metrics, logs, traces.
 
 mod canary;
+mod features;
 mod metrics;
 mod own_metrics;
 mod prometheus;
