@@ -127,7 +127,7 @@ impl Sending {
             persistent: true,
             ..Properties::default()
         };
-        let trace = sender.observer.tracer().within(context.as_ref().and_then(WorkerContext::trace));
+        let trace = sender.observer.tracer().within(Instant::now(), context.as_ref().and_then(WorkerContext::trace));
         match (&context, trace) {
             (Some(context), trace) => {
                 context.pass_on(&mut properties, sender.settings.parent_calls_tracked, false, trace);

@@ -62,7 +62,7 @@ impl CallWatch {
     pub(crate) fn new(calls: Arc<Calls>, observer: &Observer, caller: Option<&WorkerContext>, began: Instant) -> Self {
         calls.in_flight.fetch_add(1, Ordering::Relaxed);
         let tracer = observer.tracer().clone();
-        let trace = tracer.within(caller.and_then(WorkerContext::trace));
+        let trace = tracer.within(began, caller.and_then(WorkerContext::trace));
         let owner = caller.map_or(observer.owner(), WorkerContext::service);
         Self { calls, tracer, trace, owner, began, over: false }
     }

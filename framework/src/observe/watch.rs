@@ -37,7 +37,7 @@ impl Watch {
 
     /// The trace that its worker belongs to, by what its message says.
     pub(crate) fn trace(&self, properties: &Properties, short_path: bool) -> Option<Trace> {
-        self.entrypoint.tracer.receive(properties, short_path)
+        self.entrypoint.tracer.receive(self.arrived, properties, short_path)
     }
 
     /// It had to wait for its slot, and has it now.

@@ -44,30 +44,30 @@ impl Tracer {
     }
 
     /// The place in a trace of what such a message fires.
-    pub(crate) fn receive(&self, properties: &Properties, short_path: bool) -> Option<Trace> {
+    pub(crate) fn receive(&self, now: Instant, properties: &Properties, short_path: bool) -> Option<Trace> {
         if !self.is_on() {
             return None;
         }
         let sender = context_data::trace_parent(properties, short_path).and_then(TraceContext::parse);
         Some(match sender {
             Some(sender) => Trace { own: sender.child(), parent: Some(sender.span_id) },
-            None => self.begin(),
+            None => self.begin(now),
         })
     }
 
     /// A new trace.
-    pub(crate) fn begin(&self) -> Trace {
-        let sampled = self.threshold > 0 && fastrand::u64(..) <= self.threshold && self.limit.take();
+    pub(crate) fn begin(&self, now: Instant) -> Trace {
+        let sampled = self.threshold > 0 && fastrand::u64(..) <= self.threshold && self.limit.take(now);
         Trace { own: TraceContext::root(sampled), parent: None }
     }
 
     /// A span inside another, or one that begins a trace.
-    pub(crate) fn within(&self, outer: Option<Trace>) -> Option<Trace> {
+    pub(crate) fn within(&self, now: Instant, outer: Option<Trace>) -> Option<Trace> {
         match outer {
             // Nobody will ask for its parts.
             Some(outer) if !outer.own.sampled => Some(outer),
             Some(outer) => Some(Trace { own: outer.own.child(), parent: Some(outer.own.span_id) }),
-            None => self.is_on().then(|| self.begin()),
+            None => self.is_on().then(|| self.begin(now)),
         }
     }
 
@@ -98,11 +98,11 @@ impl Limit {
         Self { origin: Instant::now(), due: AtomicU64::new(0), interval: BURST.checked_div(per_second).unwrap_or(0) }
     }
 
-    fn take(&self) -> bool {
+    fn take(&self, now: Instant) -> bool {
         if self.interval == 0 {
             return true;
         }
-        let now = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = u64::try_from(now.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
         let take = |due: u64| {
             let next = due.max(now).saturating_add(self.interval);
             (next <= now.saturating_add(BURST)).then_some(next)
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn new_traces_are_bounded_in_number() {
         let tracer = Tracer::new(1.0, 10);
-        let sampled = |tracer: &Tracer| (0..100).filter(|_| tracer.begin().own.sampled).count();
+        let sampled = |tracer: &Tracer| (0..100).filter(|_| tracer.begin(Instant::now()).own.sampled).count();
         assert_eq!(sampled(&tracer), 10);
         assert_eq!(sampled(&tracer), 0);
         tokio::time::advance(Duration::from_millis(300)).await;
@@ -138,10 +138,10 @@ mod tests {
             let sender = TraceContext::root(sampled);
             let mut properties = Properties::default();
             properties.headers.set("traceparent", sender.header());
-            let trace = tracer.receive(&properties, false).unwrap();
+            let trace = tracer.receive(Instant::now(), &properties, false).unwrap();
             assert_eq!((trace.own.trace_id, trace.own.sampled), (sender.trace_id, sampled));
             assert_eq!(trace.parent, Some(sender.span_id));
         }
-        assert_eq!(Tracer::new(0.0, 0).receive(&Properties::default(), false), None);
+        assert_eq!(Tracer::new(0.0, 0).receive(Instant::now(), &Properties::default(), false), None);
     }
 }
