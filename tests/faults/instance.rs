@@ -65,6 +65,8 @@ impl Instance {
         let mut child = Command::new(env!("CARGO_BIN_EXE_program-instance"))
             .env_clear()
             .env("KINOKO_AMQP_URI", uri)
+            // A line for each worker that went well would be most of what there is to read.
+            .env("KINOKO_LOG", "info,kinoko::worker=warn")
             .env("LEDGER", Path::new(&ledger.0))
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -58,6 +58,11 @@ async fn an_event_is_on_the_wire_as_nameko_sends_it() {
     let mut headers = lapin::types::FieldTable::default();
     headers.insert("nameko.call_id_stack".into(), AMQPValue::FieldArray(stack.into()));
     headers.insert("nameko.language".into(), text("de"));
+    // Beside Nameko's there is the trace, as W3C writes it, and nothing else of kinoko's.
+    let trace_parent = properties.headers().as_ref().and_then(|headers| headers.inner().get("traceparent"));
+    let trace_parent = trace_parent.expect("a worker's event is part of its trace").clone();
+    assert!(matches!(&trace_parent, AMQPValue::LongString(text) if text.as_bytes().len() == 55), "{trace_parent:?}");
+    headers.insert("traceparent".into(), trace_parent);
     assert_eq!(properties, expected.with_headers(headers), "the worker's context, and nothing of its request");
     app.stop().await.unwrap();
     events.close().await;
