@@ -119,7 +119,7 @@ async fn start(collector: &Collector, yaml: &str) -> RunningApp {
     settings.set("otel.endpoint", collector.endpoint());
     settings.set("otel.interval", "50ms");
     let app = App::new().service::<Front>().service::<TracedOrders>().service::<Shipping>().service::<TracedLabels>();
-    app.settings(settings).start().await.unwrap()
+    app.version("1.2.3").settings(settings).start().await.unwrap()
 }
 
 fn by_name<'a>(spans: &'a [Collected], trace_id: &str) -> BTreeMap<(&'a str, &'a str, i32), &'a Collected> {
@@ -171,6 +171,7 @@ async fn one_trace_over_http_rpc_event_timer_and_rpc() {
     assert_eq!(said(3, "messaging.message.id"), said(4, "messaging.message.id"));
     assert!(said(4, "kinoko.call_id").unwrap().starts_with("traced_shipping.on_placed."));
     assert_eq!(spans[&chain[0]].resource("deployment.environment.name"), text("test"));
+    assert_eq!(spans[&chain[0]].resource("service.version"), text("1.2.3"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

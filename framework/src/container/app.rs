@@ -200,7 +200,7 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
-        self.extensions.get::<Launch>().version = self.version.take();
+        self.extensions.get::<Launch>().version = self.version.clone();
         let make_gateways = crate::features::GATEWAYS.iter();
         let gateways: Vec<_> =
             make_gateways.map(|make| make(&settings, &mut self.extensions)).collect::<Result<_>>()?;
