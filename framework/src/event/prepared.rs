@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ErrorKind, Result,
     protocol::{Message, Name},
-    transport::Published,
+    transport::{Published, Transport},
 };
 
 /// A message that is ready to be written down.
@@ -94,23 +94,28 @@ impl Sender {
             Target::Shared(transport) | Target::Own(transport) => transport,
             Target::Recorded(recorded) => return Ok(recorded.keep(&message, None)),
         };
-        let Some(source) = source else {
-            let published = transport.publish(message).await;
-            self.observer.published.count(published.as_ref().ok().copied());
-            return published;
-        };
+        let published = self.publish_to(&**transport, message, source).await;
+        self.observer.published.count(published.as_ref().ok().copied());
+        published
+    }
+
+    async fn publish_to(
+        &self,
+        transport: &dyn Transport,
+        message: Message,
+        source: Option<&Name>,
+    ) -> Result<Published> {
+        let Some(source) = source else { return transport.publish(message).await };
         let exchange = self.events_of(source);
-        exchange.ensure(&**transport).await?;
-        let published = match transport.publish(message.clone()).await {
+        exchange.ensure(transport).await?;
+        match transport.publish(message.clone()).await {
             // It was there, and the broker lost it.
             Err(error) if error.kind() == ErrorKind::NoExchange => {
-                exchange.again(&**transport).await?;
+                exchange.again(transport).await?;
                 transport.publish(message).await
             }
             published => published,
-        };
-        self.observer.published.count(published.as_ref().ok().copied());
-        published
+        }
     }
 
     /// Nobody listened to an event that was published, which its dispatcher does not see.

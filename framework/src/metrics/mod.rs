@@ -1,7 +1,6 @@
 //! Prometheus: what a program counts of itself at `/metrics`, and counters of the service's own.
 //!
-//! Behind the feature `metrics`. Nothing is to be written for kinoko's own metrics: the
-//! [reference](https://docs.rs/kinoko/latest/kinoko/metrics/index.html) lists them, and `docs/grafana.json` draws them.
+//! Behind the feature `metrics`. Nothing is to be written for kinoko's own metrics, and `docs/grafana.json` draws them:
 //!
 //! | metric | labels | what |
 //! | --- | --- | --- |

@@ -37,5 +37,5 @@ pub(crate) use self::{
     recent::{Failure, Recent},
     span::{Span, SpanKind, SpanSink},
     trace::{Trace, TraceContext, Tracer},
-    watch::Watch,
+    watch::{Watch, milliseconds},
 };

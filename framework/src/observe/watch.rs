@@ -170,7 +170,7 @@ fn status(outcome: &Outcome) -> u16 {
 }
 
 /// To the microsecond: what is beneath is noise.
-fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     event::{DispatchError, Sender},
+    observe::Tally,
     protocol::{Message, Name},
     sql::{Backend, Database},
 };
@@ -99,6 +100,8 @@ struct Work<D: Backend> {
     lease: Lease,
     lanes: Lanes,
     under_way: FuturesUnordered<BoxFuture<'static, (Row, Outcome)>>,
+    counted_sent: Arc<Tally>,
+    counted_refused: Arc<Tally>,
     /// Sent, and still in the table.
     sent: Vec<i64>,
     /// Refused, which the table does not know.
@@ -118,6 +121,8 @@ struct Work<D: Backend> {
 impl<D: Backend> Work<D> {
     fn new(relay: Relay<D>) -> Self {
         Self {
+            counted_sent: relay.sender.relayed("sent"),
+            counted_refused: relay.sender.relayed("refused"),
             relay,
             holder: Uuid::new_v4().to_string(),
             lease: Lease::default(),
@@ -346,14 +351,14 @@ impl<D: Backend> Work<D> {
     fn ended(&mut self, row: Row, outcome: Outcome) {
         match outcome {
             Outcome::Sent => {
-                self.relay.sender.relayed("sent").add(1);
+                self.counted_sent.add(1);
                 self.sent.push(row.id);
                 if let Some(next) = self.lanes.sent(&row) {
                     self.send(next);
                 }
             }
             Outcome::Refused(reason) => {
-                self.relay.sender.relayed("refused").add(1);
+                self.counted_refused.add(1);
                 let place = row.message.as_ref().map(|Outgoing { message, .. }| message).ok();
                 warn!(
                     database = self.relay.database.address(),

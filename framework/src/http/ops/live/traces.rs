@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::observe::{Span, Subject};
+use crate::observe::{Span, Subject, milliseconds};
 
 /// How many of the last traces are listed.
 const LISTED: usize = 30;
@@ -111,8 +111,4 @@ fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (SystemTime, Dur
 
 fn time(at: SystemTime) -> String {
     Timestamp::try_from(at).unwrap_or_default().to_string()
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
