@@ -65,6 +65,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     if options.rpc && options.amqp {
         rpc::amqp::compare(options, &mut goals)?;
     }
+    if options.rpc {
+        rpc::guarded::compare(options, &mut goals)?;
+    }
     if options.events {
         events::compare(options, &mut goals)?;
     }

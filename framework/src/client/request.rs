@@ -191,7 +191,7 @@ impl Request {
         if self.context.is_none()
             && let Some(trace) = self.watch.trace()
         {
-            context_data::write_trace_parent(&mut properties, trace.own.header(), short_path);
+            context_data::write_trace_parent(&mut properties, &trace.own.header(), short_path);
         }
         for (name, value) in &self.headers {
             properties.headers.set(name.clone(), value.clone());

@@ -240,7 +240,7 @@ impl WorkerContext {
     /// Where nothing is traced it is what came with the message, if anything did.
     pub fn trace_parent(&self) -> Option<String> {
         match self.trace() {
-            Some(trace) => Some(trace.own.header()),
+            Some(trace) => Some((*trace.own.header()).to_owned()),
             None => context_data::trace_parent(&self.0.message.properties, self.0.short_path).map(str::to_owned),
         }
     }
@@ -326,8 +326,10 @@ impl WorkerContext {
                 properties.headers.set(name, value.clone());
             }
         }
-        if let Some(trace_parent) = span.map(|span| span.own.header()).or_else(|| self.trace_parent()) {
-            context_data::write_trace_parent(properties, trace_parent, short_path);
+        if let Some(trace) = span.or_else(|| self.trace()) {
+            context_data::write_trace_parent(properties, &trace.own.header(), short_path);
+        } else if let Some(trace_parent) = self.trace_parent() {
+            context_data::write_trace_parent(properties, &trace_parent, short_path);
         }
         let mut stack = self.call_id_stack();
         stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));

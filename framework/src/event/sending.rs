@@ -132,7 +132,7 @@ impl Sending {
             (Some(context), trace) => {
                 context.pass_on(&mut properties, sender.settings.parent_calls_tracked, false, trace);
             }
-            (None, Some(trace)) => context_data::write_trace_parent(&mut properties, trace.own.header(), false),
+            (None, Some(trace)) => context_data::write_trace_parent(&mut properties, &trace.own.header(), false),
             (None, None) => {}
         }
         Self {

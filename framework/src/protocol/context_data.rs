@@ -1,6 +1,6 @@
 //! Context as it travels: Nameko's `nameko.*` headers, the call-id stack, and the properties of the short path.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
@@ -99,9 +99,9 @@ pub(crate) fn trace_parent(properties: &Properties, short_path: bool) -> Option<
 }
 
 /// Writes it: into a string property where only kinoko peers read it, as the stack is; else as the header that everybody knows.
-pub(crate) fn write_trace_parent(properties: &mut Properties, trace_parent: String, short_path: bool) {
+pub(crate) fn write_trace_parent(properties: &mut Properties, trace_parent: &str, short_path: bool) {
     if short_path {
-        properties.message_id = Some(trace_parent.into());
+        properties.message_id = Some(Arc::<str>::from(trace_parent).into());
     } else {
         properties.headers.set(TRACE_PARENT, trace_parent);
     }

@@ -35,8 +35,16 @@ impl Nameko {
     }
 }
 
-/// The queues that the two services leave behind.
-pub(crate) const QUEUES: [&str; 3] = ["rpc-bench_short", "kinoko.rpc-bench_short", "rpc-bench_nameko"];
+/// The queues that the services leave behind.
+pub(crate) const QUEUES: [&str; 7] = [
+    "rpc-bench_short",
+    "kinoko.rpc-bench_short",
+    "rpc-bench_nameko",
+    "rpc-bench_guarded",
+    "kinoko.rpc-bench_guarded",
+    "rpc-bench_open",
+    "kinoko.rpc-bench_open",
+];
 
 pub(crate) struct Server(RunningApp);
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod amqp;
 mod framework;
+pub(crate) mod guarded;
 pub(crate) mod memory;
 mod peer;
 mod plain;

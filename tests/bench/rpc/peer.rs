@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::{Path, framework, memory, plain, start, twin};
+use super::{Path, framework, guarded, memory, plain, start, twin};
 use crate::{
     Failed,
     load::{self, Load},
@@ -21,23 +21,38 @@ pub(crate) enum Role {
     PlainClient,
     FrameworkServer,
     FrameworkClient,
+    GuardedServer,
+    GuardedClient,
+    /// Answers what is not guarded.
+    TokenServer,
+    /// Calls what is not guarded, with a token.
+    TokenClient,
     /// Calls and answers through tokio's channels.
     Channels,
     /// Calls and answers through kinoko's in-process broker.
     Memory,
+    /// The same, of a guarded method.
+    MemoryGuarded,
+    MemoryToken,
     /// Starts a service, says how long it took, and ends.
     Start,
 }
 
-const NAMES: [(Role, &str); 9] = [
+const NAMES: [(Role, &str); 15] = [
     (Role::TwinServer, "twin-server"),
     (Role::TwinClient, "twin-client"),
     (Role::PlainServer, "plain-server"),
     (Role::PlainClient, "plain-client"),
     (Role::FrameworkServer, "framework-server"),
     (Role::FrameworkClient, "framework-client"),
+    (Role::GuardedServer, "guarded-server"),
+    (Role::GuardedClient, "guarded-client"),
+    (Role::TokenServer, "token-server"),
+    (Role::TokenClient, "token-client"),
     (Role::Channels, "channels"),
     (Role::Memory, "memory"),
+    (Role::MemoryGuarded, "memory-guarded"),
+    (Role::MemoryToken, "memory-token"),
     (Role::Start, "start"),
 ];
 
@@ -71,6 +86,7 @@ pub(crate) enum Peer {
     PlainClient(Arc<plain::Client>),
     FrameworkServer(framework::Server),
     FrameworkClient(framework::Client),
+    Guarded(guarded::Client),
     Channels(memory::Channels),
     Memory(memory::InProcess),
 }
@@ -89,8 +105,15 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
             Role::PlainClient => Peer::PlainClient(plain::Client::connect(broker).await?),
             Role::FrameworkServer => Peer::FrameworkServer(framework::Server::start(broker).await?),
             Role::FrameworkClient => Peer::FrameworkClient(framework::Client::connect(broker, codec).await?),
+            Role::GuardedServer | Role::TokenServer => {
+                Peer::Answering { _server: Box::new(guarded::Server::start(broker, codec, role).await?) }
+            }
+            Role::GuardedClient | Role::TokenClient => {
+                Peer::Guarded(guarded::Client::connect(broker, codec, role).await?)
+            }
             Role::Channels => Peer::Channels(memory::Channels::start(codec)),
             Role::Memory => Peer::Memory(memory::InProcess::start(codec).await?),
+            Role::MemoryGuarded | Role::MemoryToken => Peer::Guarded(guarded::Client::in_memory(codec, role).await?),
         };
         obey(peer).await
     })
@@ -126,6 +149,7 @@ impl Peer {
             Self::TwinClient(client) => client.clone().load(path, run, payload).await,
             Self::PlainClient(client) => client.clone().load(run).await,
             Self::FrameworkClient(client) => client.load(path, run, payload).await,
+            Self::Guarded(client) => client.load(run, payload).await,
             Self::Channels(channels) => channels.load(run, payload).await,
             Self::Memory(memory) => memory.load(run, payload).await,
             _ => Err("a server makes no calls".into()),

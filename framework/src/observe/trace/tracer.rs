@@ -137,7 +137,7 @@ mod tests {
         for sampled in [true, false] {
             let sender = TraceContext::root(sampled);
             let mut properties = Properties::default();
-            properties.headers.set("traceparent", sender.header());
+            properties.headers.set("traceparent", &*sender.header());
             let trace = tracer.receive(Instant::now(), &properties, false).unwrap();
             assert_eq!((trace.own.trace_id, trace.own.sampled), (sender.trace_id, sampled));
             assert_eq!(trace.parent, Some(sender.span_id));

@@ -266,7 +266,16 @@ impl Running {
                     if at_once {
                         time::sleep(ACKNOWLEDGED).await;
                     }
-                    let _round = shared.registry.round().await;
+                    // Something new may be waiting for the next link before there can be a round.
+                    let _round = tokio::select! {
+                        biased;
+                        round = shared.registry.round() => round,
+                        () = &mut over => return End::Link,
+                        () = &mut closing => {
+                            leave();
+                            return End::Link;
+                        }
+                    };
                     let is_single_active = shared.registry.is_single_active(&entry.queue);
                     consuming.take();
                     if at_once {

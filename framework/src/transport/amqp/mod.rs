@@ -171,6 +171,7 @@ impl AmqpTransport {
 impl Transport for AmqpTransport {
     async fn declare(&self, topology: Topology) -> Result<()> {
         topology.check()?;
+        let _no_round = self.shared.registry.no_round().await;
         let new = self.shared.registry.add(&topology);
         let declared = self.declare_items(item::items(&topology)).await;
         if declared.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Usage | ErrorKind::Refused)) {

@@ -3,6 +3,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tracing::warn;
 
 use super::{
@@ -20,7 +21,7 @@ use crate::{
 pub(super) struct Registry {
     known: Mutex<Known>,
     adopted: Mutex<HashSet<String>>,
-    rounds: tokio::sync::Mutex<()>,
+    rounds: RwLock<()>,
     pub(super) delays: Delays,
 }
 
@@ -94,8 +95,13 @@ impl Registry {
     }
 
     /// To be held while what is known is declared again, and while something is removed: what is being removed must not be declared again.
-    pub(super) async fn round(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.rounds.lock().await
+    pub(super) async fn round(&self) -> RwLockWriteGuard<'_, ()> {
+        self.rounds.write().await
+    }
+
+    /// To be held while something new is declared: a round in the middle would take up what is about to be refused.
+    pub(super) async fn no_round(&self) -> RwLockReadGuard<'_, ()> {
+        self.rounds.read().await
     }
 
     /// To be held while a queue is consumed.
