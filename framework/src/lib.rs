@@ -128,6 +128,7 @@ mod observe;
 #[cfg(feature = "otel")]
 mod otel;
 pub mod protocol;
+pub mod resilience;
 #[cfg(feature = "saga")]
 pub mod saga;
 pub mod service;

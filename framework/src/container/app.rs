@@ -20,6 +20,7 @@ use crate::{
     event::{Sender, SenderSettings},
     observe::{Observer, ObserverSettings, SpanSink},
     protocol::Value,
+    resilience::Policies,
     service::{IdempotencyInfo, Service},
     task::Tasks,
     transport::{ConnectionState, Transport, TransportOptions, connect},
@@ -225,6 +226,7 @@ impl App {
             rpc.known.add(*name);
         }
         let process = Arc::new(ProcessScope {
+            policies: Policies::new(&settings),
             settings,
             rpc: rpc.clone(),
             sender: Sender::shared(transport.clone(), sender_settings, observer.clone()),

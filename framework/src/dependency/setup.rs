@@ -20,6 +20,7 @@ use crate::{
     event::Sender,
     observe::Observer,
     protocol::Fault,
+    resilience::Policies,
 };
 
 /// What a dependency can ask for while it is set up.
@@ -76,6 +77,11 @@ impl SetupContext {
     )]
     pub(crate) fn observer(&self) -> &Arc<Observer> {
         &self.container.process.observer
+    }
+
+    /// The program's policies.
+    pub(crate) fn policies(&self) -> &Arc<Policies> {
+        &self.container.process.policies
     }
 
     pub(crate) fn rpc(&self) -> &Arc<RpcClient> {
@@ -200,6 +206,7 @@ pub(crate) struct ProcessScope {
     pub(crate) rpc: Arc<RpcClient>,
     pub(crate) sender: Arc<Sender>,
     pub(crate) observer: Arc<Observer>,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) registry: Registry,
     #[cfg(feature = "testing")]
     pub(crate) rig: Option<Arc<crate::testing::Rig>>,

@@ -30,7 +30,7 @@ pub(crate) use self::{
     calls::{CallWatch, Calls},
     ended::Ended,
     entrypoint::{Entrypoint, EntrypointKind},
-    histogram::{Histogram, HistogramSnapshot},
+    histogram::{Histogram, HistogramSnapshot, default_bounds},
     observer::{Observer, ObserverSettings, bounds},
     program::{CallSnapshot, EntrypointSnapshot, Snapshot},
     published::Published,

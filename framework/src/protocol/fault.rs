@@ -10,7 +10,7 @@ use crate::Error;
 
 /// An error as it travels: Nameko's error map, with the further keys that Nameko ignores.
 ///
-/// `exc_type`, `exc_path`, `exc_args` and `value` are what Python peers read; `code`, `data`, `retryable`, `http` and `grpc`
+/// `exc_type`, `exc_path`, `exc_args` and `value` are what Python peers read; `code`, `data`, `retryable`, `retry_after_ms`, `http` and `grpc`
 /// are kinoko's and carry a [`ServiceError`] to the same variant at the other end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Fault {
@@ -35,6 +35,9 @@ pub struct Fault {
     /// Whether the same call may be repeated as it is. Unset: nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
+    /// After how many milliseconds it may be repeated at the earliest, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// The HTTP status that it maps to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<u16>,
@@ -83,6 +86,11 @@ impl Fault {
             value: text,
             ..Self::default()
         }
+    }
+
+    /// After how long the same call may be made again, where that was said.
+    pub fn retry_after(&self) -> Option<std::time::Duration> {
+        self.retry_after_ms.map(std::time::Duration::from_millis)
     }
 
     /// Whether it is one of Nameko's own errors.
@@ -155,6 +163,7 @@ impl Fault {
             code: Some(meta.code.into()),
             data,
             retryable: meta.retry,
+            retry_after_ms: None,
             http: meta.http,
             grpc: meta.grpc.map(Cow::from),
             internal: false,

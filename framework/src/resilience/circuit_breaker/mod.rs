@@ -1,0 +1,145 @@
+//! Calls that would fail are not made.
+
+mod machine;
+mod settings;
+mod window;
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+pub(super) use self::machine::Forced;
+use self::machine::{Change, Ended, Machine, Ticket};
+pub use self::{
+    machine::BreakerState,
+    settings::{CircuitBreaker, Window},
+};
+
+/// One breaker, shared by all calls through it.
+pub(super) struct Breaker {
+    name: Box<str>,
+    machine: Mutex<Machine>,
+    /// How often it has opened.
+    opened: AtomicU64,
+}
+
+/// What a breaker is like at the moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct BreakerSight {
+    pub(super) state: BreakerState,
+    pub(super) calls: u32,
+    pub(super) failed: u32,
+    pub(super) slow: u32,
+    pub(super) opened: u64,
+}
+
+/// It is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IsOpen {
+    /// After how long it lets one try, where that is known.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Breaker {
+    pub(super) fn new(name: &str, settings: CircuitBreaker) -> Self {
+        let machine = Mutex::new(Machine::new(settings, Instant::now()));
+        Self { name: name.into(), machine, opened: AtomicU64::new(0) }
+    }
+
+    /// Lets a call through.
+    pub(super) fn enter(&self, now: Instant) -> Result<Trial<'_>, IsOpen> {
+        let (admitted, change) = self.machine().admit(now);
+        self.tell(change);
+        match admitted {
+            Ok(ticket) => Ok(Trial { breaker: self, ticket: Some(ticket), began: now }),
+            Err(retry_after) => Err(IsOpen { retry_after }),
+        }
+    }
+
+    pub(super) fn state(&self) -> BreakerState {
+        self.machine().state()
+    }
+
+    pub(super) fn sight(&self) -> BreakerSight {
+        let mut machine = self.machine();
+        let tally = machine.tally(Instant::now());
+        let opened = self.opened.load(Ordering::Relaxed);
+        BreakerSight { state: machine.state(), calls: tally.calls, failed: tally.failed, slow: tally.slow, opened }
+    }
+
+    pub(super) fn settings(&self) -> CircuitBreaker {
+        self.machine().settings().clone()
+    }
+
+    pub(super) fn configure(&self, settings: CircuitBreaker) {
+        self.machine().configure(settings, Instant::now());
+    }
+
+    pub(super) fn force(&self, forced: Option<Forced>) {
+        let change = self.machine().force(forced, Instant::now());
+        self.tell(change);
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, change: Option<Change>) {
+        let Some(change) = change else { return };
+        self.told(change);
+    }
+
+    #[cold]
+    fn told(&self, Change { from, to, calls, failed, slow }: Change) {
+        let (policy, from) = (&*self.name, from.name());
+        match to {
+            BreakerState::Open | BreakerState::ForcedOpen => {
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(policy, from, to = to.name(), calls, failed, slow, "circuit opened, calls are refused");
+            }
+            _ => tracing::info!(policy, from, to = to.name(), calls, failed, slow, "circuit changed"),
+        }
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker").field("name", &self.name).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// A call that was let through. Dropped without a word it counts as nothing, and makes room for another trial.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Trial<'a> {
+    breaker: &'a Breaker,
+    ticket: Option<Ticket>,
+    began: Instant,
+}
+
+impl Trial<'_> {
+    /// The call is over.
+    pub(super) fn end(mut self, failed: bool) {
+        if let Some(ticket) = self.ticket.take() {
+            let now = Instant::now();
+            let took = now.saturating_duration_since(self.began);
+            let change = self.breaker.machine().end(ticket, now, Ended { failed, took });
+            self.breaker.tell(change);
+        }
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = &self.ticket {
+            self.breaker.machine().withdraw(ticket);
+        }
+    }
+}

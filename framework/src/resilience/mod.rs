@@ -1,0 +1,33 @@
+//! Failing well: what goes around a call that may fail.
+//!
+//! [`Policy`] puts the parts together, in one order; each part has a file, or a folder, of its own. A circuit breaker's states are a machine without
+//! clock and lock (`circuit_breaker/machine.rs`), so that they can be proven.
+
+mod budget;
+mod builder;
+mod bulkhead;
+mod circuit_breaker;
+mod classify;
+mod invalid;
+mod options;
+mod overrides;
+mod policy;
+mod rate_limit;
+mod refused;
+mod registry;
+mod retry;
+mod settings;
+mod stats;
+
+pub(crate) use self::registry::Policies;
+pub use self::{
+    builder::PolicyBuilder,
+    bulkhead::Bulkhead,
+    circuit_breaker::{BreakerState, CircuitBreaker, Window},
+    classify::{Class, Classify},
+    policy::{Policy, PolicyError},
+    rate_limit::RateLimit,
+    refused::{Refusal, Refused},
+    retry::{Backoff, Retry},
+    settings::{PolicyOptions, PolicySettings},
+};

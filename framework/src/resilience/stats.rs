@@ -1,0 +1,148 @@
+//! What calls under a policy come to, counted.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use tokio::time::Instant;
+
+use super::Refusal;
+use crate::observe::{Histogram, HistogramSnapshot, default_bounds};
+
+/// What an attempt came to: the label `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With a value, or with an error that is an answer.
+    Success,
+    /// With an error that tells that the destination is not well.
+    Failure,
+    Timeout,
+    /// It was dropped.
+    Cancelled,
+    CircuitOpen,
+    BulkheadFull,
+    RateLimited,
+}
+
+impl Outcome {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Success,
+        Self::Failure,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::CircuitOpen,
+        Self::BulkheadFull,
+        Self::RateLimited,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::CircuitOpen => "circuit_open",
+            Self::BulkheadFull => "bulkhead_full",
+            Self::RateLimited => "rate_limited",
+        }
+    }
+}
+
+impl From<Refusal> for Outcome {
+    fn from(reason: Refusal) -> Self {
+        match reason {
+            Refusal::Timeout { .. } => Self::Timeout,
+            Refusal::CircuitOpen { .. } => Self::CircuitOpen,
+            Refusal::BulkheadFull => Self::BulkheadFull,
+            Refusal::RateLimited { .. } => Self::RateLimited,
+        }
+    }
+}
+
+/// The counters of one policy.
+pub(super) struct Stats {
+    ended: [AtomicU64; Outcome::ALL.len()],
+    in_flight: AtomicU64,
+    repeated: AtomicU64,
+    /// Of what was let through.
+    duration: Histogram,
+}
+
+/// What [`Stats`] have counted.
+#[derive(Debug, Clone)]
+pub(crate) struct StatsSnapshot {
+    pub(crate) ended: [(Outcome, u64); Outcome::ALL.len()],
+    pub(crate) in_flight: u64,
+    pub(crate) repeated: u64,
+    pub(crate) duration: HistogramSnapshot,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            ended: Default::default(),
+            in_flight: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
+            duration: Histogram::new(&default_bounds()),
+        }
+    }
+}
+
+impl Stats {
+    /// An attempt begins.
+    pub(super) fn begin(&self) -> Attempt<'_> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Attempt { stats: self, over: false }
+    }
+
+    pub(super) fn refused(&self, reason: Refusal) {
+        self.count(reason.into());
+    }
+
+    pub(super) fn repeated(&self) {
+        self.repeated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self, outcome: Outcome) {
+        self.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn snapshot(&self) -> StatsSnapshot {
+        StatsSnapshot {
+            ended: Outcome::ALL.map(|outcome| (outcome, self.ended[outcome as usize].load(Ordering::Relaxed))),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            repeated: self.repeated.load(Ordering::Relaxed),
+            duration: self.duration.snapshot(),
+        }
+    }
+}
+
+impl fmt::Debug for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stats").field("in_flight", &self.in_flight).finish_non_exhaustive()
+    }
+}
+
+/// An attempt that is under way. Dropped without a word it was cancelled.
+pub(super) struct Attempt<'a> {
+    stats: &'a Stats,
+    over: bool,
+}
+
+impl Attempt<'_> {
+    pub(super) fn end(mut self, outcome: Outcome, began: Instant) {
+        self.over = true;
+        self.stats.count(outcome);
+        self.stats.duration.observe(began.elapsed(), None);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !self.over {
+            self.stats.count(Outcome::Cancelled);
+        }
+    }
+}
