@@ -1,4 +1,6 @@
 //! Calls that would fail are not made.
+//!
+//! `tests/mutants` proves these files against a model, copied together with `invalid.rs`: of the crate they name nothing else.
 
 mod machine;
 mod settings;
