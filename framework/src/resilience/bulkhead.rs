@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::invalid::Check;
+use super::{invalid::Check, sight::BulkheadSight};
 
 /// How many calls may be under way at once, so that one slow destination does not take all there is.
 ///
@@ -65,13 +65,10 @@ impl Room {
         self.places.clone().acquire_owned().await.map_err(|_| IsFull)
     }
 
-    /// How many calls are under way.
-    pub(super) fn busy(&self) -> usize {
-        self.settings.concurrency.saturating_sub(self.places.available_permits())
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    pub(super) fn look(&self) -> BulkheadSight {
+        let concurrency = self.settings.concurrency;
+        let busy = concurrency.saturating_sub(self.places.available_permits());
+        BulkheadSight { busy, waiting: self.waiting.load(Ordering::Relaxed), concurrency }
     }
 
     pub(super) fn settings(&self) -> &Bulkhead {

@@ -17,6 +17,7 @@ mod refused;
 mod registry;
 mod retry;
 mod settings;
+mod sight;
 mod stats;
 
 pub use self::{
@@ -30,6 +31,8 @@ pub use self::{
     retry::{Backoff, Retry},
     settings::{PolicyOptions, PolicySettings},
 };
+#[cfg(feature = "http")]
+pub(crate) use self::{overrides::Overrides, sight::PolicySight, stats::Outcome};
 pub(crate) use self::{
     policy::{Judgement, Pass},
     registry::Policies,

@@ -20,7 +20,8 @@ use super::{
     circuit_breaker::{Breaker, BreakerState, Forced, Trial},
     classify::{Class, Classify},
     rate_limit::Limiter,
-    stats::{Outcome, Stats},
+    sight::{BulkheadSight, CircuitSight},
+    stats::{Outcome, Stats, StatsSnapshot},
 };
 use crate::{
     Error, ErrorKind, WorkerContext,
@@ -127,6 +128,14 @@ impl Policy {
         self.parts().breaker.as_ref().map(|breaker| breaker.state())
     }
 
+    /// What it is like at the moment.
+    pub(super) fn look(&self) -> (PolicySettings, Option<CircuitSight>, Option<BulkheadSight>, StatsSnapshot) {
+        let parts = self.parts();
+        let circuit = parts.breaker.as_ref().map(|breaker| breaker.look());
+        let bulkhead = parts.bulkhead.as_ref().map(|room| room.look());
+        (parts.settings.clone(), circuit, bulkhead, self.0.stats.snapshot())
+    }
+
     /// Opens its circuit until [`release`](Self::release): every call is refused. Nothing happens where it has none.
     pub fn force_open(&self) {
         self.force(Some(Forced::Open));
@@ -226,7 +235,14 @@ impl Policy {
             let Some(retry) = &parts.settings.retry else { return Err(error) };
             number += 1;
             let wait = retry.wait(number, judgement.class).filter(|wait| fits(*wait, deadline));
-            let Some(wait) = wait.filter(|_| parts.budget.take()) else { return Err(error) };
+            let Some(wait) = wait.filter(|_| parts.budget.take()) else {
+                if number > 1
+                    && let Some(worker) = WorkerContext::current()
+                {
+                    worker.repeated_in_vain();
+                }
+                return Err(error);
+            };
             self.0.stats.repeated();
             tracing::debug!(policy = &*self.0.name, number, ?wait, "a call is made again");
             time::sleep(wait).await;

@@ -9,6 +9,7 @@ use std::{
 use super::{
     Policy, PolicySettings,
     overrides::{Overrides, section},
+    sight::PolicySight,
 };
 use crate::{Error, Result, config::Settings};
 
@@ -52,9 +53,17 @@ impl Policies {
         self.settings.refuse(&section(name), text)
     }
 
-    /// All of them, with the service of each.
-    pub(crate) fn all(&self) -> Vec<(&'static str, Policy)> {
-        self.known().iter().map(|((service, _), policy)| (*service, policy.clone())).collect()
+    /// What all of them are like at the moment.
+    pub(crate) fn look(&self) -> Vec<PolicySight> {
+        self.known().iter().map(|((service, _), policy)| PolicySight::of(service, policy)).collect()
+    }
+
+    /// The policy of a service by this name, if it has one.
+    pub(crate) fn find(&self, service: &str, name: &str) -> Option<Policy> {
+        self.known()
+            .iter()
+            .find(|((own, own_name), _)| *own == service && own_name == name)
+            .map(|(_, policy)| policy.clone())
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Policy>> {

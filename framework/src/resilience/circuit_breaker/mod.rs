@@ -18,11 +18,15 @@ use std::{
 use tokio::time::Instant;
 
 pub(super) use self::machine::Forced;
-use self::machine::{Change, Ended, Machine, Ticket};
 pub use self::{
     machine::BreakerState,
     settings::{CircuitBreaker, Window},
 };
+use self::{
+    machine::{Change, Ended, Machine, Ticket},
+    window::Tally,
+};
+use super::sight::CircuitSight;
 
 /// One breaker, shared by all calls through it.
 pub(super) struct Breaker {
@@ -30,16 +34,6 @@ pub(super) struct Breaker {
     machine: Mutex<Machine>,
     /// How often it has opened.
     opened: AtomicU64,
-}
-
-/// What a breaker is like at the moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct BreakerSight {
-    pub(super) state: BreakerState,
-    pub(super) calls: u32,
-    pub(super) failed: u32,
-    pub(super) slow: u32,
-    pub(super) opened: u64,
 }
 
 /// It is open.
@@ -69,11 +63,10 @@ impl Breaker {
         self.machine().state()
     }
 
-    pub(super) fn sight(&self) -> BreakerSight {
+    pub(super) fn look(&self) -> CircuitSight {
         let mut machine = self.machine();
-        let tally = machine.tally(Instant::now());
-        let opened = self.opened.load(Ordering::Relaxed);
-        BreakerSight { state: machine.state(), calls: tally.calls, failed: tally.failed, slow: tally.slow, opened }
+        let Tally { calls, failed, slow } = machine.tally(Instant::now());
+        CircuitSight { state: machine.state(), calls, failed, slow, opened: self.opened.load(Ordering::Relaxed) }
     }
 
     pub(super) fn settings(&self) -> CircuitBreaker {
