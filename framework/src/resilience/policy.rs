@@ -401,7 +401,8 @@ async fn until<T>(limit: Option<Instant>, future: impl Future<Output = T>) -> Op
 /// Whether there is time left after a wait: of the policy's own, and of the worker's that calls.
 fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
     let worker = WorkerContext::current().and_then(|context| context.deadline());
-    let then = Instant::now() + wait;
+    // Whoever says when to come back may say anything.
+    let Some(then) = Instant::now().checked_add(wait) else { return false };
     [deadline, worker].into_iter().flatten().all(|end| then < end)
 }
 
