@@ -1,8 +1,11 @@
 //! A bound on how many calls are under way at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::invalid::Check;
 
@@ -38,7 +41,7 @@ impl Bulkhead {
 /// The room of one bulkhead.
 #[derive(Debug)]
 pub(super) struct Room {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     settings: Bulkhead,
     waiting: AtomicUsize,
 }
@@ -49,17 +52,17 @@ pub(super) struct IsFull;
 
 impl Room {
     pub(super) fn new(settings: Bulkhead) -> Self {
-        Self { places: Semaphore::new(settings.concurrency), settings, waiting: AtomicUsize::new(0) }
+        Self { places: Arc::new(Semaphore::new(settings.concurrency)), settings, waiting: AtomicUsize::new(0) }
     }
 
     /// Takes a place, waiting for one where it may. Whoever drops the wait, or the place, makes room.
-    pub(super) async fn enter(&self) -> Result<SemaphorePermit<'_>, IsFull> {
-        if let Ok(place) = self.places.try_acquire() {
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, IsFull> {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Ok(place);
         }
         let _waiting = Waiting::begin(self).ok_or(IsFull)?;
         // It is never closed.
-        self.places.acquire().await.map_err(|_| IsFull)
+        self.places.clone().acquire_owned().await.map_err(|_| IsFull)
     }
 
     /// How many calls are under way.

@@ -19,7 +19,6 @@ mod retry;
 mod settings;
 mod stats;
 
-pub(crate) use self::registry::Policies;
 pub use self::{
     builder::PolicyBuilder,
     bulkhead::Bulkhead,
@@ -30,4 +29,8 @@ pub use self::{
     refused::{Refusal, Refused},
     retry::{Backoff, Retry},
     settings::{PolicyOptions, PolicySettings},
+};
+pub(crate) use self::{
+    policy::{Judgement, Pass},
+    registry::Policies,
 };

@@ -6,8 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Policy, PolicySettings, overrides::Overrides};
-use crate::{Result, config::Settings};
+use super::{
+    Policy, PolicySettings,
+    overrides::{Overrides, section},
+};
+use crate::{Error, Result, config::Settings};
 
 /// The policies of one program, each by the service that has it and by its own name.
 pub(crate) struct Policies {
@@ -20,20 +23,33 @@ impl Policies {
         Arc::new(Self { known: Mutex::default(), settings: settings.clone() })
     }
 
-    /// The policy of a service by this name, made of what its code says and of what the settings say in its place.
+    /// What the settings say of the policy of this name.
+    ///
+    /// # Errors
+    ///
+    /// For a key that no policy has, and for a value of another type.
+    pub(crate) fn overrides(&self, name: &str) -> Result<Overrides> {
+        Overrides::read(&self.settings, name)
+    }
+
+    /// The policy of a service by this name: the first one's, whoever asks for it again.
     ///
     /// # Errors
     ///
     /// For settings that make no sense.
-    pub(crate) fn get(&self, service: &'static str, name: &str, written: PolicySettings) -> Result<Policy> {
+    pub(crate) fn get(&self, service: &'static str, name: &str, settings: PolicySettings) -> Result<Policy> {
         let mut known = self.known();
         if let Some(policy) = known.get(&(service, name.to_owned())) {
             return Ok(policy.clone());
         }
-        let settings = Overrides::read(&self.settings, name)?.over(written);
         let policy = Policy::builder(name.to_owned()).settings(settings).build()?;
         known.insert((service, name.to_owned()), policy.clone());
         Ok(policy)
+    }
+
+    /// An error about a section of the settings.
+    pub(crate) fn refuse(&self, name: &str, text: impl fmt::Display) -> Error {
+        self.settings.refuse(&section(name), text)
     }
 
     /// All of them, with the service of each.

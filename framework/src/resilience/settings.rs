@@ -31,6 +31,11 @@ pub struct PolicySettings {
 }
 
 impl PolicySettings {
+    /// Whether there is more than a time for the whole, which a client keeps to by itself.
+    pub(crate) fn has_parts(&self) -> bool {
+        *self != Self { timeout: self.timeout, ..Self::default() }
+    }
+
     /// Whether they make sense.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
 //! Calls that would fail are not made.
+//!
+//! `tests/mutants` proves these files against a model, copied together with `invalid.rs`: of the crate they name nothing else.
 
 mod machine;
 mod settings;
@@ -7,7 +9,7 @@ mod window;
 use std::{
     fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -54,11 +56,11 @@ impl Breaker {
     }
 
     /// Lets a call through.
-    pub(super) fn enter(&self, now: Instant) -> Result<Trial<'_>, IsOpen> {
+    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<Trial, IsOpen> {
         let (admitted, change) = self.machine().admit(now);
         self.tell(change);
         match admitted {
-            Ok(ticket) => Ok(Trial { breaker: self, ticket: Some(ticket), began: now }),
+            Ok(ticket) => Ok(Trial { breaker: self.clone(), ticket: Some(ticket), began: now }),
             Err(retry_after) => Err(IsOpen { retry_after }),
         }
     }
@@ -118,13 +120,13 @@ impl fmt::Debug for Breaker {
 /// A call that was let through. Dropped without a word it counts as nothing, and makes room for another trial.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Trial<'a> {
-    breaker: &'a Breaker,
+pub(super) struct Trial {
+    breaker: Arc<Breaker>,
     ticket: Option<Ticket>,
     began: Instant,
 }
 
-impl Trial<'_> {
+impl Trial {
     /// The call is over.
     pub(super) fn end(mut self, failed: bool) {
         if let Some(ticket) = self.ticket.take() {
@@ -136,7 +138,7 @@ impl Trial<'_> {
     }
 }
 
-impl Drop for Trial<'_> {
+impl Drop for Trial {
     fn drop(&mut self) {
         if let Some(ticket) = &self.ticket {
             self.breaker.machine().withdraw(ticket);
