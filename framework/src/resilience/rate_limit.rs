@@ -39,13 +39,7 @@ impl RateLimit {
     ///
     /// What to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no rate: write calls and a time, `100/s` or `50/200ms`");
-        let (calls, per) = text.split_once('/').ok_or_else(wrong)?;
-        let calls = calls.trim().parse().map_err(|_| wrong())?;
-        let per = per.trim();
-        let per =
-            if per.starts_with(|first: char| first.is_ascii_digit()) { per.to_owned() } else { format!("1{per}") };
-        let per = kinoko_text::parse_duration(&per).map_err(|_| wrong())?;
+        let (calls, per) = kinoko_text::parse_rate(text)?;
         Ok(Self { calls, per, burst: None })
     }
 

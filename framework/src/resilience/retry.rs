@@ -90,8 +90,8 @@ impl Backoff {
     ///
     /// What to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (first, longest) = text.split_once("..").unwrap_or((text, text));
-        Ok(Self { first: kinoko_text::parse_duration(first)?, longest: kinoko_text::parse_duration(longest)? })
+        let (first, longest) = kinoko_text::parse_backoff(text)?;
+        Ok(Self { first, longest })
     }
 
     fn draw(&self, number: u32) -> Duration {
