@@ -13,7 +13,7 @@ pub use crate::{
     config::SettingInfo,
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
-    dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
+    dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_part, option_value},
     event::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },

@@ -24,6 +24,7 @@ mod logs;
 mod panics;
 mod policies;
 mod publishing;
+mod resilience;
 mod results;
 mod settings;
 mod shutdown;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{invalid::Check, sight::BulkheadSight};
+use super::invalid::Check;
 
 /// How many calls may be under way at once, so that one slow destination does not take all there is.
 ///
@@ -44,6 +44,14 @@ pub(super) struct Room {
     places: Arc<Semaphore>,
     settings: Bulkhead,
     waiting: AtomicUsize,
+}
+
+/// What a bulkhead is like at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct BulkheadSight {
+    pub(crate) busy: usize,
+    pub(crate) waiting: usize,
+    pub(crate) concurrency: usize,
 }
 
 /// There is no room, and none to wait in.

@@ -16,11 +16,10 @@ use super::{
     PolicyOptions, PolicySettings, Refusal, Refused,
     budget::Budget,
     builder::PolicyBuilder,
-    bulkhead::Room,
-    circuit_breaker::{Breaker, BreakerState, Forced, Trial},
+    bulkhead::{BulkheadSight, Room},
+    circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced, Trial},
     classify::{Class, Classify},
     rate_limit::Limiter,
-    sight::{BulkheadSight, CircuitSight},
     stats::{Outcome, Stats, StatsSnapshot},
 };
 use crate::{
@@ -417,7 +416,8 @@ async fn until<T>(limit: Option<Instant>, future: impl Future<Output = T>) -> Op
 /// Whether there is time left after a wait: of the policy's own, and of the worker's that calls.
 fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
     let worker = WorkerContext::current().and_then(|context| context.deadline());
-    let then = Instant::now() + wait;
+    // Whoever says when to come back may say anything.
+    let Some(then) = Instant::now().checked_add(wait) else { return false };
     [deadline, worker].into_iter().flatten().all(|end| then < end)
 }
 

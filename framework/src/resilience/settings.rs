@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Bulkhead, CircuitBreaker, RateLimit, Retry, Window,
-    invalid::{Check, positive},
+    invalid::{self, Check},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -89,7 +89,7 @@ impl PolicySettings {
     fn check(&self) -> Check {
         for (what, time) in [("timeout", self.timeout), ("attempt_timeout", self.attempt_timeout)] {
             if let Some(time) = time {
-                positive(what, time)?;
+                invalid::time(what, time)?;
             }
         }
         self.retry.as_ref().map_or(Ok(()), Retry::check)?;

@@ -1,7 +1,9 @@
 //! What a policy is like at the moment, for whoever looks.
 
 use super::{
-    BreakerState, Policy, PolicySettings,
+    Policy, PolicySettings,
+    bulkhead::BulkheadSight,
+    circuit_breaker::CircuitSight,
     stats::{Outcome, StatsSnapshot},
 };
 
@@ -15,24 +17,6 @@ pub(crate) struct PolicySight {
     pub(crate) circuit: Option<CircuitSight>,
     pub(crate) bulkhead: Option<BulkheadSight>,
     pub(crate) counted: StatsSnapshot,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct CircuitSight {
-    pub(crate) state: BreakerState,
-    /// What is in its window, or what the trials came to.
-    pub(crate) calls: u32,
-    pub(crate) failed: u32,
-    pub(crate) slow: u32,
-    /// How often it has opened.
-    pub(crate) opened: u64,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct BulkheadSight {
-    pub(crate) busy: usize,
-    pub(crate) waiting: usize,
-    pub(crate) concurrency: usize,
 }
 
 impl PolicySight {

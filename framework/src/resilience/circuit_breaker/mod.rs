@@ -26,7 +26,6 @@ use self::{
     machine::{Change, Ended, Machine, Ticket},
     window::Tally,
 };
-use super::sight::CircuitSight;
 
 /// One breaker, shared by all calls through it.
 pub(super) struct Breaker {
@@ -34,6 +33,18 @@ pub(super) struct Breaker {
     machine: Mutex<Machine>,
     /// How often it has opened.
     opened: AtomicU64,
+}
+
+/// What a breaker is like at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct CircuitSight {
+    pub(crate) state: BreakerState,
+    /// What is in its window, or what the trials came to.
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
+    pub(crate) slow: u32,
+    /// How often it has opened.
+    pub(crate) opened: u64,
 }
 
 /// It is open.
