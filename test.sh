@@ -20,6 +20,7 @@ rolling env KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --t
 migration env KINOKO_TEST_PROOF_CALLS=10000 cargo test --release -p kinoko-tests --test services -- --nocapture nameko::migration
 hostile env KINOKO_TEST_PROOF_HOSTILE=1000000 cargo test --release -p kinoko-tests --test hostile -- --nocapture --test-threads 1 random_messages_are_survived large_bodies_are_let_go
 fuzz tests/fuzz/run 300
+policies env KINOKO_TEST_PROOF_STEPS=100000000 cargo test --release -p kinoko-mutants -- --nocapture
 schemathesis env KINOKO_TEST_PROOF_EXAMPLES=1000 cargo test --release -p kinoko-tests --test documents -- --nocapture schemathesis
 performance cargo bench -p kinoko-tests --bench performance
 PROOFS

@@ -13,7 +13,7 @@ pub use crate::{
     config::SettingInfo,
     container::Registration,
     context::{WorkerContext, WorkerOutcome},
-    dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_value},
+    dependency::{Dependencies, Dependency, Field, FromWorker, Has, SetupContext, option_part, option_value},
     event::{
         Event, EventName, EventSet, Fields, FromPayload, PayloadError, PayloadOf, RawDelivery, Verdict, expansion::*,
     },
@@ -58,9 +58,10 @@ use std::{io::Write, process::ExitCode};
 ///
 /// # Errors
 ///
-/// None today; providers may fail.
+/// For a policy that makes no sense, or that is for a method which the service does not have.
+#[allow(clippy::unused_async, reason = "as all that is set up")]
 pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOptions) -> Result<C> {
-    Ok(C::from_client(cx.service_client(C::SERVICE, options)))
+    ServiceClient::of_field::<C>(cx, options).map(C::from_client)
 }
 
 /// What one field says of the settings that it reads. `default` is its option of that name, as it is written.

@@ -13,6 +13,8 @@ mod http;
 mod idempotent;
 mod main;
 mod names;
+mod option;
+mod option_values;
 mod path;
 mod positional;
 mod rpc;
@@ -34,7 +36,7 @@ use syn::{
 pub(crate) use self::{
     consume::{ConsumeArgs, ExchangeKind},
     contract::ContractArgs,
-    dependency::{DependencyArgs, DependencyOption},
+    dependency::DependencyArgs,
     event::EventArgs,
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
@@ -43,6 +45,7 @@ pub(crate) use self::{
     http::HttpArgs,
     idempotent::{IdempotentArgs, IdempotentStore},
     main::MainArgs,
+    option::{OptionArg, OptionValue},
     rpc::{Expected, RpcArgs},
     saga::SagaArgs,
     service::ServiceArgs,

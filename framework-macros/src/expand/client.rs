@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Visibility, spanned::Spanned};
+use syn::{Visibility, ext::IdentExt, spanned::Spanned};
 
 use super::{Crate, arguments, descriptor::duration, output::Reply};
 use crate::{
@@ -49,6 +49,10 @@ impl Client<'_> {
         let Crate { root, private: k } = krate;
         let Self { ident, service, from_service, .. } = self;
         let methods = self.methods.iter().map(|method| client_method(method, k));
+        let names = self.methods.iter().map(|rpc| {
+            let (cfgs, ident, wire_name) = (&rpc.method.cfgs, rpc.method.ident.unraw().to_string(), &rpc.by.wire_name);
+            quote!(#(#cfgs)* (#ident, #wire_name))
+        });
         quote! {
             impl #ident {
                 #(#methods)*
@@ -57,6 +61,8 @@ impl Client<'_> {
 
             impl #k::TypedClient for #ident {
                 const SERVICE: &'static str = #service;
+
+                const METHODS: &'static [(&'static str, &'static str)] = &[#(#names),*];
 
                 fn from_client(client: #k::ServiceClient) -> Self {
                     Self(client)

@@ -2,13 +2,15 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, Expr, ExprLit, Lit, spanned::Spanned};
+use syn::{DeriveInput, Expr, ExprLit, Lit};
 
 use super::{
     Crate,
     descriptor::{option, spelled},
+    options,
 };
 use crate::{
+    args::OptionArg,
     model::{DependenciesModel, FieldModel},
     syntax::{Place, at, copied, hidden, moved},
 };
@@ -124,13 +126,7 @@ fn offer(place: usize) -> Ident {
 /// The options of one field: each is assigned to the provider's own, since the compiler knows which there are.
 fn make_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
     let options = Ident::new("options", hidden(field.span()));
-    let set = field.options.iter().map(|option| {
-        let (key, name, value) = (&option.key, option.key.to_string(), &option.value);
-        let span = at(value.span());
-        let k = moved(k, span);
-        let value = quote_spanned!(span=> #k::option_value(#name, #value)?);
-        quote!(#options.#key = #value;)
-    });
+    let set = field.options.iter().map(|option| options::set(&options, option, k));
     let (ty, place) = (copied(&field.ty), Place::of(&field.ty));
     let (span, none) = (place.first, place.parens(TokenStream::new()));
     let (k, mutable) = (moved(k, span), (!field.options.is_empty()).then(|| quote!(mut)));
@@ -148,7 +144,7 @@ fn settings(model: &DependenciesModel, krate: &Crate) -> TokenStream {
         let (ty, place, made) = (copied(&field.ty), Place::of(&field.ty), make_options(field, k));
         let options = Ident::new("options", hidden(field.span()));
         let default = field.options.iter().find(|option| option.key == "default");
-        let default = option(default.map(|default| written(&default.value)));
+        let default = option(default.and_then(OptionArg::expression).map(written));
         let (k, passed) = (moved(k, place.first), place.parens(quote!(&mut #found, #options, #default)));
         let declare = quote_spanned!(place.first=> #k::declare_settings::<#ty>#passed;);
         quote!({ #made #declare })

@@ -16,6 +16,7 @@ mod guard;
 mod http;
 mod idempotent;
 mod main;
+mod options;
 mod output;
 mod saga;
 mod service;

@@ -5,7 +5,7 @@ use syn::{Data, DeriveInput, Fields, Ident, Index, Member, Path, Type, spanned::
 
 use super::output::same;
 use crate::{
-    args::{DependencyArgs, DependencyOption, type_crate},
+    args::{DependencyArgs, OptionArg, type_crate},
     diag::Diag,
 };
 
@@ -18,7 +18,7 @@ pub(crate) struct DependenciesModel {
 pub(crate) struct FieldModel {
     pub(crate) member: Member,
     pub(crate) ty: Type,
-    pub(crate) options: Vec<DependencyOption>,
+    pub(crate) options: Vec<OptionArg>,
     /// Whether `Has` is implemented by this field: once for each type, by its spelling.
     pub(crate) gives: bool,
 }

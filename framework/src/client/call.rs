@@ -20,6 +20,7 @@ use crate::{
     context::{WorkerContext, idempotency},
     observe::{CallWatch, Ended},
     protocol::{Name, ServiceError, Value, context_data, decode_reply},
+    resilience::{Class, Classify, Pass, Policy},
 };
 
 /// No call waits longer: whoever writes `Duration::MAX` gets this, as there is no point in time beyond it to wait for.
@@ -106,19 +107,30 @@ where
     ///
     /// # Errors
     ///
-    /// When it could not be sent. That no service takes it, or none answers, shows when the reply is awaited.
+    /// When it could not be sent, or when its client's policy refuses it. That no service takes it, or none answers, shows when the reply is
+    /// awaited. It is one attempt: a client's `retry` does not repeat it.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, the request may or may not have been sent.
-    pub async fn send(self) -> Result<PendingReply<T, E>, CallError<E>> {
+    pub async fn send(mut self) -> Result<PendingReply<T, E>, CallError<E>> {
+        let pass = match self.policy() {
+            Some(policy) => Some(Box::pin(self.pass(&policy)).await?),
+            None => None,
+        };
         let (prepared, timeout) = self.prepare()?;
         let state = match prepared {
             Prepared::Remote { mut request, now } => {
                 let path = request.path(now).await;
                 match request.send(path, now).await {
                     Ok(waiting) => State::Remote { request, path, waiting },
-                    Err(failure) => return Err(request.fail(timeout, failure)),
+                    Err(failure) => {
+                        let error = request.fail(timeout, failure);
+                        if let Some(pass) = pass {
+                            pass.end(Some(error.judgement(error.classify())));
+                        }
+                        return Err(error);
+                    }
                 }
             }
             Prepared::Local(call) => {
@@ -126,7 +138,26 @@ where
                 State::Local { service, method, format, task: crate::spawn(call.run()) }
             }
         };
-        Ok(PendingReply { timeout, state, answer: PhantomData })
+        Ok(PendingReply { timeout, state, pass, answer: PhantomData })
+    }
+
+    /// How long it may take from now on.
+    pub(super) fn time(&self, context: Option<&WorkerContext>, now: Instant) -> Duration {
+        let left = context.and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
+        self.effective_timeout().min(left.unwrap_or(LONGEST)).min(LONGEST)
+    }
+
+    pub(super) fn has_idempotency_key(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == context_data::IDEMPOTENCY_KEY)
+    }
+
+    /// The key that its worker's calls carry, where it has none of its own.
+    pub(super) fn take_idempotency_key(&mut self) {
+        if !self.has_idempotency_key()
+            && let Some(key) = idempotency::next_key()
+        {
+            self.headers.push((context_data::IDEMPOTENCY_KEY.into(), key.as_str().into()));
+        }
     }
 
     fn effective_timeout(&self) -> Duration {
@@ -140,17 +171,14 @@ where
     fn prepare(mut self) -> Result<(Prepared, Duration), CallError<E>> {
         let now = Instant::now();
         let context = WorkerContext::current();
-        let left = context.as_ref().and_then(WorkerContext::deadline).map(|outer| outer.saturating_duration_since(now));
-        let timeout = self.effective_timeout().min(left.unwrap_or(LONGEST)).min(LONGEST);
-        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
-        let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
+        let timeout = self.time(context.as_ref(), now);
         if timeout.is_zero() {
+            let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
             return Err(origin.fail(Failure::TimedOut { sent: false }));
         }
-        let has_key = self.headers.iter().any(|(name, _)| name == context_data::IDEMPOTENCY_KEY);
-        if !has_key && let Some(key) = idempotency::next_key() {
-            self.headers.push((context_data::IDEMPOTENCY_KEY.into(), key.as_str().into()));
-        }
+        self.take_idempotency_key();
+        let origin = Origin { service: &self.client.service, method: &self.method, timeout, route: None };
+        let body = self.body.map_err(|error| origin.fail(Failure::Encode(error.0)))?;
         let deadline = now + timeout;
         let prepared = match self.client.target {
             Target::Remote { rpc, route } => {
@@ -182,6 +210,37 @@ where
     }
 }
 
+impl<T, E> Call<T, E>
+where
+    T: DeserializeOwned,
+    E: ServiceError,
+{
+    /// The policy that it is made under.
+    fn policy(&self) -> Option<Policy> {
+        self.client.policies.as_ref()?.of(&self.method).cloned()
+    }
+
+    /// Makes the call as it is, and tells what its error means.
+    pub(super) async fn once(self) -> Result<T, (CallError<E>, Class)> {
+        let told = |error: CallError<E>| {
+            let class = error.classify();
+            (error, class)
+        };
+        let (prepared, timeout) = self.prepare().map_err(told)?;
+        let (mut request, now) = match prepared {
+            Prepared::Remote { request, now } => (request, now),
+            Prepared::Local(call) => return call.answer(timeout).await.map_err(told),
+        };
+        let path = request.path(now).await;
+        let mut waiting = match request.send(path, now).await {
+            Ok(waiting) => waiting,
+            Err(failure) => return Err(told(request.fail(timeout, failure))),
+        };
+        let answered = request.answer(&mut waiting, path).await;
+        request.judged(timeout, answered)
+    }
+}
+
 impl<T, E> IntoFuture for Call<T, E>
 where
     T: DeserializeOwned + 'static,
@@ -193,6 +252,10 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
+            if let Some(policy) = self.policy() {
+                // Rare, so it takes no room in the future of every call.
+                return Box::pin(self.under(policy)).await;
+            }
             let (prepared, timeout) = self.prepare()?;
             let (mut request, now) = match prepared {
                 Prepared::Remote { request, now } => (request, now),
@@ -224,6 +287,8 @@ impl<T, E> fmt::Debug for Call<T, E> {
 pub struct PendingReply<T, E> {
     timeout: Duration,
     state: State,
+    /// Of its client's policy.
+    pass: Option<Pass>,
     answer: PhantomData<fn() -> (T, E)>,
 }
 
@@ -243,17 +308,21 @@ where
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let timeout = self.timeout;
-            match self.state {
+            let finished = match self.state {
                 State::Remote { mut request, path, mut waiting } => {
                     let answered = request.answer(&mut waiting, path).await;
-                    request.finish(timeout, answered)
+                    request.judged(timeout, answered)
                 }
                 State::Local { service, method, format, task } => {
                     let body = task.await.ok().flatten();
                     let answered = body.map(|body| (format, body)).ok_or(Failure::TimedOut { sent: true });
-                    Origin { service, method: &method, timeout, route: None }.finish(answered)
+                    Origin { service, method: &method, timeout, route: None }.judged(answered)
                 }
+            };
+            if let Some(pass) = self.pass {
+                pass.end(finished.as_ref().err().map(|(error, class)| error.judgement(*class)));
             }
+            finished.map_err(|(error, _)| error)
         })
     }
 }
@@ -289,8 +358,17 @@ impl Request {
         timeout: Duration,
         answered: Result<(Format, Bytes), Failure>,
     ) -> Result<T, CallError<E>> {
-        let finished = self.origin(timeout).finish(answered);
-        let ended = finished.as_ref().map_or_else(CallError::ended, |_| Ended::Ok);
+        self.judged(timeout, answered).map_err(|(error, _)| error)
+    }
+
+    /// The same, with what the error means by what has come, which may say more than its type.
+    fn judged<T: DeserializeOwned, E: ServiceError>(
+        &mut self,
+        timeout: Duration,
+        answered: Result<(Format, Bytes), Failure>,
+    ) -> Result<T, (CallError<E>, Class)> {
+        let finished = self.origin(timeout).judged(answered);
+        let ended = finished.as_ref().map_or_else(|(error, _)| error.ended(), |_| Ended::Ok);
         self.watch.end(ended, &self.route.service, &self.method);
         finished
     }
@@ -313,11 +391,26 @@ impl Origin<'_> {
         self,
         answered: Result<(Format, Bytes), Failure>,
     ) -> Result<T, CallError<E>> {
-        let (format, body) = answered.map_err(|failure| self.fail(failure))?;
+        self.judged(answered).map_err(|(error, _)| error)
+    }
+
+    fn judged<T: DeserializeOwned, E: ServiceError>(
+        self,
+        answered: Result<(Format, Bytes), Failure>,
+    ) -> Result<T, (CallError<E>, Class)> {
+        let by_itself = |error: CallError<E>| {
+            let class = error.classify();
+            (error, class)
+        };
+        let (format, body) = answered.map_err(|failure| by_itself(self.fail(failure)))?;
         match decode_reply::<T>(&format, &body) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(fault)) => Err(CallError::from_fault(fault, self.service, self.method)),
-            Err(error) => Err(CallError::BadReply(error.to_string())),
+            Ok(Err(fault)) => {
+                let said = fault.retryable.is_some().then(|| Class::of(&fault));
+                let (error, class) = by_itself(CallError::from_fault(fault, self.service, self.method));
+                Err((error, said.unwrap_or(class)))
+            }
+            Err(error) => Err(by_itself(CallError::BadReply(error.to_string()))),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{
     event::Verdict,
     observe::Ended,
     protocol::{Certainty, Fault, ServiceError},
+    resilience::Refused,
 };
 
 /// Why a call has no answer. `E` is the method's own error.
@@ -64,6 +65,12 @@ pub enum CallError<E> {
     Unauthenticated(String),
     /// The service knows who calls, and does not allow it: the token lacks a role or a scope.
     Forbidden(String),
+    /// The client's circuit breaker is open: too many of the last calls failed, and this one was not sent.
+    CircuitOpen(Refused),
+    /// The client has as many calls under way as its bulkhead lets it, and this one was not sent.
+    BulkheadFull(Refused),
+    /// The client has begun as many calls as its rate limit lets it, and this one was not sent.
+    RateLimited(Refused),
     /// An error that this client's type does not know.
     Remote(Box<Fault>),
 }
@@ -111,7 +118,10 @@ impl<E> CallError<E> {
             | Self::Unavailable(_)
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
-            | Self::TooLarge { .. } => false,
+            | Self::TooLarge { .. }
+            | Self::CircuitOpen(_)
+            | Self::BulkheadFull(_)
+            | Self::RateLimited(_) => false,
         }
     }
 }
@@ -164,6 +174,9 @@ impl<E: ServiceError> CallError<E> {
             Self::TooLarge { .. } => ("TooLarge", "TOO_LARGE", 502, "INTERNAL"),
             Self::Unauthenticated(text) => return passed_on(Fault::UNAUTHENTICATED, text),
             Self::Forbidden(text) => return passed_on(Fault::FORBIDDEN, text),
+            Self::CircuitOpen(refused) | Self::BulkheadFull(refused) | Self::RateLimited(refused) => {
+                return refused.to_fault();
+            }
             Self::Remote(fault) => {
                 // Another service's unknown error: its text is for the log, its code and retryability pass on.
                 let mut fault = (**fault).clone();
@@ -231,6 +244,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::TooLarge { bytes, limit } => write!(f, "not sent: {bytes} bytes, the limit is {limit}"),
             Self::Unauthenticated(text) => write!(f, "not authenticated: {text}"),
             Self::Forbidden(text) => write!(f, "not allowed: {text}"),
+            Self::CircuitOpen(refused) | Self::BulkheadFull(refused) | Self::RateLimited(refused) => refused.fmt(f),
             Self::Remote(fault) => fault.fmt(f),
         }
     }

@@ -4,6 +4,8 @@ mod call;
 mod directory;
 mod error;
 mod local;
+mod options;
+mod policies;
 mod proxy;
 mod replies;
 mod request;
@@ -16,7 +18,8 @@ pub(crate) use self::rpc::{ClientSettings, RpcClient, body_limit, format_setting
 pub use self::{
     call::{Call, PendingReply},
     error::{CallError, Timeout},
+    options::{ClientOptions, ProxyOptions},
     proxy::{ServiceProxy, UntypedCall},
-    rpc::{ClientMethod, ClientOptions, ServiceClient, TypedClient},
+    rpc::{ClientMethod, ServiceClient, TypedClient},
     standalone::Client,
 };

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Map;
 
-use super::{Call, CallError, ClientOptions, PendingReply, RpcClient, ServiceClient};
+use super::{Call, CallError, PendingReply, ProxyOptions, RpcClient, ServiceClient};
 use crate::{
     Result,
     codec::EncodeError,
@@ -67,9 +67,9 @@ impl fmt::Debug for ServiceProxy {
 }
 
 impl Dependency for ServiceProxy {
-    type Options = ClientOptions;
+    type Options = ProxyOptions;
 
-    async fn setup(cx: &SetupContext, options: ClientOptions) -> Result<Self> {
+    async fn setup(cx: &SetupContext, options: ProxyOptions) -> Result<Self> {
         Ok(Self::new(cx.rpc().clone(), options.timeout))
     }
 }

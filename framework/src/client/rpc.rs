@@ -15,9 +15,10 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
-    Call,
+    Call, ClientOptions,
     directory::Known,
     local::Local,
+    policies::ClientPolicies,
     replies::Replies,
     route::{Route, WirePath},
 };
@@ -25,6 +26,7 @@ use crate::{
     Result,
     codec::{Codecs, EncodeError, Format},
     config::Settings,
+    dependency::SetupContext,
     observe::Observer,
     protocol::{Name, encode_request},
     service::{MethodInfo, Outcome, WorkerCall},
@@ -178,19 +180,14 @@ impl fmt::Debug for RpcClient {
     }
 }
 
-/// The options of a client field: `#[dependency(timeout = "2s")]`.
-#[derive(Debug, Clone, Default)]
-pub struct ClientOptions {
-    /// How long its calls wait for a reply, where neither the call nor the method says. Default: the setting `rpc_timeout`.
-    pub timeout: Option<Duration>,
-}
-
 /// The client of one service, as generated clients are made of.
 #[derive(Clone)]
 pub struct ServiceClient {
     pub(super) service: Name,
     pub(super) target: Target,
-    pub(super) options: ClientOptions,
+    /// How long its calls wait, where neither the call nor the method says.
+    timeout: Option<Duration>,
+    pub(super) policies: Option<Arc<ClientPolicies>>,
 }
 
 #[derive(Clone)]
@@ -213,19 +210,29 @@ pub trait TypedClient: Clone + Send + Sync + 'static {
     /// The service that it calls.
     const SERVICE: &'static str;
 
+    /// Its methods, each by its name in the code and by its name on the wire.
+    const METHODS: &'static [(&'static str, &'static str)];
+
     /// Wraps the untyped one.
     fn from_client(client: ServiceClient) -> Self;
 }
 
 impl ServiceClient {
-    pub(crate) fn remote(rpc: Arc<RpcClient>, service: Name, options: ClientOptions) -> Self {
+    pub(crate) fn remote(rpc: Arc<RpcClient>, service: Name, timeout: Option<Duration>) -> Self {
         rpc.known.add(service.clone());
-        Self { options, ..Self::unregistered(rpc, service) }
+        Self { timeout, ..Self::unregistered(rpc, service) }
+    }
+
+    /// The client of a field, with the policies that its options and the settings say.
+    pub(crate) fn of_field<C: TypedClient>(cx: &SetupContext, options: ClientOptions) -> Result<Self> {
+        let (policies, timeout) = ClientPolicies::read::<C>(cx, options)?;
+        let client = Self::remote(cx.rpc().clone(), C::SERVICE.into(), timeout);
+        Ok(Self { policies: policies.map(Arc::new), ..client })
     }
 
     pub(super) fn unregistered(rpc: Arc<RpcClient>, service: Name) -> Self {
         let route = rpc.route(&service);
-        Self { service, target: Target::Remote { rpc, route }, options: ClientOptions::default() }
+        Self { service, target: Target::Remote { rpc, route }, timeout: None, policies: None }
     }
 
     /// A client that calls a service value in this process, through encoding and decoding, so that a fake cannot hide a type that does not travel.
@@ -235,7 +242,7 @@ impl ServiceClient {
         dispatch: impl Fn(WorkerCall) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Self {
         let target = Target::Local(Arc::new(Local { service, methods, dispatch: Box::new(dispatch) }));
-        Self { service: service.into(), target, options: ClientOptions::default() }
+        Self { service: service.into(), target, timeout: None, policies: None }
     }
 
     /// A call of a method, its arguments encoded now, so that it borrows nothing.
@@ -257,12 +264,13 @@ impl ServiceClient {
         format: Format,
         body: Result<Bytes, EncodeError>,
     ) -> Call<T, E> {
+        let of_method = self.policies.as_ref().and_then(|policies| policies.timeout_of(&method));
         Call {
             client: self.clone(),
             method,
             format,
             body,
-            timeout: timeout.or(self.options.timeout),
+            timeout: of_method.or(timeout).or(self.timeout),
             headers: Vec::new(),
             declared: false,
             answer: PhantomData,

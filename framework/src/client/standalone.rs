@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{ClientOptions, ClientSettings, RpcClient, ServiceClient, ServiceProxy, TypedClient};
+use super::{ClientSettings, RpcClient, ServiceClient, ServiceProxy, TypedClient};
 use crate::{
     Result,
     codec::Codecs,
@@ -74,7 +74,7 @@ impl Client {
 
     /// The typed client of a service.
     pub fn service<C: TypedClient>(&self) -> C {
-        C::from_client(ServiceClient::remote(self.rpc.clone(), C::SERVICE.into(), ClientOptions::default()))
+        C::from_client(ServiceClient::remote(self.rpc.clone(), C::SERVICE.into(), None))
     }
 
     /// A client that calls any service by name.

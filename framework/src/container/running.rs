@@ -10,7 +10,7 @@ use futures_util::{FutureExt, future::join_all};
 use super::{gateway::Gateway, program::Program, readiness::Readiness};
 use crate::{
     Error, ErrorKind, Result,
-    client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy, TypedClient},
+    client::{RpcClient, ServiceClient, ServiceProxy, TypedClient},
     dead_letter::DeadLetters,
     dependency::{ContainerScope, ProcessScope},
     event::{EventDispatcher, Publisher},
@@ -44,7 +44,7 @@ impl RunningApp {
 
     /// The typed client of a service, running here or elsewhere.
     pub fn client<C: TypedClient>(&self) -> C {
-        C::from_client(ServiceClient::remote(self.program.rpc.clone(), C::SERVICE.into(), ClientOptions::default()))
+        C::from_client(ServiceClient::remote(self.program.rpc.clone(), C::SERVICE.into(), None))
     }
 
     /// A client that calls any service by name.

@@ -16,7 +16,7 @@ pub use self::{
     config::{Config, ConfigOptions},
     context_value::{AuthToken, Context, ContextValue, Language, UserId},
     idempotency_key::IdempotencyKey,
-    options::{OptionValue, option_value},
+    options::{OptionPart, OptionValue, option_part, option_value},
     setup::{Field, SetupContext},
 };
 use crate::{

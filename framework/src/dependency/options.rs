@@ -76,3 +76,52 @@ impl OptionValue<Option<Duration>> for &str {
 pub fn option_value<V: OptionValue<T>, T>(key: &'static str, value: V) -> Result<T> {
     value.convert().map_err(|text| Error::new(ErrorKind::Config, format!("option `{key}`: {text}")))
 }
+
+/// An option that consists of parts, written as `key(…)`: an `Option` of what has a default.
+///
+/// # Examples
+///
+/// ```
+/// use kinoko::{dependency::OptionPart, prelude::*};
+///
+/// #[derive(Default)]
+/// struct PoolOptions {
+///     keep: Option<Keep>,
+/// }
+///
+/// #[derive(Default)]
+/// struct Keep {
+///     least: usize,
+///     most: usize,
+/// }
+///
+/// // What `#[dependency(keep(most = 8))]` comes to:
+/// let mut options = PoolOptions::default();
+/// options.keep.part().most = 8;
+/// assert!(options.keep.is_some_and(|keep| keep.least == 0 && keep.most == 8));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "an option of type `{Self}` has no parts",
+    label = "written with parentheses",
+    note = "write its value: `key = …`"
+)]
+pub trait OptionPart {
+    /// What the parts belong to.
+    type Part;
+
+    /// The present one, or one with its defaults.
+    fn part(&mut self) -> &mut Self::Part;
+}
+
+impl<T: Default> OptionPart for Option<T> {
+    type Part = T;
+
+    fn part(&mut self) -> &mut T {
+        self.get_or_insert_with(T::default)
+    }
+}
+
+/// For the derive: what the keys in the parentheses of `key(…)` belong to.
+pub fn option_part<P: OptionPart>(option: &mut P) -> &mut P::Part {
+    option.part()
+}

@@ -15,7 +15,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use super::{Dependency, Scope};
 use crate::{
     Error, ErrorKind, Result,
-    client::{ClientOptions, RpcClient, ServiceClient, ServiceProxy},
+    client::{RpcClient, ServiceClient, ServiceProxy},
     config::Settings,
     event::Sender,
     observe::Observer,
@@ -61,8 +61,8 @@ impl SetupContext {
     }
 
     /// The client of one service, as generated clients are made of.
-    pub fn service_client(&self, service: &'static str, options: ClientOptions) -> ServiceClient {
-        ServiceClient::remote(self.container.process.rpc.clone(), service.into(), options)
+    pub fn service_client(&self, service: &'static str, timeout: Option<Duration>) -> ServiceClient {
+        ServiceClient::remote(self.container.process.rpc.clone(), service.into(), timeout)
     }
 
     /// The sending side that the program's services share.

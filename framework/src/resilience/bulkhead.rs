@@ -1,8 +1,11 @@
 //! A bound on how many calls are under way at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::invalid::Check;
 
@@ -38,9 +41,17 @@ impl Bulkhead {
 /// The room of one bulkhead.
 #[derive(Debug)]
 pub(super) struct Room {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     settings: Bulkhead,
     waiting: AtomicUsize,
+}
+
+/// What a bulkhead is like at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct BulkheadSight {
+    pub(crate) busy: usize,
+    pub(crate) waiting: usize,
+    pub(crate) concurrency: usize,
 }
 
 /// There is no room, and none to wait in.
@@ -49,26 +60,23 @@ pub(super) struct IsFull;
 
 impl Room {
     pub(super) fn new(settings: Bulkhead) -> Self {
-        Self { places: Semaphore::new(settings.concurrency), settings, waiting: AtomicUsize::new(0) }
+        Self { places: Arc::new(Semaphore::new(settings.concurrency)), settings, waiting: AtomicUsize::new(0) }
     }
 
     /// Takes a place, waiting for one where it may. Whoever drops the wait, or the place, makes room.
-    pub(super) async fn enter(&self) -> Result<SemaphorePermit<'_>, IsFull> {
-        if let Ok(place) = self.places.try_acquire() {
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, IsFull> {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Ok(place);
         }
         let _waiting = Waiting::begin(self).ok_or(IsFull)?;
         // It is never closed.
-        self.places.acquire().await.map_err(|_| IsFull)
+        self.places.clone().acquire_owned().await.map_err(|_| IsFull)
     }
 
-    /// How many calls are under way.
-    pub(super) fn busy(&self) -> usize {
-        self.settings.concurrency.saturating_sub(self.places.available_permits())
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    pub(super) fn look(&self) -> BulkheadSight {
+        let concurrency = self.settings.concurrency;
+        let busy = concurrency.saturating_sub(self.places.available_permits());
+        BulkheadSight { busy, waiting: self.waiting.load(Ordering::Relaxed), concurrency }
     }
 
     pub(super) fn settings(&self) -> &Bulkhead {

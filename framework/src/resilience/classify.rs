@@ -84,6 +84,7 @@ impl<E: ServiceError> Classify for CallError<E> {
             | Self::TooLarge { .. }
             | Self::Unauthenticated(_)
             | Self::Forbidden(_) => Class::ANSWER,
+            Self::CircuitOpen(refused) | Self::BulkheadFull(refused) | Self::RateLimited(refused) => refused.classify(),
             error if error.may_have_run() => Class::FAILURE,
             _ => Class::REPEATABLE,
         }

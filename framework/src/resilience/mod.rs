@@ -2,6 +2,10 @@
 //!
 //! [`Policy`] puts the parts together, in one order; each part has a file, or a folder, of its own. A circuit breaker's states are a machine without
 //! clock and lock (`circuit_breaker/machine.rs`), so that they can be proven.
+#![cfg_attr(
+    not(feature = "http"),
+    allow(dead_code, reason = "only what a feature adds looks at policies from outside")
+)]
 
 mod budget;
 mod builder;
@@ -17,9 +21,9 @@ mod refused;
 mod registry;
 mod retry;
 mod settings;
+mod sight;
 mod stats;
 
-pub(crate) use self::registry::Policies;
 pub use self::{
     builder::PolicyBuilder,
     bulkhead::Bulkhead,
@@ -30,4 +34,10 @@ pub use self::{
     refused::{Refusal, Refused},
     retry::{Backoff, Retry},
     settings::{PolicyOptions, PolicySettings},
+};
+#[cfg(feature = "http")]
+pub(crate) use self::{overrides::Overrides, sight::PolicySight, stats::Outcome};
+pub(crate) use self::{
+    policy::{Judgement, Pass},
+    registry::Policies,
 };

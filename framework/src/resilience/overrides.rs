@@ -1,6 +1,6 @@
 //! What the settings say of a policy, in the place of what its code says: the section `policies.{name}`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -18,6 +18,8 @@ pub(crate) struct Overrides {
     bulkhead: Option<BulkheadOverrides>,
     #[serde(deserialize_with = "rate")]
     rate_limit: Option<RateLimit>,
+    /// Those of single methods, of a client's policy alone.
+    pub(crate) methods: BTreeMap<String, Overrides>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,44 +59,49 @@ impl Overrides {
     ///
     /// For a key that no policy has, and for a value of another type.
     pub(crate) fn read(settings: &Settings, name: &str) -> Result<Self> {
-        Ok(settings.get(&format!("policies.{name}"))?.unwrap_or_default())
+        Ok(settings.get(&section(name))?.unwrap_or_default())
     }
 
     /// What was written, with this in its place.
-    pub(crate) fn over(self, written: PolicySettings) -> PolicySettings {
-        fn set<T>(place: &mut T, value: Option<T>) {
+    pub(crate) fn over(&self, written: PolicySettings) -> PolicySettings {
+        fn set<T: Clone>(place: &mut T, value: &Option<T>) {
             if let Some(value) = value {
-                *place = value;
+                *place = value.clone();
             }
         }
         let mut settings = written;
         settings.timeout = self.timeout.or(settings.timeout);
         settings.attempt_timeout = self.attempt_timeout.or(settings.attempt_timeout);
-        settings.rate_limit = self.rate_limit.or(settings.rate_limit);
-        if let Some(new) = self.retry {
+        settings.rate_limit = self.rate_limit.clone().or(settings.rate_limit);
+        if let Some(new) = &self.retry {
             let retry = settings.retry.get_or_insert_with(Retry::default);
-            set(&mut retry.max, new.max);
-            set(&mut retry.backoff, new.backoff);
-            set(&mut retry.budget, new.budget);
-            set(&mut retry.idempotent, new.idempotent);
+            set(&mut retry.max, &new.max);
+            set(&mut retry.backoff, &new.backoff);
+            set(&mut retry.budget, &new.budget);
+            set(&mut retry.idempotent, &new.idempotent);
         }
-        if let Some(new) = self.breaker {
+        if let Some(new) = &self.breaker {
             let breaker = settings.breaker.get_or_insert_with(CircuitBreaker::default);
-            set(&mut breaker.failure_rate, new.failure_rate);
-            set(&mut breaker.slow_rate, new.slow_rate);
+            set(&mut breaker.failure_rate, &new.failure_rate);
+            set(&mut breaker.slow_rate, &new.slow_rate);
             breaker.slow_after = new.slow_after.or(breaker.slow_after);
-            set(&mut breaker.window, new.window);
-            set(&mut breaker.min_calls, new.min_calls);
-            set(&mut breaker.open_for, new.open_for);
-            set(&mut breaker.trials, new.trials);
+            set(&mut breaker.window, &new.window);
+            set(&mut breaker.min_calls, &new.min_calls);
+            set(&mut breaker.open_for, &new.open_for);
+            set(&mut breaker.trials, &new.trials);
         }
-        if let Some(new) = self.bulkhead {
+        if let Some(new) = &self.bulkhead {
             let bulkhead = settings.bulkhead.get_or_insert_with(Bulkhead::default);
-            set(&mut bulkhead.concurrency, new.concurrency);
-            set(&mut bulkhead.queue, new.queue);
+            set(&mut bulkhead.concurrency, &new.concurrency);
+            set(&mut bulkhead.queue, &new.queue);
         }
         settings
     }
+}
+
+/// Where the settings of a policy stand.
+pub(super) fn section(name: &str) -> String {
+    format!("policies.{name}")
 }
 
 fn backoff<'de, D: Deserializer<'de>>(source: D) -> std::result::Result<Option<Backoff>, D::Error> {

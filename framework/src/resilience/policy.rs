@@ -7,17 +7,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{self, Instant};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{self, Instant},
+};
 
 use super::{
     PolicyOptions, PolicySettings, Refusal, Refused,
     budget::Budget,
     builder::PolicyBuilder,
-    bulkhead::Room,
-    circuit_breaker::{Breaker, BreakerState, Forced},
+    bulkhead::{BulkheadSight, Room},
+    circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced, Trial},
     classify::{Class, Classify},
     rate_limit::Limiter,
-    stats::{Outcome, Stats},
+    stats::{Outcome, Stats, StatsSnapshot},
 };
 use crate::{
     Error, ErrorKind, WorkerContext,
@@ -124,6 +127,14 @@ impl Policy {
         self.parts().breaker.as_ref().map(|breaker| breaker.state())
     }
 
+    /// What it is like at the moment.
+    pub(super) fn look(&self) -> (PolicySettings, Option<CircuitSight>, Option<BulkheadSight>, StatsSnapshot) {
+        let parts = self.parts();
+        let circuit = parts.breaker.as_ref().map(|breaker| breaker.look());
+        let bulkhead = parts.bulkhead.as_ref().map(|room| room.look());
+        (parts.settings.clone(), circuit, bulkhead, self.0.stats.snapshot())
+    }
+
     /// Opens its circuit until [`release`](Self::release): every call is refused. Nothing happens where it has none.
     pub fn force_open(&self) {
         self.force(Some(Forced::Open));
@@ -175,84 +186,178 @@ impl Policy {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let parts = self.parts();
-        let deadline = parts.settings.timeout.map(|timeout| Instant::now() + timeout);
-        let Some(retry) = &parts.settings.retry else {
-            return self.attempt(&parts, deadline, &classify, call()).await;
+        let deadline = self.parts().settings.timeout.map(|timeout| Instant::now() + timeout);
+        let limited = |time: Option<Duration>| {
+            let call = call();
+            async move {
+                let Some(time) = time else { return call.await.map_err(PolicyError::Call) };
+                match time::timeout(time, call).await {
+                    Ok(ended) => ended.map_err(PolicyError::Call),
+                    Err(_) => Err(PolicyError::Refused(self.refused(Refusal::Timeout { after: time }))),
+                }
+            }
         };
-        parts.budget.add();
+        self.drive(deadline, |error| Judgement::of(error, &classify), PolicyError::Refused, limited).await
+    }
+
+    /// Makes a call that ends by itself after the time that it is told, again where it may be repeated.
+    pub(crate) async fn drive<T, E, F>(
+        &self,
+        deadline: Option<Instant>,
+        judge: impl Fn(&E) -> Judgement,
+        refuse: impl Fn(Refused) -> E,
+        mut call: impl FnMut(Option<Duration>) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let parts = self.parts();
+        if parts.settings.retry.is_some() {
+            parts.budget.add();
+        }
         let mut number = 0;
         loop {
-            let error = match self.attempt(&parts, deadline, &classify, call()).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
+            let (error, judgement) = match self.enter(&parts, deadline).await {
+                Err(reason) => return Err(refuse(self.refused(reason))),
+                Ok(pass) => match call(pass.time()).await {
+                    Ok(value) => {
+                        pass.end(None);
+                        return Ok(value);
+                    }
+                    Err(error) => {
+                        let judgement = judge(&error);
+                        pass.end(Some(judgement));
+                        (error, judgement)
+                    }
+                },
             };
+            let Some(retry) = &parts.settings.retry else { return Err(error) };
             number += 1;
-            let wait = retry.wait(number, error.class(&classify)).filter(|wait| fits(*wait, deadline));
-            let Some(wait) = wait.filter(|_| parts.budget.take()) else { return Err(error) };
+            let wait = retry.wait(number, judgement.class).filter(|wait| fits(*wait, deadline));
+            let Some(wait) = wait.filter(|_| parts.budget.take()) else {
+                if number > 1
+                    && let Some(worker) = WorkerContext::current()
+                {
+                    worker.repeated_in_vain();
+                }
+                return Err(error);
+            };
             self.0.stats.repeated();
             tracing::debug!(policy = &*self.0.name, number, ?wait, "a call is made again");
             time::sleep(wait).await;
         }
     }
 
-    /// One attempt. Nothing is allocated here.
-    async fn attempt<T, E>(
-        &self,
-        parts: &Parts,
-        deadline: Option<Instant>,
-        classify: &impl Fn(&E) -> Class,
-        call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, PolicyError<E>> {
-        let _place = match &parts.bulkhead {
+    /// Lets one attempt through, of what is not repeated.
+    ///
+    /// # Errors
+    ///
+    /// Which part said no.
+    pub(crate) async fn pass(&self, deadline: Option<Instant>) -> Result<Pass, Refused> {
+        let parts = self.parts();
+        self.enter(&parts, deadline).await.map_err(|reason| self.refused(reason))
+    }
+
+    /// Lets an attempt through. Nothing is allocated here.
+    async fn enter(&self, parts: &Parts, deadline: Option<Instant>) -> Result<Pass, Refusal> {
+        let place = match &parts.bulkhead {
             Some(room) => match until(deadline, room.enter()).await {
                 Some(Ok(place)) => Some(place),
-                Some(Err(_)) | None => return Err(self.refuse(Refusal::BulkheadFull)),
+                Some(Err(_)) | None => return Err(self.count(Refusal::BulkheadFull)),
             },
             None => None,
         };
         let began = Instant::now();
         let trial = match parts.breaker.as_ref().map(|breaker| breaker.enter(began)).transpose() {
             Ok(trial) => trial,
-            Err(open) => return Err(self.refuse(Refusal::CircuitOpen { retry_after: open.retry_after })),
+            Err(open) => return Err(self.count(Refusal::CircuitOpen { retry_after: open.retry_after })),
         };
         if let Some(Err(too_many)) = parts.limiter.as_ref().map(|limiter| limiter.enter()) {
-            return Err(self.refuse(Refusal::RateLimited { retry_after: too_many.retry_after }));
+            return Err(self.count(Refusal::RateLimited { retry_after: too_many.retry_after }));
         }
         let own = parts.settings.attempt_timeout.map(|timeout| began + timeout);
         let limit = match (own, deadline) {
             (Some(own), Some(deadline)) => Some(own.min(deadline)),
             (own, deadline) => own.or(deadline),
         };
-        let watch = self.0.stats.begin();
-        let Some(ended) = until(limit, call).await else {
-            watch.end(Outcome::Timeout, began);
-            if let Some(trial) = trial {
-                trial.end(true);
-            }
-            let after = limit.map_or(Duration::ZERO, |limit| limit - began);
-            return Err(self.refused(Refusal::Timeout { after }));
-        };
-        let failed = ended.as_ref().err().map(classify).is_some_and(|class| class.failure);
-        watch.end(if failed { Outcome::Failure } else { Outcome::Success }, began);
-        if let Some(trial) = trial {
-            trial.end(failed);
-        }
-        ended.map_err(PolicyError::Call)
+        self.0.stats.begin();
+        Ok(Pass { policy: self.0.clone(), _place: place, trial, began, limit, over: false })
     }
 
     #[cold]
-    fn refuse<E>(&self, reason: Refusal) -> PolicyError<E> {
+    fn count(&self, reason: Refusal) -> Refusal {
         self.0.stats.refused(reason);
-        self.refused(reason)
+        reason
     }
 
-    fn refused<E>(&self, reason: Refusal) -> PolicyError<E> {
-        PolicyError::Refused(Refused { policy: self.0.name.clone(), reason })
+    fn refused(&self, reason: Refusal) -> Refused {
+        Refused { policy: self.0.name.clone(), reason }
     }
 
     fn parts(&self) -> Arc<Parts> {
         self.0.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// An attempt that was let through, and all that it holds. Dropped, it gives everything back, and counts as nothing.
+pub(crate) struct Pass {
+    policy: Arc<Inner>,
+    _place: Option<OwnedSemaphorePermit>,
+    trial: Option<Trial>,
+    began: Instant,
+    /// Until when it may take.
+    limit: Option<Instant>,
+    over: bool,
+}
+
+impl Pass {
+    /// The attempt is over; `None`: with a value.
+    pub(crate) fn end(mut self, failed: Option<Judgement>) {
+        let outcome = failed.map_or(Outcome::Success, Judgement::outcome);
+        self.over = true;
+        self.policy.stats.end(outcome, self.began);
+        if let Some(trial) = self.trial.take() {
+            trial.end(matches!(outcome, Outcome::Failure | Outcome::Timeout));
+        }
+    }
+
+    /// How long it may take, from when it was let through.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.limit.map(|limit| limit.saturating_duration_since(self.began))
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.over {
+            self.policy.stats.cancelled();
+        }
+    }
+}
+
+/// What an attempt's error means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judgement {
+    pub(crate) class: Class,
+    /// It was not over in time.
+    pub(crate) late: bool,
+}
+
+impl Judgement {
+    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
+        match error {
+            PolicyError::Call(error) => Self { class: classify(error), late: false },
+            // It may have run.
+            PolicyError::Refused(_) => Self { class: Class::FAILURE, late: true },
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        match self {
+            Self { late: true, .. } => Outcome::Timeout,
+            Self { class: Class { failure: true, .. }, .. } => Outcome::Failure,
+            _ => Outcome::Success,
+        }
     }
 }
 
@@ -264,7 +369,11 @@ impl Dependency for Policy {
             let text = "a `Policy` field needs a name: `#[dependency(name = \"gateway\", timeout = \"2s\")]`";
             return Err(Error::new(ErrorKind::Config, text));
         };
-        cx.policies().get(cx.service(), &name, options.settings)
+        let overrides = cx.policies().overrides(&name)?;
+        if !overrides.methods.is_empty() {
+            return Err(cx.policies().refuse(&name, "it is no client's policy, so it has no `methods`"));
+        }
+        cx.policies().get(cx.service(), &name, overrides.over(options.settings))
     }
 }
 
@@ -307,20 +416,9 @@ async fn until<T>(limit: Option<Instant>, future: impl Future<Output = T>) -> Op
 /// Whether there is time left after a wait: of the policy's own, and of the worker's that calls.
 fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
     let worker = WorkerContext::current().and_then(|context| context.deadline());
-    let then = Instant::now() + wait;
+    // Whoever says when to come back may say anything.
+    let Some(then) = Instant::now().checked_add(wait) else { return false };
     [deadline, worker].into_iter().flatten().all(|end| then < end)
-}
-
-impl<E> PolicyError<E> {
-    fn class(&self, classify: &impl Fn(&E) -> Class) -> Class {
-        match self {
-            Self::Call(error) => classify(error),
-            // It may have run.
-            Self::Refused(Refused { reason: Refusal::Timeout { .. }, .. }) => Class::FAILURE,
-            // One's own policy says no for a while: to ask it again and again is no use.
-            Self::Refused(_) => Class::ANSWER,
-        }
-    }
 }
 
 impl<E: fmt::Display> fmt::Display for PolicyError<E> {

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::protocol::Name;
+use crate::{
+    Fault,
+    protocol::{Certainty, Name, ServiceError},
+};
 
 /// A call that a policy refused, or did not wait for any longer.
 ///
@@ -63,3 +66,57 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+impl Refusal {
+    /// As a fault names it: type, code, and the status of HTTP and gRPC.
+    fn names(self) -> (&'static str, &'static str, u16, &'static str) {
+        match self {
+            Self::Timeout { .. } => ("Timeout", "TIMEOUT", 504, "DEADLINE_EXCEEDED"),
+            Self::CircuitOpen { .. } => ("CircuitOpen", "CIRCUIT_OPEN", 503, "UNAVAILABLE"),
+            Self::BulkheadFull => ("BulkheadFull", "BULKHEAD_FULL", 503, "UNAVAILABLE"),
+            Self::RateLimited { .. } => ("RateLimited", "RATE_LIMITED", 429, "RESOURCE_EXHAUSTED"),
+        }
+    }
+
+    /// After how long another call may be let through, where that is known.
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::CircuitOpen { retry_after } => retry_after,
+            Self::RateLimited { retry_after } => Some(retry_after),
+            Self::Timeout { .. } | Self::BulkheadFull => None,
+        }
+    }
+}
+
+/// What a caller is told who called a service in which a policy said no.
+impl ServiceError for Refused {
+    fn to_fault(&self) -> Fault {
+        let (exc_type, code, http, grpc) = self.reason.names();
+        let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let fault = match self.reason {
+            // A stranger is told too, without whom it would have been passed on to.
+            Refusal::RateLimited { .. } => Fault { internal: false, ..Fault::internal(exc_type, "too many requests") },
+            _ => Fault::internal(exc_type, self.to_string()),
+        };
+        Fault {
+            code: Some(code.into()),
+            http: Some(http),
+            grpc: Some(grpc.into()),
+            // What was not begun may be asked for again; what was late may have been done.
+            retryable: (!self.may_have_run()).then_some(true),
+            retry_after_ms: self.reason.retry_after().map(millis),
+            ..fault
+        }
+    }
+
+    /// Nobody's refusal is another one's: it arrives as [`CallError::Remote`](crate::CallError::Remote).
+    fn from_fault(_: &Fault) -> Option<Self> {
+        None
+    }
+
+    const CALLS_OUT: bool = true;
+
+    fn certainty(&self) -> Certainty {
+        if self.may_have_run() { Certainty::Unknown } else { Certainty::NotSent }
+    }
+}

@@ -6,8 +6,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Policy, PolicySettings, overrides::Overrides};
-use crate::{Result, config::Settings};
+use super::{
+    Policy, PolicySettings,
+    overrides::{Overrides, section},
+    sight::PolicySight,
+};
+use crate::{Error, Result, config::Settings};
 
 /// The policies of one program, each by the service that has it and by its own name.
 pub(crate) struct Policies {
@@ -20,25 +24,46 @@ impl Policies {
         Arc::new(Self { known: Mutex::default(), settings: settings.clone() })
     }
 
-    /// The policy of a service by this name, made of what its code says and of what the settings say in its place.
+    /// What the settings say of the policy of this name.
+    ///
+    /// # Errors
+    ///
+    /// For a key that no policy has, and for a value of another type.
+    pub(crate) fn overrides(&self, name: &str) -> Result<Overrides> {
+        Overrides::read(&self.settings, name)
+    }
+
+    /// The policy of a service by this name: the first one's, whoever asks for it again.
     ///
     /// # Errors
     ///
     /// For settings that make no sense.
-    pub(crate) fn get(&self, service: &'static str, name: &str, written: PolicySettings) -> Result<Policy> {
+    pub(crate) fn get(&self, service: &'static str, name: &str, settings: PolicySettings) -> Result<Policy> {
         let mut known = self.known();
         if let Some(policy) = known.get(&(service, name.to_owned())) {
             return Ok(policy.clone());
         }
-        let settings = Overrides::read(&self.settings, name)?.over(written);
         let policy = Policy::builder(name.to_owned()).settings(settings).build()?;
         known.insert((service, name.to_owned()), policy.clone());
         Ok(policy)
     }
 
-    /// All of them, with the service of each.
-    pub(crate) fn all(&self) -> Vec<(&'static str, Policy)> {
-        self.known().iter().map(|((service, _), policy)| (*service, policy.clone())).collect()
+    /// An error about a section of the settings.
+    pub(crate) fn refuse(&self, name: &str, text: impl fmt::Display) -> Error {
+        self.settings.refuse(&section(name), text)
+    }
+
+    /// What all of them are like at the moment.
+    pub(crate) fn look(&self) -> Vec<PolicySight> {
+        self.known().iter().map(|((service, _), policy)| PolicySight::of(service, policy)).collect()
+    }
+
+    /// The policy of a service by this name, if it has one.
+    pub(crate) fn find(&self, service: &str, name: &str) -> Option<Policy> {
+        self.known()
+            .iter()
+            .find(|((own, own_name), _)| *own == service && own_name == name)
+            .map(|(_, policy)| policy.clone())
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Policy>> {

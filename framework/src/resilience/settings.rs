@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Bulkhead, CircuitBreaker, RateLimit, Retry,
-    invalid::{Check, positive},
+    invalid::{self, Check},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -31,6 +31,11 @@ pub struct PolicySettings {
 }
 
 impl PolicySettings {
+    /// Whether there is more than a time for the whole, which a client keeps to by itself.
+    pub(crate) fn has_parts(&self) -> bool {
+        *self != Self { timeout: self.timeout, ..Self::default() }
+    }
+
     /// Whether they make sense.
     ///
     /// # Errors
@@ -43,7 +48,7 @@ impl PolicySettings {
     fn check(&self) -> Check {
         for (what, time) in [("timeout", self.timeout), ("attempt_timeout", self.attempt_timeout)] {
             if let Some(time) = time {
-                positive(what, time)?;
+                invalid::time(what, time)?;
             }
         }
         self.retry.as_ref().map_or(Ok(()), Retry::check)?;

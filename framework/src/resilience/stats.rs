@@ -91,9 +91,21 @@ impl Default for Stats {
 
 impl Stats {
     /// An attempt begins.
-    pub(super) fn begin(&self) -> Attempt<'_> {
+    pub(super) fn begin(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Attempt { stats: self, over: false }
+    }
+
+    /// It is over.
+    pub(super) fn end(&self, outcome: Outcome, began: Instant) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.count(outcome);
+        self.duration.observe(began.elapsed(), None);
+    }
+
+    /// It was dropped.
+    pub(super) fn cancelled(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.count(Outcome::Cancelled);
     }
 
     pub(super) fn refused(&self, reason: Refusal) {
@@ -121,28 +133,5 @@ impl Stats {
 impl fmt::Debug for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stats").field("in_flight", &self.in_flight).finish_non_exhaustive()
-    }
-}
-
-/// An attempt that is under way. Dropped without a word it was cancelled.
-pub(super) struct Attempt<'a> {
-    stats: &'a Stats,
-    over: bool,
-}
-
-impl Attempt<'_> {
-    pub(super) fn end(mut self, outcome: Outcome, began: Instant) {
-        self.over = true;
-        self.stats.count(outcome);
-        self.stats.duration.observe(began.elapsed(), None);
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        self.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !self.over {
-            self.stats.count(Outcome::Cancelled);
-        }
     }
 }

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::direct::{Direct, Sinks};
 use crate::{
-    ClientOptions, ServiceProxy, Value,
+    ServiceProxy, Value,
     client::{ClientSettings, RpcClient, ServiceClient, TypedClient, UntypedCall},
     codec::Codecs,
     observe::Observer,
@@ -97,8 +97,7 @@ impl Hook {
 
     /// The typed client of a service of this test.
     pub fn client<C: TypedClient>(&self) -> C {
-        let options = ClientOptions { timeout: self.timeout };
-        C::from_client(ServiceClient::remote(self.rpc(), C::SERVICE.into(), options))
+        C::from_client(ServiceClient::remote(self.rpc(), C::SERVICE.into(), self.timeout))
     }
 
     /// A call of one method by name.

@@ -1,4 +1,6 @@
 //! Calls that would fail are not made.
+//!
+//! `tests/mutants` proves these files against a model, copied together with `invalid.rs`: of the crate they name nothing else.
 
 mod machine;
 mod settings;
@@ -7,7 +9,7 @@ mod window;
 use std::{
     fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,10 +18,13 @@ use std::{
 use tokio::time::Instant;
 
 pub(super) use self::machine::Forced;
-use self::machine::{Change, Ended, Machine, Ticket};
 pub use self::{
     machine::BreakerState,
     settings::{CircuitBreaker, Window},
+};
+use self::{
+    machine::{Change, Ended, Machine, Ticket},
+    window::Tally,
 };
 
 /// One breaker, shared by all calls through it.
@@ -31,13 +36,15 @@ pub(super) struct Breaker {
 }
 
 /// What a breaker is like at the moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct BreakerSight {
-    pub(super) state: BreakerState,
-    pub(super) calls: u32,
-    pub(super) failed: u32,
-    pub(super) slow: u32,
-    pub(super) opened: u64,
+#[derive(Debug, Clone)]
+pub(crate) struct CircuitSight {
+    pub(crate) state: BreakerState,
+    /// What is in its window, or what the trials came to.
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
+    pub(crate) slow: u32,
+    /// How often it has opened.
+    pub(crate) opened: u64,
 }
 
 /// It is open.
@@ -54,11 +61,11 @@ impl Breaker {
     }
 
     /// Lets a call through.
-    pub(super) fn enter(&self, now: Instant) -> Result<Trial<'_>, IsOpen> {
+    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<Trial, IsOpen> {
         let (admitted, change) = self.machine().admit(now);
         self.tell(change);
         match admitted {
-            Ok(ticket) => Ok(Trial { breaker: self, ticket: Some(ticket), began: now }),
+            Ok(ticket) => Ok(Trial { breaker: self.clone(), ticket: Some(ticket), began: now }),
             Err(retry_after) => Err(IsOpen { retry_after }),
         }
     }
@@ -67,11 +74,10 @@ impl Breaker {
         self.machine().state()
     }
 
-    pub(super) fn sight(&self) -> BreakerSight {
+    pub(super) fn look(&self) -> CircuitSight {
         let mut machine = self.machine();
-        let tally = machine.tally(Instant::now());
-        let opened = self.opened.load(Ordering::Relaxed);
-        BreakerSight { state: machine.state(), calls: tally.calls, failed: tally.failed, slow: tally.slow, opened }
+        let Tally { calls, failed, slow } = machine.tally(Instant::now());
+        CircuitSight { state: machine.state(), calls, failed, slow, opened: self.opened.load(Ordering::Relaxed) }
     }
 
     pub(super) fn settings(&self) -> CircuitBreaker {
@@ -118,13 +124,13 @@ impl fmt::Debug for Breaker {
 /// A call that was let through. Dropped without a word it counts as nothing, and makes room for another trial.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Trial<'a> {
-    breaker: &'a Breaker,
+pub(super) struct Trial {
+    breaker: Arc<Breaker>,
     ticket: Option<Ticket>,
     began: Instant,
 }
 
-impl Trial<'_> {
+impl Trial {
     /// The call is over.
     pub(super) fn end(mut self, failed: bool) {
         if let Some(ticket) = self.ticket.take() {
@@ -136,7 +142,7 @@ impl Trial<'_> {
     }
 }
 
-impl Drop for Trial<'_> {
+impl Drop for Trial {
     fn drop(&mut self) {
         if let Some(ticket) = &self.ticket {
             self.breaker.machine().withdraw(ticket);

@@ -1,14 +1,18 @@
 use std::time::Duration;
 
-use super::super::invalid::{Check, positive, share};
+use super::super::invalid::{self, Check};
 
 /// When calls are no longer tried: so many of the last ones failed, or were slow, that another one is not worth its time.
 ///
 /// Closed, calls go through and their ends are counted over [`window`](Self::window). Once at least [`min_calls`](Self::min_calls) are
-/// in it and the share of failed or of slow ones is reached, it opens: for [`open_for`](Self::open_for) each call is refused at once. Then
-/// it is half open: [`trials`](Self::trials) calls go through, and what they come to closes it or opens it again.
+/// in it and the share of failed or of slow ones is reached, the call that ends opens it: for [`open_for`](Self::open_for) each call is refused
+/// at once. With the first call after that it is half open: [`trials`](Self::trials) calls go through. It opens again as soon as so many of all
+/// trials failed, or were slow, that the share is reached whatever the others come to; once all are over without that it closes, and
+/// counts from nothing.
 ///
-/// What counts as failed, [`Classify`](super::super::Classify) says of each error. A call that is dropped counts as nothing.
+/// What counts as failed, [`Classify`](super::super::Classify) says of each error. A call that is dropped counts as nothing, and another one
+/// is tried in its place; a call that began before the last change of state counts as nothing either. Where settings change the state stays,
+/// and the trials begin anew; what is in the window stays too, unless the window is another one.
 ///
 /// # Examples
 ///
@@ -29,7 +33,7 @@ pub struct CircuitBreaker {
     pub slow_after: Option<Duration>,
     /// The calls that are looked back upon. Default: those of the last 10 s.
     pub window: Window,
-    /// How many calls have to be in the window before a share says anything. Default: 20.
+    /// How many calls have to be in the window before a share says anything; no more than a window of calls holds. Default: 20.
     pub min_calls: u32,
     /// How long it stays open. Default: 5 s.
     pub open_for: Duration,
@@ -42,7 +46,8 @@ pub struct CircuitBreaker {
 pub enum Window {
     /// The last so many calls, at most 10,000.
     Calls(u32),
-    /// The calls of so long, to a tenth of it.
+    /// The calls of so long, to a tenth of it: time is cut into tenths from when it begins to count, and in it is what ended in the tenth of
+    /// now or in one of the nine before.
     Time(Duration),
 }
 
@@ -78,14 +83,14 @@ impl Default for CircuitBreaker {
 
 impl CircuitBreaker {
     pub(in super::super) fn check(&self) -> Check {
-        share("breaker.failure_rate", self.failure_rate)?;
-        share("breaker.slow_rate", self.slow_rate)?;
+        invalid::share("breaker.failure_rate", self.failure_rate)?;
+        invalid::share("breaker.slow_rate", self.slow_rate)?;
         if let Some(slow_after) = self.slow_after {
-            positive("breaker.slow_after", slow_after)?;
+            invalid::time("breaker.slow_after", slow_after)?;
         }
-        positive("breaker.open_for", self.open_for)?;
+        invalid::time("breaker.open_for", self.open_for)?;
         match self.window {
-            Window::Time(time) => positive("breaker.window", time)?,
+            Window::Time(time) => invalid::time("breaker.window", time)?,
             Window::Calls(1..=MOST_CALLS) => {}
             Window::Calls(calls) => {
                 return Err(format!(
