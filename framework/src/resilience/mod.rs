@@ -38,6 +38,7 @@ pub use self::{
 #[cfg(feature = "http")]
 pub(crate) use self::{overrides::Overrides, sight::PolicySight, stats::Outcome};
 pub(crate) use self::{
+    overrides::section,
     policy::{Judgement, Pass},
     registry::Policies,
 };
