@@ -19,9 +19,7 @@ impl Modest {
     }
 
     #[event_handler("discovery_modest", "happened")]
-    fn on_happened(&self, happened: Happened) {
-        drop(happened);
-    }
+    fn on_happened(&self, _happened: Happened) {}
 }
 
 #[event(source = "discovery_modest", name = "happened")]

@@ -80,7 +80,7 @@ async fn code_of(app: &kinoko::testing::RunningTestApp, queue: &str) -> (String,
     let letter =
         eventually(Duration::from_secs(60), "a dead letter", || async { letters.list(queue, 1).await.unwrap().pop() })
             .await;
-    (letter.code.unwrap_or_default(), u64::from(letter.attempts))
+    (letter.code.unwrap_or_default(), letter.attempts)
 }
 
 #[tokio::test(start_paused = true)]
