@@ -13,6 +13,8 @@ mod bulkhead;
 mod circuit_breaker;
 mod classify;
 mod invalid;
+#[cfg(feature = "tower")]
+mod layer;
 mod options;
 mod overrides;
 mod policy;
@@ -24,6 +26,8 @@ mod settings;
 mod sight;
 mod stats;
 
+#[cfg(feature = "tower")]
+pub use self::layer::PolicyService;
 pub use self::{
     builder::PolicyBuilder,
     bulkhead::Bulkhead,
