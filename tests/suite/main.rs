@@ -23,6 +23,7 @@ mod limits;
 mod logs;
 mod panics;
 mod publishing;
+mod resilience;
 mod results;
 mod settings;
 mod shutdown;

@@ -8,10 +8,13 @@ mod builder;
 mod bulkhead;
 mod circuit_breaker;
 mod classify;
+#[doc(hidden)]
+pub mod expansion;
 mod invalid;
 mod options;
 mod overrides;
 mod policy;
+mod process;
 mod rate_limit;
 mod refused;
 mod registry;

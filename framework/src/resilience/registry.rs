@@ -9,6 +9,7 @@ use std::{
 use super::{
     Policy, PolicySettings,
     overrides::{Overrides, section},
+    process,
 };
 use crate::{Error, Result, config::Settings};
 
@@ -19,8 +20,14 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    pub(crate) fn new(settings: &Arc<Settings>) -> Arc<Self> {
-        Arc::new(Self { known: Mutex::default(), settings: settings.clone() })
+    /// A program starts. The policies of methods, which are the process's, follow its settings from now on.
+    ///
+    /// # Errors
+    ///
+    /// For settings of theirs that make no sense.
+    pub(crate) fn begin(settings: &Arc<Settings>) -> Result<Arc<Self>> {
+        process::follow(settings)?;
+        Ok(Arc::new(Self { known: Mutex::default(), settings: settings.clone() }))
     }
 
     /// What the settings say of the policy of this name.
@@ -52,9 +59,11 @@ impl Policies {
         self.settings.refuse(&section(name), text)
     }
 
-    /// All of them, with the service of each.
+    /// All of them, with the service of each; after them those of methods, with their module.
     pub(crate) fn all(&self) -> Vec<(&'static str, Policy)> {
-        self.known().iter().map(|((service, _), policy)| (*service, policy.clone())).collect()
+        let known = self.known();
+        let of_services = known.iter().map(|((service, _), policy)| (*service, policy.clone()));
+        of_services.chain(process::policies()).collect()
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Policy>> {

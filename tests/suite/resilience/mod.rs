@@ -1,0 +1,3 @@
+//! What goes around calls that may fail.
+
+mod attribute;
