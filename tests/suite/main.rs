@@ -22,6 +22,7 @@ mod inject;
 mod limits;
 mod logs;
 mod panics;
+mod policies;
 mod publishing;
 mod resilience;
 mod results;

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, Expr, ExprLit, Lit, spanned::Spanned};
+use syn::{DeriveInput, Expr, ExprLit, Lit};
 
 use super::{
     Crate,

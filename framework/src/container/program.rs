@@ -8,6 +8,7 @@ use crate::{
     dependency::{Dependency, ProcessScope},
     event::{EventDispatcher, Publisher},
     observe::Observer,
+    resilience::Policies,
     service::ServiceDescriptor,
     transport::{ConnectionState, ConsumerStatus, Transport},
 };
@@ -36,6 +37,12 @@ impl Program {
     /// What it has seen of itself.
     pub(crate) fn observer(&self) -> &Arc<Observer> {
         &self.process.observer
+    }
+
+    /// Its policies.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds asks"))]
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.process.policies
     }
 
     /// How many of its calls wait for a reply.

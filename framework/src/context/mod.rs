@@ -12,7 +12,10 @@ use std::{
     any::Any,
     fmt,
     future::Future,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -67,6 +70,8 @@ struct Inner {
     continued: OnceLock<Trace>,
     extensions: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
     caller: Caller,
+    /// A call that it made was repeated, and failed all the same.
+    repeated_in_vain: AtomicBool,
 }
 
 /// Everything that makes a [`WorkerContext`].
@@ -107,6 +112,7 @@ impl WorkerContext {
             continued: OnceLock::new(),
             extensions: Mutex::default(),
             caller: Caller::default(),
+            repeated_in_vain: AtomicBool::new(false),
         }))
     }
 
@@ -334,6 +340,15 @@ impl WorkerContext {
         let mut stack = self.call_id_stack();
         stack.drain(..stack.len().saturating_sub(parents_tracked.saturating_add(1)));
         context_data::write_stack(properties, stack, short_path);
+    }
+
+    /// A call that it made was repeated, and failed all the same: its own caller is to repeat nothing, or each layer would multiply the load.
+    pub(crate) fn repeated_in_vain(&self) {
+        self.0.repeated_in_vain.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_repeated_in_vain(&self) -> bool {
+        self.0.repeated_in_vain.load(Ordering::Relaxed)
     }
 
     /// Ends the method at its next await: its future is dropped, hooks run.

@@ -131,6 +131,11 @@ pub(super) fn response(fault: &Fault, call_id: &str) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     let challenge = challenge::refusal(fault).or((status == StatusCode::UNAUTHORIZED).then_some(BEARER));
     headers.extend(challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+    if let Some(wait) = fault.retry_after() {
+        // In whole seconds, so that nobody comes too early.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
     response
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     container::Program,
     observe::{CallSnapshot, EntrypointSnapshot},
+    resilience::{BreakerState, PolicySight},
     transport::ConnectionState,
 };
 
@@ -30,6 +31,10 @@ fn of_entrypoint(entrypoint: &EntrypointSnapshot) -> Labels<'_> {
 
 fn of_call(call: &CallSnapshot) -> Labels<'_> {
     vec![("service", &*call.service), ("method", &*call.method)]
+}
+
+fn of_policy(policy: &PolicySight) -> Labels<'_> {
+    vec![("service", policy.service), ("policy", &*policy.name)]
 }
 
 /// One series for each way of ending.
@@ -64,6 +69,7 @@ impl OwnMetrics {
         ];
         let published = published.into_iter().map(|(outcome, count)| (vec![("outcome", outcome)], count as f64));
         text.counters("kinoko_published", "Messages that were sent, by what became of them", published);
+        policies(text, &self.program.policies().look());
         self.features(text);
         self.broker(text, seen.reconnects);
         self.process(text);
@@ -173,4 +179,49 @@ fn calls(text: &mut Text, calls: &[CallSnapshot]) {
         "Calls of other services that wait",
         calls.iter().map(|call| (of_call(call), call.in_flight as f64)),
     );
+}
+
+/// What goes around calls.
+fn policies(text: &mut Text, policies: &[PolicySight]) {
+    let outcomes = policies.iter().flat_map(|policy| {
+        policy.counted.ended.iter().map(move |(outcome, count)| {
+            ([&of_policy(policy)[..], &[("outcome", outcome.name())]].concat(), *count as f64)
+        })
+    });
+    text.counters("kinoko_policy_calls", "Attempts under a policy, by how they ended", outcomes);
+    let each = |value: fn(&PolicySight) -> f64| policies.iter().map(move |policy| (of_policy(policy), value(policy)));
+    let help = "Attempts that were made again";
+    text.counters("kinoko_policy_repeated", help, each(|policy| policy.counted.repeated as f64));
+    let fallbacks = policies.iter().flat_map(|policy| {
+        [("ok", policy.counted.fallbacks_ok), ("failed", policy.counted.fallbacks_failed)]
+            .map(|(outcome, count)| ([&of_policy(policy)[..], &[("outcome", outcome)]].concat(), count as f64))
+    });
+    text.counters("kinoko_policy_fallbacks", "Fallbacks that were run, by how they ended", fallbacks);
+    text.gauges(
+        "kinoko_policy_in_flight",
+        "Attempts under a policy that are under way",
+        each(|policy| policy.counted.in_flight as f64),
+    );
+    text.histograms(
+        "kinoko_policy_duration_seconds",
+        "How long attempts under a policy took",
+        policies.iter().map(|policy| (of_policy(policy), policy.counted.duration.clone())),
+    );
+    let circuits = || policies.iter().filter_map(|policy| Some((policy, policy.circuit.as_ref()?)));
+    let states = circuits().flat_map(|(policy, circuit)| {
+        BreakerState::ALL.map(|state| {
+            let labels = [&of_policy(policy)[..], &[("state", state.name())]].concat();
+            (labels, f64::from(u8::from(state == circuit.state)))
+        })
+    });
+    text.gauges("kinoko_circuit_state", "1 for the state that a circuit breaker is in", states);
+    let opened = circuits().map(|(policy, circuit)| (of_policy(policy), circuit.opened as f64));
+    text.counters("kinoko_circuit_opened", "How often a circuit breaker has opened", opened);
+    let bulkheads = || policies.iter().filter_map(|policy| Some((policy, policy.bulkhead.as_ref()?)));
+    let busy = bulkheads().map(|(policy, bulkhead)| (of_policy(policy), bulkhead.busy as f64));
+    text.gauges("kinoko_bulkhead_busy", "Calls that have a place in a bulkhead", busy);
+    let waiting = bulkheads().map(|(policy, bulkhead)| (of_policy(policy), bulkhead.waiting as f64));
+    text.gauges("kinoko_bulkhead_waiting", "Calls that wait for a place in a bulkhead", waiting);
+    let most = bulkheads().map(|(policy, bulkhead)| (of_policy(policy), bulkhead.concurrency as f64));
+    text.gauges("kinoko_bulkhead_max", "How many calls have a place in a bulkhead at most", most);
 }

@@ -46,6 +46,14 @@ pub(super) struct Room {
     waiting: AtomicUsize,
 }
 
+/// What a bulkhead is like at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct BulkheadSight {
+    pub(crate) busy: usize,
+    pub(crate) waiting: usize,
+    pub(crate) concurrency: usize,
+}
+
 /// There is no room, and none to wait in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IsFull;
@@ -65,13 +73,10 @@ impl Room {
         self.places.clone().acquire_owned().await.map_err(|_| IsFull)
     }
 
-    /// How many calls are under way.
-    pub(super) fn busy(&self) -> usize {
-        self.settings.concurrency.saturating_sub(self.places.available_permits())
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    pub(super) fn look(&self) -> BulkheadSight {
+        let concurrency = self.settings.concurrency;
+        let busy = concurrency.saturating_sub(self.places.available_permits());
+        BulkheadSight { busy, waiting: self.waiting.load(Ordering::Relaxed), concurrency }
     }
 
     pub(super) fn settings(&self) -> &Bulkhead {

@@ -5,8 +5,17 @@ use std::time::Duration;
 /// `Err` says what to write instead.
 pub(super) type Check = Result<(), String>;
 
-pub(super) fn positive(what: &str, time: Duration) -> Check {
-    if time.is_zero() { Err(format!("`{what}` is 0: write at least `1ms`, or leave it out")) } else { Ok(()) }
+/// A hundred years. What is no longer can be added to any clock, twice, and counted in nanoseconds.
+pub(super) const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+
+pub(super) fn time(what: &str, time: Duration) -> Check {
+    if time.is_zero() {
+        Err(format!("`{what}` is 0: write at least `1ms`, or leave it out"))
+    } else if time > LONGEST {
+        Err(format!("`{what}` is longer than `36500d`, a hundred years: write less, or leave it out"))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn share(what: &str, value: f64) -> Check {

@@ -20,6 +20,7 @@ mod refused;
 mod registry;
 mod retry;
 mod settings;
+mod sight;
 mod stats;
 
 pub use self::{
@@ -32,6 +33,12 @@ pub use self::{
     refused::{Refusal, Refused},
     retry::{Backoff, Retry},
     settings::{PolicyOptions, PolicySettings},
+};
+#[cfg(feature = "http")]
+pub(crate) use self::{
+    overrides::Overrides,
+    sight::PolicySight,
+    stats::{Outcome, StatsSnapshot},
 };
 pub(crate) use self::{
     policy::{Judgement, Pass},

@@ -58,7 +58,7 @@ impl Overrides {
     /// # Errors
     ///
     /// For a key that no policy has, and for a value of another type.
-    pub(super) fn read(settings: &Settings, name: &str) -> Result<Self> {
+    pub(crate) fn read(settings: &Settings, name: &str) -> Result<Self> {
         Ok(Self::find(settings, name)?.unwrap_or_default())
     }
 

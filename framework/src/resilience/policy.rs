@@ -16,11 +16,11 @@ use super::{
     PolicyOptions, PolicySettings, Refusal, Refused,
     budget::Budget,
     builder::PolicyBuilder,
-    bulkhead::Room,
-    circuit_breaker::{Breaker, BreakerState, Forced, Trial},
+    bulkhead::{BulkheadSight, Room},
+    circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced, Trial},
     classify::{Class, Classify},
     rate_limit::Limiter,
-    stats::{Outcome, Stats},
+    stats::{Outcome, Stats, StatsSnapshot},
 };
 use crate::{
     Error, ErrorKind, WorkerContext,
@@ -125,6 +125,14 @@ impl Policy {
     /// Whether its circuit lets calls through; `None`: it has no circuit breaker.
     pub fn state(&self) -> Option<BreakerState> {
         self.parts().breaker.as_ref().map(|breaker| breaker.state())
+    }
+
+    /// What it is like at the moment.
+    pub(super) fn look(&self) -> (PolicySettings, Option<CircuitSight>, Option<BulkheadSight>, StatsSnapshot) {
+        let parts = self.parts();
+        let circuit = parts.breaker.as_ref().map(|breaker| breaker.look());
+        let bulkhead = parts.bulkhead.as_ref().map(|room| room.look());
+        (parts.settings.clone(), circuit, bulkhead, self.0.stats.snapshot())
     }
 
     /// Opens its circuit until [`release`](Self::release): every call is refused. Nothing happens where it has none.
@@ -251,7 +259,14 @@ impl Policy {
             let Some(retry) = &parts.settings.retry else { return Err(error) };
             number += 1;
             let wait = retry.wait(number, judgement.class).filter(|wait| fits(*wait, deadline));
-            let Some(wait) = wait.filter(|_| parts.budget.take()) else { return Err(error) };
+            let Some(wait) = wait.filter(|_| parts.budget.take()) else {
+                if number > 1
+                    && let Some(worker) = WorkerContext::current()
+                {
+                    worker.repeated_in_vain();
+                }
+                return Err(error);
+            };
             self.0.stats.repeated();
             tracing::debug!(policy = &*self.0.name, number, ?wait, "a call is made again");
             time::sleep(wait).await;
@@ -426,7 +441,8 @@ async fn until<T>(limit: Option<Instant>, future: impl Future<Output = T>) -> Op
 /// Whether there is time left after a wait: of the policy's own, and of the worker's that calls.
 fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
     let worker = WorkerContext::current().and_then(|context| context.deadline());
-    let then = Instant::now() + wait;
+    // Whoever says when to come back may say anything.
+    let Some(then) = Instant::now().checked_add(wait) else { return false };
     [deadline, worker].into_iter().flatten().all(|end| then < end)
 }
 

@@ -83,8 +83,8 @@ fn all() -> impl Iterator<Item = &'static OwnPolicy> {
 }
 
 /// All of the process, with the module of each.
-pub(super) fn policies() -> impl Iterator<Item = (&'static str, Policy)> {
-    all().map(|own| (own.module, own.get().clone()))
+pub(super) fn policies() -> impl Iterator<Item = (&'static str, &'static Policy)> {
+    all().map(|own| (own.module, own.get()))
 }
 
 /// A program starts with these settings: from now on they hold, where they say something.

@@ -11,7 +11,7 @@ use governor::{
 };
 use tokio::time::Instant;
 
-use super::invalid::{Check, positive};
+use super::invalid::{self, Check};
 
 /// How many calls may begin in a while, evenly spread.
 ///
@@ -47,11 +47,17 @@ impl RateLimit {
         if self.calls == 0 || self.burst == Some(0) {
             return Err("`rate_limit` lets no call through: write at least 1".to_owned());
         }
-        positive("rate_limit.per", self.per)?;
+        invalid::time("rate_limit.per", self.per)?;
         if (self.per / self.calls).is_zero() {
             return Err(format!(
                 "`rate_limit` is {} calls in {:?}: more than a billion a second",
                 self.calls, self.per
+            ));
+        }
+        let burst = self.burst.unwrap_or(self.calls);
+        if (self.per / self.calls).checked_mul(burst).is_none_or(|full| full > invalid::LONGEST) {
+            return Err(format!(
+                "`rate_limit.burst` is {burst}, which takes longer than a hundred years to save up: write less"
             ));
         }
         Ok(())

@@ -99,6 +99,11 @@ impl ServiceError for Refused {
     fn to_fault(&self) -> Fault {
         let (exc_type, code, http, grpc) = self.reason.names();
         let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let fault = match self.reason {
+            // A stranger is told too, without whom it would have been passed on to.
+            Refusal::RateLimited { .. } => Fault { internal: false, ..Fault::internal(exc_type, "too many requests") },
+            _ => Fault::internal(exc_type, self.to_string()),
+        };
         Fault {
             code: Some(code.into()),
             http: Some(http),
@@ -106,7 +111,7 @@ impl ServiceError for Refused {
             // What was not begun may be asked for again; what was late may have been done.
             retryable: (!self.may_have_run()).then_some(true),
             retry_after_ms: self.reason.retry_after().map(millis),
-            ..Fault::internal(exc_type, self.to_string())
+            ..fault
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     Policy, PolicySettings,
     overrides::{Overrides, section},
     process,
+    sight::PolicySight,
 };
 use crate::{Error, Result, config::Settings};
 
@@ -59,11 +60,24 @@ impl Policies {
         self.settings.refuse(&section(name), text)
     }
 
-    /// All of them, with the service of each; after them those of methods, with their module.
-    pub(crate) fn all(&self) -> Vec<(&'static str, Policy)> {
+    /// What all of them are like at the moment: those of services, then those of methods, which have their module in its place.
+    pub(crate) fn look(&self) -> Vec<PolicySight> {
         let known = self.known();
-        let of_services = known.iter().map(|((service, _), policy)| (*service, policy.clone()));
-        of_services.chain(process::policies()).collect()
+        let of_services = known.iter().map(|((service, _), policy)| PolicySight::of(service, policy));
+        of_services.chain(process::policies().map(|(module, policy)| PolicySight::of(module, policy))).collect()
+    }
+
+    /// The policy of a service, or of a module, by this name, if it has one.
+    pub(crate) fn find(&self, service: &str, name: &str) -> Option<Policy> {
+        let known = self.known();
+        let of_service = known.iter().find(|((own, own_name), _)| *own == service && own_name == name);
+        let of_service = of_service.map(|(_, policy)| policy.clone());
+        let mut of_methods = process::policies();
+        of_service.or_else(|| {
+            of_methods
+                .find(|(module, policy)| *module == service && policy.name() == name)
+                .map(|(_, policy)| policy.clone())
+        })
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Policy>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     classify::Class,
-    invalid::{Check, positive},
+    invalid::{self, Check},
 };
 
 /// Whether and when a failed call is made again.
@@ -59,10 +59,11 @@ impl Retry {
     }
 
     pub(super) fn check(&self) -> Check {
-        positive("retry.backoff", self.backoff.first)?;
+        invalid::time("retry.backoff", self.backoff.first)?;
         if self.backoff.longest < self.backoff.first {
             return Err("`retry.backoff` begins with the shorter time: write `50ms..2s`".to_owned());
         }
+        invalid::time("retry.backoff", self.backoff.longest)?;
         if !(0.0..=1.0).contains(&self.budget) {
             return Err(format!(
                 "`retry.budget` is {}: a share of the calls, from 0 (only the reserve) to 1 (each may be repeated once)",

@@ -78,9 +78,16 @@ pub async fn run_worker<S: Dependencies>(
         Ok(()) => outcome,
         Err(panic) => fail(outcome, Fault::panic(&*panic)),
     };
-    match finish(service, cx, &outcome).await {
+    let outcome = match finish(service, cx, &outcome).await {
         None => outcome,
         Some(fault) => fail(outcome, *fault),
+    };
+    match outcome {
+        Outcome::Fault { mut fault, kind } if cx.has_repeated_in_vain() => {
+            fault.retryable = Some(false);
+            Outcome::Fault { fault, kind }
+        }
+        outcome => outcome,
     }
 }
 

@@ -73,9 +73,12 @@ pub(crate) fn search<S: Subject>(seed: u64, steps: u64) -> Search {
 async fn run<S: Subject>(seed: u64, done: &mut Search) -> Result<(), Violation> {
     let mut rng = Rng::with_seed(seed);
     let settings = Settings::any(&mut rng);
-    let breaker = S::begin(&settings);
-    let mut sides =
-        Sides { breaker: &breaker, model: Model::new(settings.clone(), Instant::now()), trials: Vec::new(), begun: 0 };
+    let mut sides = Sides {
+        breaker: S::begin(&settings),
+        model: Model::new(settings.clone(), Instant::now()),
+        trials: Vec::new(),
+        begun: 0,
+    };
     let chances = Chances::any(&mut rng);
     let mut last_steps = VecDeque::with_capacity(KEPT_STEPS);
     for _ in 0..rng.u16(20..400) {
@@ -116,7 +119,7 @@ impl Chances {
         }
     }
 
-    fn step<S: Subject>(&self, rng: &mut Rng, sides: &Sides<'_, S>) -> Step {
+    fn step<S: Subject>(&self, rng: &mut Rng, sides: &Sides<S>) -> Step {
         match rng.u8(..100) {
             0 => Step::Force(*pick(rng, &[None, None, Some(Forced::Open), Some(Forced::Closed)])),
             1 => Step::Configure(sides.model.settings.varied(rng)),
@@ -137,14 +140,14 @@ impl Chances {
 }
 
 /// A breaker and the model, with the calls that are under way.
-struct Sides<'a, S: Subject> {
-    breaker: &'a S,
+struct Sides<S: Subject> {
+    breaker: S,
     model: Model,
-    trials: Vec<(usize, S::Trial<'a>)>,
+    trials: Vec<(usize, S::Trial)>,
     begun: usize,
 }
 
-impl<'a, S: Subject> Sides<'a, S> {
+impl<S: Subject> Sides<S> {
     /// Some time, or exactly so long that something changes.
     fn time(&self, rng: &mut Rng) -> Duration {
         let now = Instant::now();
@@ -206,7 +209,7 @@ impl<'a, S: Subject> Sides<'a, S> {
         alike("state", self.breaker.looks(), self.model.looks())
     }
 
-    fn trial(&mut self, number: usize) -> S::Trial<'a> {
+    fn trial(&mut self, number: usize) -> S::Trial {
         let at = self.trials.iter().position(|trial| trial.0 == number).expect("it is under way");
         self.trials.swap_remove(at).1
     }

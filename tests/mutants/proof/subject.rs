@@ -7,13 +7,11 @@ use tokio::time::Instant;
 use crate::settings::Settings;
 
 pub(crate) trait Subject: Sized {
-    type Trial<'a>
-    where
-        Self: 'a;
+    type Trial;
 
     fn begin(settings: &Settings) -> Self;
-    fn let_in(&self, now: Instant) -> Result<Self::Trial<'_>, Option<Duration>>;
-    fn is_over(trial: Self::Trial<'_>, failed: bool);
+    fn let_in(&self, now: Instant) -> Result<Self::Trial, Option<Duration>>;
+    fn is_over(trial: Self::Trial, failed: bool);
     fn be_forced(&self, forced: Option<Forced>);
     fn take(&self, settings: &Settings);
     fn looks(&self) -> Looks;
@@ -46,7 +44,7 @@ pub(crate) struct Counted {
 /// Makes a [`Subject`] of the copy in the module where it stands.
 macro_rules! subject {
     () => {
-        use std::time::Duration;
+        use std::{sync::Arc, time::Duration};
 
         use tokio::time::Instant;
 
@@ -58,21 +56,21 @@ macro_rules! subject {
         };
 
         pub(crate) fn search(seed: u64, steps: u64) -> Search {
-            crate::run::search::<Breaker>(seed, steps)
+            crate::run::search::<Arc<Breaker>>(seed, steps)
         }
 
-        impl Subject for Breaker {
-            type Trial<'a> = Trial<'a>;
+        impl Subject for Arc<Breaker> {
+            type Trial = Trial;
 
             fn begin(settings: &Settings) -> Self {
-                Breaker::new("proof", CircuitBreaker::from(settings))
+                Arc::new(Breaker::new("proof", CircuitBreaker::from(settings)))
             }
 
-            fn let_in(&self, now: Instant) -> Result<Trial<'_>, Option<Duration>> {
+            fn let_in(&self, now: Instant) -> Result<Trial, Option<Duration>> {
                 self.enter(now).map_err(|open| open.retry_after)
             }
 
-            fn is_over(trial: Trial<'_>, failed: bool) {
+            fn is_over(trial: Trial, failed: bool) {
                 trial.end(failed);
             }
 
@@ -92,7 +90,7 @@ macro_rules! subject {
             }
 
             fn counted(&self) -> Counted {
-                let sight = self.sight();
+                let sight = self.look();
                 let [calls, failed, slow] = [sight.calls, sight.failed, sight.slow].map(|count| count as usize);
                 Counted { calls, failed, slow, opened: sight.opened }
             }

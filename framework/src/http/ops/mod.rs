@@ -5,10 +5,12 @@
 
 mod guard;
 mod health;
+mod hystrix;
 mod info;
 mod live;
 mod log_level;
 mod page;
+mod policies;
 #[cfg(feature = "saga")]
 mod sagas;
 mod token;
@@ -157,7 +159,17 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
     let sagas = sagas(&watched, token);
     let page = Page::new(watched.about.name(), token.to_print(), sagas.is_some());
     let further = page.router().merge(live::router(&watched, neighbours, token));
-    let mut paths = vec!["/health/live", "/health/ready", "/info", "/metrics", log_level::PATH, "/operations"];
+    let policies = policies::router(&watched, token).merge(hystrix::router(&watched));
+    let mut paths = vec![
+        "/health/live",
+        "/health/ready",
+        "/info",
+        "/metrics",
+        log_level::PATH,
+        "/operations",
+        policies::PATH,
+        hystrix::PATH,
+    ];
     if sagas.is_some() {
         paths.push("/sagas");
     }
@@ -174,6 +186,7 @@ fn router(watched: Arc<Watched>, neighbours: Neighbours, token: &Token) -> Route
         .merge(metrics(&watched))
         .with_state(watched)
         .merge(log_level::router(token))
+        .merge(policies)
         .merge(further)
         .merge(sagas.unwrap_or_default())
         .fallback(|| async { problem::response(&problem::plain(StatusCode::NOT_FOUND, there_are), "") })

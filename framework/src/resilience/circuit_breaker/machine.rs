@@ -26,6 +26,9 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::ForcedClosed];
+
     /// As logs, metrics and the board name it: `closed`, `open`, `half_open`, `forced_open`, `forced_closed`.
     pub fn name(self) -> &'static str {
         match self {

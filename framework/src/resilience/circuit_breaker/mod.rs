@@ -18,10 +18,13 @@ use std::{
 use tokio::time::Instant;
 
 pub(super) use self::machine::Forced;
-use self::machine::{Change, Ended, Machine, Ticket};
 pub use self::{
     machine::BreakerState,
     settings::{CircuitBreaker, Window},
+};
+use self::{
+    machine::{Change, Ended, Machine, Ticket},
+    window::Tally,
 };
 
 /// One breaker, shared by all calls through it.
@@ -33,13 +36,15 @@ pub(super) struct Breaker {
 }
 
 /// What a breaker is like at the moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct BreakerSight {
-    pub(super) state: BreakerState,
-    pub(super) calls: u32,
-    pub(super) failed: u32,
-    pub(super) slow: u32,
-    pub(super) opened: u64,
+#[derive(Debug, Clone)]
+pub(crate) struct CircuitSight {
+    pub(crate) state: BreakerState,
+    /// What is in its window, or what the trials came to.
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
+    pub(crate) slow: u32,
+    /// How often it has opened.
+    pub(crate) opened: u64,
 }
 
 /// It is open.
@@ -69,11 +74,10 @@ impl Breaker {
         self.machine().state()
     }
 
-    pub(super) fn sight(&self) -> BreakerSight {
+    pub(super) fn look(&self) -> CircuitSight {
         let mut machine = self.machine();
-        let tally = machine.tally(Instant::now());
-        let opened = self.opened.load(Ordering::Relaxed);
-        BreakerSight { state: machine.state(), calls: tally.calls, failed: tally.failed, slow: tally.slow, opened }
+        let Tally { calls, failed, slow } = machine.tally(Instant::now());
+        CircuitSight { state: machine.state(), calls, failed, slow, opened: self.opened.load(Ordering::Relaxed) }
     }
 
     pub(super) fn settings(&self) -> CircuitBreaker {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::invalid::{Check, positive, share};
+use super::super::invalid::{self, Check};
 
 /// When calls are no longer tried: so many of the last ones failed, or were slow, that another one is not worth its time.
 ///
@@ -83,14 +83,14 @@ impl Default for CircuitBreaker {
 
 impl CircuitBreaker {
     pub(in super::super) fn check(&self) -> Check {
-        share("breaker.failure_rate", self.failure_rate)?;
-        share("breaker.slow_rate", self.slow_rate)?;
+        invalid::share("breaker.failure_rate", self.failure_rate)?;
+        invalid::share("breaker.slow_rate", self.slow_rate)?;
         if let Some(slow_after) = self.slow_after {
-            positive("breaker.slow_after", slow_after)?;
+            invalid::time("breaker.slow_after", slow_after)?;
         }
-        positive("breaker.open_for", self.open_for)?;
+        invalid::time("breaker.open_for", self.open_for)?;
         match self.window {
-            Window::Time(time) => positive("breaker.window", time)?,
+            Window::Time(time) => invalid::time("breaker.window", time)?,
             Window::Calls(1..=MOST_CALLS) => {}
             Window::Calls(calls) => {
                 return Err(format!(

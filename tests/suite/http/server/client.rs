@@ -56,6 +56,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         std::mem::take(&mut self.read).len()
     }
 
+    /// What has come when this text has.
+    pub(super) async fn until(&mut self, text: &str) -> String {
+        loop {
+            let come = String::from_utf8_lossy(&self.read).into_owned();
+            // To the end of its line.
+            if come.split_once(text).is_some_and(|(_, rest)| rest.contains('\n')) {
+                return come;
+            }
+            assert!(self.more().await, "the end came before `{text}`: {come}");
+        }
+    }
+
     /// The head of an answer, the empty line included.
     pub(super) async fn read_head(&mut self) -> String {
         loop {

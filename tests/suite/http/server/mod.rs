@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod mounts;
 mod ops;
+mod policies;
 mod routes;
 mod sockets;
 mod tls;

@@ -1,0 +1,136 @@
+//! The policies around calls: looked at, and changed while the program runs.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+    routing::{get, put},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Token, Watched, health::json_response};
+use crate::{
+    Settings,
+    http::problem,
+    protocol::Fault,
+    resilience::{Overrides, PolicySight},
+};
+
+pub(super) const PATH: &str = "/policies";
+
+#[derive(Clone)]
+struct Ops {
+    watched: Arc<Watched>,
+    token: Token,
+}
+
+/// `GET /policies`; and with the token `PUT /policies/{service}/{name}`, which changes settings and forces circuits.
+pub(super) fn router(watched: &Arc<Watched>, token: &Token) -> Router {
+    let one = format!("{PATH}/{{service}}/{{name}}");
+    let ops = Ops { watched: watched.clone(), token: token.clone() };
+    Router::new().route(PATH, get(list)).route(&one, put(change)).with_state(ops)
+}
+
+async fn list(State(ops): State<Ops>) -> Response {
+    let policies: Vec<Value> = ops.watched.program.policies().look().iter().map(describe).collect();
+    json_response(StatusCode::OK, &json!({ "policies": policies }))
+}
+
+/// What is asked for; what is not named stays.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    circuit: Option<Forced>,
+    settings: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Forced {
+    Open,
+    Closed,
+    /// By itself.
+    Automatic,
+}
+
+async fn change(
+    State(ops): State<Ops>,
+    Path((service, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match try_change(&ops, &service, &name, &headers, &body) {
+        Ok(policy) => json_response(StatusCode::OK, &policy),
+        Err(fault) => problem::response(&fault, ""),
+    }
+}
+
+fn try_change(ops: &Ops, service: &str, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, Fault> {
+    if let Some(refusal) = ops.token.refusal(headers) {
+        return Err(refusal);
+    }
+    let wrong = |text: String| problem::plain(StatusCode::UNPROCESSABLE_ENTITY, text);
+    let policies = ops.watched.program.policies();
+    let Some(policy) = policies.find(service, name) else {
+        return Err(problem::plain(StatusCode::NOT_FOUND, format!("no such policy; GET {PATH} lists them")));
+    };
+    let example = r#"{"circuit": "open"|"closed"|"automatic", "settings": {"timeout": "2s"}}"#;
+    let Change { circuit, settings } =
+        serde_json::from_slice(body).map_err(|error| wrong(format!("{error}; it has to be {example}")))?;
+    if circuit.is_some() && policy.state().is_none() {
+        return Err(wrong(format!(
+            "`{name}` has no circuit breaker; `settings` can give it one: {{\"breaker\": {{}}}}"
+        )));
+    }
+    if let Some(settings) = settings {
+        let mut wanted = Settings::default();
+        wanted.set("policies.wanted", settings);
+        let overrides = Overrides::read(&wanted, "wanted").map_err(|error| wrong(error.to_string()))?;
+        policy.configure(overrides.over(policy.settings())).map_err(|error| wrong(error.to_string()))?;
+        tracing::info!(service, policy = name, "settings of a policy were changed by the operations endpoint");
+    }
+    match circuit {
+        Some(Forced::Open) => policy.force_open(),
+        Some(Forced::Closed) => policy.force_closed(),
+        Some(Forced::Automatic) => policy.release(),
+        None => {}
+    }
+    let sight = policies.look().into_iter().find(|sight| sight.service == service && sight.name == name);
+    Ok(sight.as_ref().map_or(Value::Null, describe))
+}
+
+/// A policy as JSON.
+pub(super) fn describe(sight: &PolicySight) -> Value {
+    let counted: Map<String, Value> =
+        sight.counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
+    let circuit = sight.circuit.as_ref().map(|circuit| {
+        json!({
+            "state": circuit.state.name(),
+            "calls": circuit.calls,
+            "failed": circuit.failed,
+            "slow": circuit.slow,
+            "opened": circuit.opened,
+        })
+    });
+    let bulkhead = sight.bulkhead.as_ref().map(
+        |bulkhead| json!({ "busy": bulkhead.busy, "waiting": bulkhead.waiting, "concurrency": bulkhead.concurrency }),
+    );
+    json!({
+        "service": sight.service,
+        "name": sight.name,
+        "settings": sight.settings.describe(),
+        "circuit": circuit,
+        "bulkhead": bulkhead,
+        "calls": counted,
+        "in_flight": sight.counted.in_flight,
+        "repeated": sight.counted.repeated,
+        "fallbacks": { "ok": sight.counted.fallbacks_ok, "failed": sight.counted.fallbacks_failed },
+        "p50_seconds": sight.counted.duration.p50_seconds,
+        "p99_seconds": sight.counted.duration.p99_seconds,
+    })
+}

@@ -1,0 +1,159 @@
+//! Policies over HTTP: what a caller is told whom one refuses, and what operators see and change.
+
+use std::{net::SocketAddr, time::Duration};
+
+use kinoko::{
+    RunningApp,
+    prelude::*,
+    resilience::{BreakerState, CircuitBreaker, Class, Policy, PolicyError, RateLimit, Refused},
+};
+use serde_json::{Value, json};
+
+use super::client::{Wire, get};
+
+const TOKEN: &str = "a token of operators";
+
+#[derive(Dependencies)]
+struct Desk {
+    #[dependency(
+        name = "gateway",
+        timeout = "50ms",
+        breaker = CircuitBreaker { min_calls: 2, open_for: Duration::from_secs(3600), ..CircuitBreaker::default() },
+        bulkhead = 2
+    )]
+    gateway: Policy,
+    #[dependency(name = "mail", rate_limit = RateLimit { calls: 1, per: Duration::from_secs(40), burst: None })]
+    mail: Policy,
+}
+
+#[service(name = "policies_desk_http")]
+impl Desk {
+    #[http(GET, "/pay/{how}")]
+    async fn pay(&self, how: String) -> Result<String, Refused> {
+        let how = how.as_str();
+        let call = || async move {
+            match how {
+                "well" => Ok("paid"),
+                "never" => std::future::pending().await,
+                _ => Err("the gateway is down"),
+            }
+        };
+        answer(self.gateway.run_with(|_| Class::FAILURE, call).await)
+    }
+
+    #[http(GET, "/mail")]
+    async fn mail(&self) -> Result<String, Refused> {
+        answer(self.mail.run_with(|_: &&str| Class::FAILURE, || async { Ok("sent") }).await)
+    }
+}
+
+fn answer(ended: Result<&str, PolicyError<&str>>) -> Result<String, Refused> {
+    match ended {
+        Ok(text) | Err(PolicyError::Call(text)) => Ok(text.to_owned()),
+        Err(PolicyError::Refused(refused)) => Err(refused),
+    }
+}
+
+async fn start() -> (RunningApp, SocketAddr, SocketAddr) {
+    let mut settings = Settings::from_yaml("http: {address: '127.0.0.1:0'}\nops: {address: '127.0.0.1:0'}").unwrap();
+    settings.set("ops.token", TOKEN);
+    let app = App::new().service::<Desk>().settings(settings).start().await.unwrap();
+    let (http, ops) = (app.http_address().unwrap(), app.ops_address().unwrap());
+    (app, http, ops)
+}
+
+/// Asks for a change, with a token.
+async fn put(ops: SocketAddr, policy: &str, token: &str, body: &str) -> (u16, Value) {
+    let length = body.len();
+    let head = format!(
+        "PUT /policies/policies_desk_http/{policy} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let answer = Wire::to(ops).await.ask(format!("{head}{body}")).await;
+    (answer.status, answer.json())
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_by_status_and_when_to_come_again() {
+    let (app, http, _) = start().await;
+    let late = get(http, "/pay/never").await;
+    assert_eq!((late.status, &late.json()["code"]), (504, &json!("TIMEOUT")));
+    get(http, "/pay/badly").await;
+    let open = get(http, "/pay/well").await;
+    assert_eq!((open.status, &open.json()["code"]), (503, &json!("CIRCUIT_OPEN")));
+    let wait: u64 = open.header("retry-after").unwrap().parse().unwrap();
+    assert!((3590..=3600).contains(&wait), "{wait}");
+    assert!(!open.text().contains("gateway"), "strangers are not told whom it is about: {open:?}");
+    assert_eq!(get(http, "/mail").await.status, 200);
+    let limited = get(http, "/mail").await;
+    assert_eq!((limited.status, &limited.json()["code"]), (429, &json!("RATE_LIMITED")));
+    assert_eq!(limited.header("retry-after"), Some("40"));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn operators_see_policies_force_circuits_and_change_settings() {
+    let (app, http, ops) = start().await;
+    assert_eq!(get(http, "/pay/well").await.status, 200);
+    let seen = get(ops, "/policies").await.json();
+    let gateway = &seen["policies"][0];
+    assert_eq!((&gateway["name"], &gateway["circuit"]["state"]), (&json!("gateway"), &json!("closed")), "{seen}");
+    assert_eq!((&gateway["calls"]["success"], &gateway["settings"]["timeout_seconds"]), (&json!(1), &json!(0.05)));
+    assert_eq!(gateway["bulkhead"], json!({"busy": 0, "waiting": 0, "concurrency": 2}));
+    assert_eq!(seen["policies"][1]["circuit"], Value::Null);
+
+    assert_eq!(put(ops, "gateway", "another token of theirs", r#"{"circuit": "open"}"#).await.0, 401);
+    let (status, gateway) = put(ops, "gateway", TOKEN, r#"{"circuit": "open"}"#).await;
+    assert_eq!((status, &gateway["circuit"]["state"]), (200, &json!(BreakerState::ForcedOpen.name())));
+    assert_eq!(get(http, "/pay/well").await.status, 503);
+    let (_, gateway) = put(ops, "gateway", TOKEN, r#"{"circuit": "automatic", "settings": {"timeout": "2s"}}"#).await;
+    assert_eq!(
+        (&gateway["circuit"]["state"], &gateway["settings"]["timeout_seconds"]),
+        (&json!("closed"), &json!(2.0))
+    );
+    assert_eq!(gateway["settings"]["breaker"]["min_calls"], 2, "what was not named stays");
+    assert_eq!(get(http, "/pay/well").await.status, 200);
+
+    for (policy, body, status, text) in [
+        ("nobody", r#"{"circuit": "open"}"#, 404, "GET /policies lists them"),
+        ("mail", r#"{"circuit": "open"}"#, 422, "`mail` has no circuit breaker"),
+        ("gateway", r#"{"circuit": "ajar"}"#, 422, "unknown variant `ajar`"),
+        ("gateway", r#"{"settings": {"timeout": "0s"}}"#, 422, "`timeout` is 0: write at least `1ms`"),
+        ("gateway", r#"{"settings": {"tiemout": "1s"}}"#, 422, "tiemout"),
+    ] {
+        let (told, problem) = put(ops, policy, TOKEN, body).await;
+        assert_eq!(told, status, "{body}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(text), "{body}: {problem}");
+    }
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn dashboards_for_hystrix_are_told_in_its_words() {
+    let (app, http, ops) = start().await;
+    for how in ["well", "badly", "badly", "well"] {
+        get(http, &format!("/pay/{how}")).await;
+    }
+    let mut wire = Wire::to(ops).await;
+    wire.send("GET /hystrix.stream HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n").await;
+    let text = wire.until(r#""name":"mail""#).await;
+    assert!(text.contains("text/event-stream"), "{text}");
+    let line = text.lines().find(|line| line.contains(r#""name":"gateway""#)).unwrap();
+    let command: Value = serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap();
+    for (key, value) in [
+        ("type", json!("HystrixCommand")),
+        ("group", json!("policies_desk_http")),
+        ("isCircuitBreakerOpen", json!(true)),
+        ("requestCount", json!(4)),
+        ("errorCount", json!(3)),
+        ("errorPercentage", json!(75)),
+        ("rollingCountSuccess", json!(1)),
+        ("rollingCountFailure", json!(1)),
+        ("rollingCountShortCircuited", json!(2)),
+        ("propertyValue_circuitBreakerRequestVolumeThreshold", json!(2)),
+        ("propertyValue_executionIsolationSemaphoreMaxConcurrentRequests", json!(2)),
+    ] {
+        assert_eq!(command[key], value, "{key} in {command}");
+    }
+    assert!(command["latencyExecute"]["99.5"].is_u64() && command["latencyTotal"]["0"].is_u64(), "{command}");
+    app.stop().await.unwrap();
+}
