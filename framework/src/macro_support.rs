@@ -65,6 +65,11 @@ pub async fn setup_client<C: TypedClient>(cx: &SetupContext, options: ClientOpti
     ServiceClient::of_field::<C>(cx, options).map(C::from_client)
 }
 
+/// The settings that a client field reads.
+pub fn client_settings<C: TypedClient>() -> Vec<SettingInfo> {
+    vec![SettingInfo::new(crate::resilience::section(C::SERVICE))]
+}
+
 /// What one field says of the settings that it reads. `default` is its option of that name, as it is written.
 pub fn declare_settings<D: Dependency>(
     found: &mut Vec<SettingInfo>,

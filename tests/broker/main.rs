@@ -10,6 +10,7 @@ mod publishing;
 mod refusals;
 mod requesters;
 mod secrets;
+mod silence;
 mod support;
 mod tls;
 mod urls;

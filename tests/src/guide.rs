@@ -72,6 +72,9 @@ mod traces {}
 #[doc = include_str!("../../docs/guide/26-who-may-call.md")]
 mod page_26_who_may_call {}
 
+#[doc = include_str!("../../docs/guide/27-failing-well.md")]
+mod page_27_failing_well {}
+
 #[doc = include_str!("../../docs/guide/from-nameko.md")]
 mod from_nameko {}
 

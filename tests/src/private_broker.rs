@@ -149,13 +149,21 @@ impl PrivateBroker {
     ///
     /// When the command fails.
     pub fn ctl(&self, arguments: &[&str]) -> String {
-        let output = self
-            .command(&server_binary().with_file_name("rabbitmqctl"))
-            .args(arguments)
-            .output()
-            .expect("rabbitmqctl stands beside rabbitmq-server");
-        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let began = Instant::now();
+        loop {
+            let output = self
+                .command(&server_binary().with_file_name("rabbitmqctl"))
+                .args(arguments)
+                .output()
+                .expect("rabbitmqctl stands beside rabbitmq-server");
+            let error = String::from_utf8_lossy(&output.stderr);
+            // It accepts connections a moment before it says of itself that it runs.
+            if error.contains("requires the 'rabbit' app to be running") && began.elapsed() < BOOT_LIMIT {
+                continue;
+            }
+            assert!(output.status.success(), "rabbitmqctl {arguments:?}: {error}");
+            return String::from_utf8_lossy(&output.stdout).into_owned();
+        }
     }
 
     fn command(&self, program: &Path) -> Command {

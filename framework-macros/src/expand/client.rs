@@ -78,6 +78,10 @@ impl Client<'_> {
             impl #k::Dependency for #ident {
                 type Options = #k::ClientOptions;
 
+                fn settings(_: &#k::ClientOptions) -> ::std::vec::Vec<#k::SettingInfo> {
+                    #k::client_settings::<Self>()
+                }
+
                 async fn setup(cx: &#k::SetupContext, options: #k::ClientOptions) -> #root::Result<Self> {
                     #k::setup_client::<Self>(cx, options).await
                 }

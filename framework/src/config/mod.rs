@@ -122,6 +122,8 @@ use crate::{
 /// | `otel.timeout` | `10s` | how long the collector may take |
 /// | `otel.queue` | 4096 | how many spans wait at most |
 ///
+/// What goes around calls, `policies.{name}`: see [`Policy`](crate::resilience::Policy).
+///
 /// With the feature `metrics`:
 ///
 /// | key | default | what |

@@ -17,6 +17,12 @@
 //! | `kinoko_pending_replies` | | calls that wait for a reply, all of them |
 //! | `kinoko_published_total` | outcome | messages sent: `confirmed`, `unrouted` (no queue took it), `failed` |
 //! | `kinoko_broker_connected`, `kinoko_broker_reconnects_total` | | the connection to the broker |
+//! | `kinoko_policy_calls_total` | service, policy, outcome | attempts under a [policy](crate::resilience::Policy) |
+//! | `kinoko_policy_repeated_total` | service, policy | attempts that were made again |
+//! | `kinoko_policy_in_flight`, `kinoko_policy_duration_seconds` | service, policy | attempts that are under way, and how long they took |
+//! | `kinoko_circuit_state` | service, policy, state | 1 for the state that a circuit is in |
+//! | `kinoko_circuit_opened_total` | service, policy | how often a circuit has opened |
+//! | `kinoko_bulkhead_busy`, `kinoko_bulkhead_waiting`, `kinoko_bulkhead_max` | service, policy | places of a bulkhead |
 //! | `kinoko_sagas_total` | service, saga, state | sagas that came to rest here, with the feature `saga` |
 //! | `kinoko_outbox_relayed_total` | outcome | what the outbox sent, with the feature `sql` |
 //! | `kinoko_build_info` | version, program, program_version | always 1 |

@@ -2,6 +2,10 @@
 //!
 //! [`Policy`] puts the parts together, in one order; each part has a file, or a folder, of its own. A circuit breaker's states are a machine without
 //! clock and lock (`circuit_breaker/machine.rs`), so that they can be proven.
+#![cfg_attr(
+    not(feature = "http"),
+    allow(dead_code, reason = "only what a feature adds looks at policies from outside")
+)]
 
 mod budget;
 mod builder;
@@ -11,6 +15,8 @@ mod classify;
 #[doc(hidden)]
 pub mod expansion;
 mod invalid;
+#[cfg(feature = "tower")]
+mod layer;
 mod options;
 mod overrides;
 mod policy;
@@ -23,6 +29,8 @@ mod settings;
 mod sight;
 mod stats;
 
+#[cfg(feature = "tower")]
+pub use self::layer::PolicyService;
 pub use self::{
     builder::PolicyBuilder,
     bulkhead::Bulkhead,
@@ -41,6 +49,7 @@ pub(crate) use self::{
     stats::{Outcome, StatsSnapshot},
 };
 pub(crate) use self::{
+    overrides::section,
     policy::{Judgement, Pass},
     registry::Policies,
 };

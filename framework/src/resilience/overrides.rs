@@ -109,7 +109,7 @@ impl Overrides {
 }
 
 /// Where the settings of a policy stand.
-pub(super) fn section(name: &str) -> String {
+pub(crate) fn section(name: &str) -> String {
     format!("policies.{name}")
 }
 

@@ -19,11 +19,12 @@ use super::{
     bulkhead::{BulkheadSight, Room},
     circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced, Trial},
     classify::{Class, Classify},
+    overrides::section,
     rate_limit::Limiter,
     stats::{Outcome, Stats, StatsSnapshot},
 };
 use crate::{
-    Error, ErrorKind, WorkerContext,
+    Error, ErrorKind, SettingInfo, WorkerContext,
     dependency::{Dependency, SetupContext},
     protocol::Name,
 };
@@ -388,6 +389,10 @@ impl Judgement {
 
 impl Dependency for Policy {
     type Options = PolicyOptions;
+
+    fn settings(options: &PolicyOptions) -> Vec<SettingInfo> {
+        options.name.iter().map(|name| SettingInfo::new(section(name))).collect()
+    }
 
     async fn setup(cx: &SetupContext, options: PolicyOptions) -> crate::Result<Self> {
         let Some(name) = options.name else {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Bulkhead, CircuitBreaker, RateLimit, Retry, Window,
+    Bulkhead, CircuitBreaker, RateLimit, Retry,
     invalid::{self, Check},
 };
 use crate::{Error, ErrorKind, Result};
@@ -31,47 +31,6 @@ pub struct PolicySettings {
 }
 
 impl PolicySettings {
-    /// As JSON, the times in seconds.
-    #[cfg(feature = "http")]
-    pub(crate) fn describe(&self) -> serde_json::Value {
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        let retry = self.retry.as_ref().map(|retry| {
-            serde_json::json!({
-                "max": retry.max,
-                "backoff_seconds": [retry.backoff.first.as_secs_f64(), retry.backoff.longest.as_secs_f64()],
-                "budget": retry.budget,
-                "idempotent": retry.idempotent,
-            })
-        });
-        let breaker = self.breaker.as_ref().map(|breaker| {
-            let (calls, window) = match breaker.window {
-                Window::Calls(calls) => (Some(calls), None),
-                Window::Time(time) => (None, Some(time)),
-            };
-            serde_json::json!({
-                "failure_rate": breaker.failure_rate,
-                "slow_rate": breaker.slow_rate,
-                "slow_after_seconds": seconds(breaker.slow_after),
-                "window_calls": calls,
-                "window_seconds": seconds(window),
-                "min_calls": breaker.min_calls,
-                "open_for_seconds": breaker.open_for.as_secs_f64(),
-                "trials": breaker.trials,
-            })
-        });
-        let bulkhead = self.bulkhead.as_ref();
-        serde_json::json!({
-            "timeout_seconds": seconds(self.timeout),
-            "attempt_timeout_seconds": seconds(self.attempt_timeout),
-            "retry": retry,
-            "breaker": breaker,
-            "bulkhead": bulkhead.map(|room| serde_json::json!({ "concurrency": room.concurrency, "queue": room.queue })),
-            "rate_limit": self.rate_limit.as_ref().map(|limit| {
-                serde_json::json!({ "calls": limit.calls, "per_seconds": limit.per.as_secs_f64(), "burst": limit.burst })
-            }),
-        })
-    }
-
     /// Whether there is more than a time for the whole, which a client keeps to by itself.
     pub(crate) fn has_parts(&self) -> bool {
         *self != Self { timeout: self.timeout, ..Self::default() }

@@ -1,6 +1,6 @@
 //! The policies around calls: looked at, and changed while the program runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -18,7 +18,7 @@ use crate::{
     Settings,
     http::problem,
     protocol::Fault,
-    resilience::{Overrides, PolicySight},
+    resilience::{Overrides, PolicySettings, PolicySight, Window},
 };
 
 pub(super) const PATH: &str = "/policies";
@@ -123,7 +123,7 @@ pub(super) fn describe(sight: &PolicySight) -> Value {
     json!({
         "service": sight.service,
         "name": sight.name,
-        "settings": sight.settings.describe(),
+        "settings": settings(&sight.settings),
         "circuit": circuit,
         "bulkhead": bulkhead,
         "calls": counted,
@@ -132,5 +132,45 @@ pub(super) fn describe(sight: &PolicySight) -> Value {
         "fallbacks": { "ok": sight.counted.fallbacks_ok, "failed": sight.counted.fallbacks_failed },
         "p50_seconds": sight.counted.duration.p50_seconds,
         "p99_seconds": sight.counted.duration.p99_seconds,
+    })
+}
+
+/// The settings of a policy as JSON, the times in seconds.
+fn settings(settings: &PolicySettings) -> Value {
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+    let retry = settings.retry.as_ref().map(|retry| {
+        json!({
+            "max": retry.max,
+            "backoff_seconds": [retry.backoff.first.as_secs_f64(), retry.backoff.longest.as_secs_f64()],
+            "budget": retry.budget,
+            "idempotent": retry.idempotent,
+        })
+    });
+    let breaker = settings.breaker.as_ref().map(|breaker| {
+        let (calls, window) = match breaker.window {
+            Window::Calls(calls) => (Some(calls), None),
+            Window::Time(time) => (None, Some(time)),
+        };
+        json!({
+            "failure_rate": breaker.failure_rate,
+            "slow_rate": breaker.slow_rate,
+            "slow_after_seconds": seconds(breaker.slow_after),
+            "window_calls": calls,
+            "window_seconds": seconds(window),
+            "min_calls": breaker.min_calls,
+            "open_for_seconds": breaker.open_for.as_secs_f64(),
+            "trials": breaker.trials,
+        })
+    });
+    let bulkhead = settings.bulkhead.as_ref();
+    json!({
+        "timeout_seconds": seconds(settings.timeout),
+        "attempt_timeout_seconds": seconds(settings.attempt_timeout),
+        "retry": retry,
+        "breaker": breaker,
+        "bulkhead": bulkhead.map(|room| json!({ "concurrency": room.concurrency, "queue": room.queue })),
+        "rate_limit": settings.rate_limit.as_ref().map(|limit| {
+            json!({ "calls": limit.calls, "per_seconds": limit.per.as_secs_f64(), "burst": limit.burst })
+        }),
     })
 }

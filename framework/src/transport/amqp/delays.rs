@@ -49,6 +49,9 @@ const FURTHER_KEYS: &str = "CC";
 pub(super) struct Delay(u32);
 
 impl Delay {
+    /// By as many levels as there are.
+    const LONGEST: u32 = u32::MAX >> 1;
+
     /// `None`: at once. Parts of a millisecond are rounded up.
     ///
     /// # Errors
@@ -65,6 +68,19 @@ impl Delay {
         u32::BITS - self.0.leading_zeros()
     }
 
+    /// The shortest one that is no shorter and passes by these levels, a bit each; itself, where there is none.
+    fn passing_by(self, levels: u32) -> Self {
+        let mut ms = self.0;
+        while ms & levels != 0 {
+            let highest = (ms & levels).ilog2();
+            match ((ms >> highest) + 1).checked_shl(highest).filter(|ms| *ms <= Self::LONGEST) {
+                Some(later) => ms = later,
+                None => return self,
+            }
+        }
+        Self(ms)
+    }
+
     fn takes(self, level: u32) -> bool {
         self.0 >> level & 1 == 1
     }
@@ -79,6 +95,8 @@ struct Declared {
     levels: u32,
     /// Where messages go at the end, beside the default exchange.
     exchanges: Vec<Name>,
+    /// Levels whose queues confirm nothing on this connection, a bit each.
+    silent: u32,
 }
 
 impl Delays {
@@ -97,6 +115,24 @@ impl Delays {
         let declared = self.declared();
         let wanted = declared.clone().with(delay, exchange);
         (wanted.levels > declared.levels || wanted.exchanges.len() > declared.exchanges.len()).then(|| wanted.items())
+    }
+
+    /// The delay to take instead of one whose queues may confirm nothing: not shorter.
+    pub(super) fn heard(&self, delay: Delay) -> Delay {
+        delay.passing_by(self.declared().silent)
+    }
+
+    /// The queue of this level's exchange has confirmed nothing.
+    pub(super) fn add_silent(&self, exchange: &str) {
+        let level = exchange.strip_prefix(PREFIX).and_then(|level| level.parse().ok());
+        if let Some(bit) = level.and_then(|level| 1u32.checked_shl(level)) {
+            self.declared().silent |= bit;
+        }
+    }
+
+    /// On another connection all levels count again.
+    pub(super) fn forget_silent(&self) {
+        self.declared().silent = 0;
     }
 
     /// It was declared.
@@ -146,6 +182,11 @@ impl Declared {
         items.push(Item::Forward { from: LAST_EXCHANGE, to: NOWHERE_EXCHANGE, arguments: header(NOWHERE, true) });
         items
     }
+}
+
+/// Whether an exchange has this form of name.
+pub(super) fn is_level(exchange: &str) -> bool {
+    exchange.starts_with(PREFIX)
 }
 
 /// Name of a level's exchange, of its queue and of its header.
@@ -238,5 +279,38 @@ fn replace(headers: &mut Headers, key: &'static str, values: Vec<Value>) {
         headers.retain(|other| other != key);
     } else {
         headers.set(key, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_level_is_passed_by_with_a_delay_that_is_no_shorter() {
+        for (ms, silent, expected) in [
+            (2_500, 0, 2_500),
+            (2_500, 1 << 11, 4_096),
+            (2_500, 1 << 8, 2_560),
+            (2_500, 1 << 11 | 1 << 12, 8_192),
+            (5, 0b100, 8),
+            (5, 0b1, 6),
+            (5, u32::MAX, 5),
+            (Delay::LONGEST, 1 << 30, Delay::LONGEST),
+        ] {
+            let passed = Delay(ms).passing_by(silent);
+            assert_eq!(passed, Delay(expected), "{ms} past {silent:b}");
+            assert!(passed.0 & silent == 0 || passed.0 == ms);
+        }
+    }
+
+    #[test]
+    fn what_is_silent_is_so_on_one_connection() {
+        let delays = Delays::default();
+        delays.add_silent("kinoko.delay.11");
+        delays.add_silent("events");
+        assert_eq!(delays.heard(Delay(2_500)), Delay(4_096));
+        delays.forget_silent();
+        assert_eq!(delays.heard(Delay(2_500)), Delay(2_500));
     }
 }

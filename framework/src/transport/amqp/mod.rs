@@ -213,6 +213,7 @@ impl Transport for AmqpTransport {
     async fn publish_later(&self, message: Message, delay: Duration) -> Result<()> {
         let Some(delay) = Delay::new(delay)? else { return self.publish(message).await.map(drop) };
         let delays = &self.shared.registry.delays;
+        let delay = delays.heard(delay);
         if let Some(missing) = delays.missing(delay, &message.exchange) {
             let (items, exchange) = (Arc::new(missing), message.exchange.clone());
             self.ask(move |shared, link| {

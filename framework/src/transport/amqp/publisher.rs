@@ -34,7 +34,7 @@ use crate::{Error, ErrorKind, Result, protocol::Message, transport::Published};
 /// How many wait before the channel. Whoever comes later waits to be let in.
 const MAX_QUEUED: usize = 256;
 
-/// How long the oldest publish may wait for its confirm: a queue that has no leader confirms nothing, and everything behind would wait.
+/// How long the oldest publish may wait for its confirm: a queue that has no leader confirms nothing, and everything behind it waits.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
 
 /// The asking side.
@@ -93,6 +93,7 @@ async fn run(mut jobs: mpsc::Receiver<Publish>, shared: Arc<Shared>) {
         repairs.interrupt();
         let End::Fault(failure) = end else {
             refusals.forget();
+            shared.registry.delays.forget_silent();
             continue;
         };
         if began.elapsed() > STABLE_AFTER {
@@ -158,7 +159,13 @@ impl Serving<'_> {
                 () = &mut unanswered => {
                     let oldest = self.window.oldest().map_or_else(Instant::now, |since| since.max(open_since));
                     if oldest.elapsed() >= CONFIRM_LIMIT && !self.link.is_blocked() {
-                        self.link.close_channel(&channel).await;
+                        if let Some(message) = self.window.oldest_message() {
+                            self.refusals.add_silent(message);
+                            self.shared.registry.delays.add_silent(&message.exchange);
+                        }
+                        // A channel that is stuck in the broker may never say that it is closed.
+                        let (link, channel) = (self.link.clone(), channel.clone());
+                        self.shared.tasks.spawn(async move { link.close_channel(&channel).await });
                         break Failure::Late { what: "confirm a message", limit: CONFIRM_LIMIT };
                     }
                     unanswered.as_mut().reset(Instant::now().max(oldest + CONFIRM_LIMIT));
@@ -213,7 +220,10 @@ impl Serving<'_> {
         while let Some((publish, verdict, since)) = self.window.pop() {
             told += 1;
             match verdict {
-                Verdict::Taken => publish.tell(Ok(Published { routed: true })),
+                Verdict::Taken => {
+                    self.refusals.heard(&publish.message);
+                    publish.tell(Ok(Published { routed: true }));
+                }
                 Verdict::Refused => publish.tell(Err(Error::new(
                     ErrorKind::Rejected,
                     "a queue did not take the message: it is full, or the broker failed",

@@ -4,8 +4,12 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::warn;
 
-use super::failure::{ACCESS_REFUSED, Failure, NOT_FOUND, PRECONDITION_FAILED};
+use super::{
+    delays,
+    failure::{ACCESS_REFUSED, Failure, NOT_FOUND, PRECONDITION_FAILED},
+};
 use crate::{
     Error, ErrorKind,
     protocol::{Message, Name},
@@ -18,6 +22,11 @@ const ASK_FOR: Duration = Duration::from_secs(60);
 
 /// How long nothing is published to an exchange that is forbidden: permissions change.
 const FORBIDDEN_FOR: Duration = Duration::from_secs(5);
+
+/// How long nothing is published that leads to a queue which confirmed nothing: everything behind it would wait as well. Twice as long each
+/// further time.
+const SILENT_FOR: Duration = Duration::from_secs(10);
+const SILENT_FOR_MOST: Duration = Duration::from_secs(300);
 
 /// How many are told apart, for programs whose names of exchanges and users come from elsewhere.
 const MOST: usize = 256;
@@ -99,6 +108,14 @@ pub(super) struct Refusals {
     /// What the broker said on this connection, but of missing exchanges.
     said: VecDeque<(Refusal, String, Instant)>,
     missing: HashMap<Name, Instant>,
+    /// Exchange and routing key of what was not confirmed.
+    silent: HashMap<(Name, Name), Silence>,
+}
+
+/// Until when nothing is published that way, and how long that is.
+struct Silence {
+    until: Instant,
+    lasts: Duration,
 }
 
 impl Refusals {
@@ -117,8 +134,41 @@ impl Refusals {
         error
     }
 
+    /// A message was not confirmed in time. A quorum queue without leader is like that; RabbitMQ leaves one that can never have a leader where
+    /// it is killed while it makes it.
+    pub(super) fn add_silent(&mut self, message: &Message) {
+        let way = way_of(message);
+        self.silent.retain(|other, silence| *other == way || silence.until.elapsed() < SILENT_FOR_MOST);
+        if self.silent.len() >= MOST {
+            return;
+        }
+        let lasts = self.silent.get(&way).map_or(SILENT_FOR, |silence| (silence.lasts * 2).min(SILENT_FOR_MOST));
+        let (exchange, routing_key) = (&*way.0, &*way.1);
+        warn!(
+            exchange,
+            routing_key,
+            not_before = ?lasts,
+            "a queue that this leads to confirms nothing: nothing is published that way for a while. Has it a leader?"
+        );
+        self.silent.insert(way, Silence { until: Instant::now() + lasts, lasts });
+    }
+
+    /// A message was confirmed.
+    pub(super) fn heard(&mut self, message: &Message) {
+        if !self.silent.is_empty() {
+            self.silent.remove(&way_of(message));
+        }
+    }
+
     /// Why a message would end the channel.
     pub(super) fn of(&self, message: &Message) -> Option<Error> {
+        if !self.silent.is_empty()
+            && let Some(silence) = self.silent.get(&way_of(message))
+            && Instant::now() < silence.until
+        {
+            let text = "a queue that this leads to has confirmed nothing of late; it may have no leader";
+            return Some(Error::new(ErrorKind::Unavailable, text));
+        }
         let (refusal, text, _) = self.said.iter().find(|(refusal, _, since)| {
             refusal.is_of(message) && (refusal.lasts() || since.elapsed() < FORBIDDEN_FOR)
         })?;
@@ -137,5 +187,12 @@ impl Refusals {
     /// The connection is over, and another one may be another user's, or another broker's.
     pub(super) fn forget(&mut self) {
         self.said.clear();
+        self.silent.clear();
     }
+}
+
+fn way_of(message: &Message) -> (Name, Name) {
+    // What is put off passes the same queue whatever its key.
+    let key = if delays::is_level(&message.exchange) { Name::default() } else { message.routing_key.clone() };
+    (message.exchange.clone(), key)
 }

@@ -132,6 +132,11 @@ impl<E> Window<E> {
         self.outstanding.front().map(|front| front.since)
     }
 
+    /// The oldest.
+    pub(super) fn oldest_message(&self) -> Option<&Message> {
+        self.outstanding.front().map(|front| &front.publish.message)
+    }
+
     /// Takes a publish and begins it; there must be room.
     ///
     /// # Errors
