@@ -32,6 +32,12 @@ pub fn saga(args: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn policy(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::policy(args.into(), item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn step(_: TokenStream, item: TokenStream) -> TokenStream {
     expand::stray("step", "saga", item.into()).into()
 }

@@ -188,6 +188,9 @@ pub use kinoko_macros::http;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use kinoko_macros::main;
+#[doc = include_str!("docs/policy.md")]
+#[doc(inline)]
+pub use kinoko_macros::policy;
 #[cfg(feature = "jwt")]
 #[doc = include_str!("docs/public.md")]
 #[doc(inline)]
@@ -234,7 +237,7 @@ pub mod prelude {
         App, Call, CallError, Client, Config, Context, ContextValue, DeadLetter, Dependencies, Dependency, Event,
         EventDispatcher, EventSet, Fault, FromWorker, Has, Language, PendingReply, Publisher, RawDelivery, Reject,
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
-        WorkerOutcome, consume, contract, event, event_handler, rpc, service, timer,
+        WorkerOutcome, consume, contract, event, event_handler, policy, rpc, service, timer,
     };
     #[cfg(feature = "jwt")]
     pub use crate::{guard, public};

@@ -44,6 +44,7 @@ pub use crate::auth::expansion as auth;
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]
 pub use crate::protocol::{Described, Undescribed};
+pub use crate::resilience::{Policy, expansion as policy};
 #[cfg(feature = "saga")]
 pub use crate::saga::expansion as saga;
 #[cfg(feature = "sql")]

@@ -16,6 +16,7 @@ mod names;
 mod option;
 mod option_values;
 mod path;
+mod policy;
 mod positional;
 mod rpc;
 mod saga;
@@ -46,6 +47,7 @@ pub(crate) use self::{
     idempotent::{IdempotentArgs, IdempotentStore},
     main::MainArgs,
     option::{OptionArg, OptionValue},
+    policy::{By, PolicyArgs},
     rpc::{Expected, RpcArgs},
     saga::SagaArgs,
     service::ServiceArgs,

@@ -25,7 +25,7 @@ pub(crate) enum OptionValue {
 /// Options of kinoko's own that say all by being there.
 const FLAGS: [&str; 2] = ["secret", "idempotent"];
 /// Parts of kinoko's own that have a default for everything.
-const PARTS: [&str; 3] = ["retry", "breaker", "bulkhead"];
+pub(super) const PARTS: [&str; 3] = ["retry", "breaker", "bulkhead"];
 
 impl OptionArg {
     /// `None` after an error.

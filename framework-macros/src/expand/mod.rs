@@ -18,6 +18,7 @@ mod idempotent;
 mod main;
 mod options;
 mod output;
+mod policy;
 mod saga;
 mod service;
 #[cfg(test)]
@@ -28,10 +29,12 @@ use quote::{ToTokens, quote};
 use syn::Path;
 
 use crate::{
-    args::{ContractArgs, EventArgs, MainArgs, SagaArgs, ServiceArgs},
+    args::{ContractArgs, EventArgs, MainArgs, PolicyArgs, SagaArgs, ServiceArgs},
     diag::Diag,
-    model::{ContractModel, DependenciesModel, ErrorModel, EventModel, EventSetModel, SagaModel, ServiceModel},
-    syntax::{ImplBlock, TraitBlock},
+    model::{
+        ContractModel, DependenciesModel, ErrorModel, EventModel, EventSetModel, PolicyModel, SagaModel, ServiceModel,
+    },
+    syntax::{ImplBlock, Method, TraitBlock},
 };
 
 /// Where generated code finds kinoko.
@@ -147,6 +150,21 @@ pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     let code = main::expand(&args, item, &mut diag);
     let errors = diag.into_tokens();
     show("main", quote!(#code #errors))
+}
+
+pub(crate) fn policy(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut diag = Diag::default();
+    let args = PolicyArgs::parse(args, &mut diag);
+    let Some(mut method) = Method::parse(item.clone()) else {
+        let text = "`#[policy]` goes on an `async fn`, of an impl block or on its own";
+        return unreadable(diag, syn::Error::new(proc_macro2::Span::call_site(), text), item);
+    };
+    let model = PolicyModel::read(args, &method, &mut diag).filter(|_| diag.is_empty());
+    if let Some(model) = model {
+        policy::expand(&model, &mut method);
+    }
+    let errors = diag.into_tokens();
+    show("policy", quote!(#method #errors))
 }
 
 /// An inner attribute outside the block that reads it.

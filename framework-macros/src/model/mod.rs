@@ -14,6 +14,7 @@ mod output;
 mod param;
 mod payload;
 mod place;
+mod policy;
 mod rpc;
 mod saga;
 mod service;
@@ -32,6 +33,7 @@ pub(crate) use self::{
     output::{Output, ungrouped},
     param::{ParamKind, ParamModel, Pass},
     payload::Payload,
+    policy::{PolicyModel, PolicyParam},
     rpc::{Rpc, RpcModel},
     saga::SagaModel,
     service::ServiceModel,

@@ -15,7 +15,7 @@ pub(crate) enum Output {
 
 /// A written result and what it consists of.
 pub(crate) struct ResultType {
-    whole: Type,
+    pub(crate) whole: Type,
     pub(crate) ok: Type,
     pub(crate) err: Type,
 }

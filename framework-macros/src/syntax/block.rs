@@ -89,7 +89,7 @@ pub(crate) enum Item {
 /// A function whose body nobody looks into.
 pub(crate) struct Method {
     pub(crate) attrs: Vec<Attribute>,
-    vis: Visibility,
+    pub(crate) vis: Visibility,
     defaultness: Option<Token![default]>,
     pub(crate) sig: Signature,
     /// Braces, or a semicolon in a trait.
@@ -97,6 +97,14 @@ pub(crate) struct Method {
 }
 
 impl Method {
+    /// One function, wherever it stands.
+    pub(crate) fn parse(item: TokenStream) -> Option<Self> {
+        match Item::parse.parse2(item).ok()? {
+            Item::Fn(method) => Some(*method),
+            Item::Other(_) => None,
+        }
+    }
+
     /// Puts a semicolon in the place of a body.
     pub(crate) fn drop_body(&mut self) {
         self.body = Punct::new(';', Spacing::Alone).into();

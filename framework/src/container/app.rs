@@ -201,6 +201,7 @@ impl App {
         let container_settings = container_settings(&settings, &options, client_settings.max_body_bytes)?;
         let grace = settings.duration("grace_period", Duration::from_secs(25))?;
         let url = self.broker_url(&settings)?;
+        let policies = Policies::begin(&settings)?;
         self.extensions.get::<Launch>().version = self.version.clone();
         let make_gateways = crate::features::GATEWAYS.iter();
         let gateways: Vec<_> =
@@ -226,7 +227,7 @@ impl App {
             rpc.known.add(*name);
         }
         let process = Arc::new(ProcessScope {
-            policies: Policies::new(&settings),
+            policies,
             settings,
             rpc: rpc.clone(),
             sender: Sender::shared(transport.clone(), sender_settings, observer.clone()),

@@ -192,6 +192,11 @@ fn policies(text: &mut Text, policies: &[PolicySight]) {
     let each = |value: fn(&PolicySight) -> f64| policies.iter().map(move |policy| (of_policy(policy), value(policy)));
     let help = "Attempts that were made again";
     text.counters("kinoko_policy_repeated", help, each(|policy| policy.counted.repeated as f64));
+    let fallbacks = policies.iter().flat_map(|policy| {
+        [("ok", policy.counted.fallbacks_ok), ("failed", policy.counted.fallbacks_failed)]
+            .map(|(outcome, count)| ([&of_policy(policy)[..], &[("outcome", outcome)]].concat(), count as f64))
+    });
+    text.counters("kinoko_policy_fallbacks", "Fallbacks that were run, by how they ended", fallbacks);
     text.gauges(
         "kinoko_policy_in_flight",
         "Attempts under a policy that are under way",

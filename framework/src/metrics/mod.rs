@@ -19,6 +19,7 @@
 //! | `kinoko_broker_connected`, `kinoko_broker_reconnects_total` | | the connection to the broker |
 //! | `kinoko_policy_calls_total` | service, policy, outcome | attempts under a [policy](crate::resilience::Policy) |
 //! | `kinoko_policy_repeated_total` | service, policy | attempts that were made again |
+//! | `kinoko_policy_fallbacks_total` | service, policy, outcome | fallbacks that were run: `ok`, `failed` |
 //! | `kinoko_policy_in_flight`, `kinoko_policy_duration_seconds` | service, policy | attempts that are under way, and how long they took |
 //! | `kinoko_circuit_state` | service, policy, state | 1 for the state that a circuit is in |
 //! | `kinoko_circuit_opened_total` | service, policy | how often a circuit has opened |

@@ -46,7 +46,7 @@ impl Class {
 #[diagnostic::on_unimplemented(
     message = "a policy cannot tell what `{Self}` means",
     label = "neither a `ServiceError` nor `Classify`",
-    note = "derive `kinoko::ServiceError` for it, implement `kinoko::resilience::Classify`, or use `Policy::run_with`"
+    note = "derive `kinoko::ServiceError` for it, implement `kinoko::resilience::Classify`, or name a function: `classify = …` in `#[policy]`, `Policy::run_with` elsewhere"
 )]
 pub trait Classify {
     /// What it means.

@@ -12,12 +12,15 @@ mod builder;
 mod bulkhead;
 mod circuit_breaker;
 mod classify;
+#[doc(hidden)]
+pub mod expansion;
 mod invalid;
 #[cfg(feature = "tower")]
 mod layer;
 mod options;
 mod overrides;
 mod policy;
+mod process;
 mod rate_limit;
 mod refused;
 mod registry;
@@ -40,7 +43,11 @@ pub use self::{
     settings::{PolicyOptions, PolicySettings},
 };
 #[cfg(feature = "http")]
-pub(crate) use self::{overrides::Overrides, sight::PolicySight, stats::Outcome};
+pub(crate) use self::{
+    overrides::Overrides,
+    sight::PolicySight,
+    stats::{Outcome, StatsSnapshot},
+};
 pub(crate) use self::{
     overrides::section,
     policy::{Judgement, Pass},

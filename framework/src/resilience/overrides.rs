@@ -59,7 +59,16 @@ impl Overrides {
     ///
     /// For a key that no policy has, and for a value of another type.
     pub(crate) fn read(settings: &Settings, name: &str) -> Result<Self> {
-        Ok(settings.get(&section(name))?.unwrap_or_default())
+        Ok(Self::find(settings, name)?.unwrap_or_default())
+    }
+
+    /// The section of one policy, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`read`](Self::read).
+    pub(super) fn find(settings: &Settings, name: &str) -> Result<Option<Self>> {
+        settings.get(&section(name))
     }
 
     /// What was written, with this in its place.

@@ -187,18 +187,43 @@ impl Policy {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let deadline = self.parts().settings.timeout.map(|timeout| Instant::now() + timeout);
-        let limited = |time: Option<Duration>| {
-            let call = call();
-            async move {
-                let Some(time) = time else { return call.await.map_err(PolicyError::Call) };
-                match time::timeout(time, call).await {
-                    Ok(ended) => ended.map_err(PolicyError::Call),
-                    Err(_) => Err(PolicyError::Refused(self.refused(Refusal::Timeout { after: time }))),
-                }
-            }
-        };
+        let deadline = self.deadline();
+        let limited = |time: Option<Duration>| self.limited(time, call());
         self.drive(deadline, |error| Judgement::of(error, &classify), PolicyError::Refused, limited).await
+    }
+
+    /// [`run_with`](Self::run_with), once: for what is not written to be made again, whatever the settings say.
+    pub(crate) async fn once<T, E>(
+        &self,
+        classify: impl Fn(&E) -> Class,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, PolicyError<E>> {
+        let pass = self.pass(self.deadline()).await.map_err(PolicyError::Refused)?;
+        let ended = self.limited(pass.time(), call).await;
+        pass.end(ended.as_ref().err().map(|error| Judgement::of(error, &classify)));
+        ended
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.parts().settings.timeout.map(|timeout| Instant::now() + timeout)
+    }
+
+    /// Waits for a call for so long.
+    async fn limited<T, E>(
+        &self,
+        limit: Option<Duration>,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, PolicyError<E>> {
+        let Some(after) = limit else { return call.await.map_err(PolicyError::Call) };
+        match time::timeout(after, call).await {
+            Ok(ended) => ended.map_err(PolicyError::Call),
+            Err(_) => Err(PolicyError::Refused(self.refused(Refusal::Timeout { after }))),
+        }
+    }
+
+    /// A fallback answered in the place of a call, or failed too.
+    pub(super) fn fell_back(&self, ok: bool) {
+        self.0.stats.fell_back(ok);
     }
 
     /// Makes a call that ends by itself after the time that it is told, again where it may be repeated.

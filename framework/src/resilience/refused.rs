@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use super::stats::Outcome;
 use crate::{
     Fault,
     protocol::{Certainty, Name, ServiceError},
@@ -76,6 +77,11 @@ impl Refusal {
             Self::BulkheadFull => ("BulkheadFull", "BULKHEAD_FULL", 503, "UNAVAILABLE"),
             Self::RateLimited { .. } => ("RateLimited", "RATE_LIMITED", 429, "RESOURCE_EXHAUSTED"),
         }
+    }
+
+    /// As logs and metrics name it.
+    pub(super) fn name(self) -> &'static str {
+        Outcome::from(self).name()
     }
 
     /// After how long another call may be let through, where that is known.

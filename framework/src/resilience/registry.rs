@@ -9,6 +9,7 @@ use std::{
 use super::{
     Policy, PolicySettings,
     overrides::{Overrides, section},
+    process,
     sight::PolicySight,
 };
 use crate::{Error, Result, config::Settings};
@@ -20,8 +21,14 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    pub(crate) fn new(settings: &Arc<Settings>) -> Arc<Self> {
-        Arc::new(Self { known: Mutex::default(), settings: settings.clone() })
+    /// A program starts. The policies of methods, which are the process's, follow its settings from now on.
+    ///
+    /// # Errors
+    ///
+    /// For settings of theirs that make no sense.
+    pub(crate) fn begin(settings: &Arc<Settings>) -> Result<Arc<Self>> {
+        process::follow(settings)?;
+        Ok(Arc::new(Self { known: Mutex::default(), settings: settings.clone() }))
     }
 
     /// What the settings say of the policy of this name.
@@ -53,17 +60,24 @@ impl Policies {
         self.settings.refuse(&section(name), text)
     }
 
-    /// What all of them are like at the moment.
+    /// What all of them are like at the moment: those of services, then those of methods, which have their module in its place.
     pub(crate) fn look(&self) -> Vec<PolicySight> {
-        self.known().iter().map(|((service, _), policy)| PolicySight::of(service, policy)).collect()
+        let known = self.known();
+        let of_services = known.iter().map(|((service, _), policy)| PolicySight::of(service, policy));
+        of_services.chain(process::policies().map(|(module, policy)| PolicySight::of(module, policy))).collect()
     }
 
-    /// The policy of a service by this name, if it has one.
+    /// The policy of a service, or of a module, by this name, if it has one.
     pub(crate) fn find(&self, service: &str, name: &str) -> Option<Policy> {
-        self.known()
-            .iter()
-            .find(|((own, own_name), _)| *own == service && own_name == name)
-            .map(|(_, policy)| policy.clone())
+        let known = self.known();
+        let of_service = known.iter().find(|((own, own_name), _)| *own == service && own_name == name);
+        let of_service = of_service.map(|(_, policy)| policy.clone());
+        let mut of_methods = process::policies();
+        of_service.or_else(|| {
+            of_methods
+                .find(|(module, policy)| *module == service && policy.name() == name)
+                .map(|(_, policy)| policy.clone())
+        })
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Policy>> {

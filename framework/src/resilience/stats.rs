@@ -65,6 +65,8 @@ pub(super) struct Stats {
     ended: [AtomicU64; Outcome::ALL.len()],
     in_flight: AtomicU64,
     repeated: AtomicU64,
+    /// Fallbacks that answered, and those that failed too.
+    fallbacks: [AtomicU64; 2],
     /// Of what was let through.
     duration: Histogram,
 }
@@ -75,6 +77,8 @@ pub(crate) struct StatsSnapshot {
     pub(crate) ended: [(Outcome, u64); Outcome::ALL.len()],
     pub(crate) in_flight: u64,
     pub(crate) repeated: u64,
+    pub(crate) fallbacks_ok: u64,
+    pub(crate) fallbacks_failed: u64,
     pub(crate) duration: HistogramSnapshot,
 }
 
@@ -84,6 +88,7 @@ impl Default for Stats {
             ended: Default::default(),
             in_flight: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
+            fallbacks: Default::default(),
             duration: Histogram::new(&default_bounds()),
         }
     }
@@ -116,6 +121,10 @@ impl Stats {
         self.repeated.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn fell_back(&self, ok: bool) {
+        self.fallbacks[usize::from(!ok)].fetch_add(1, Ordering::Relaxed);
+    }
+
     fn count(&self, outcome: Outcome) {
         self.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
@@ -125,6 +134,8 @@ impl Stats {
             ended: Outcome::ALL.map(|outcome| (outcome, self.ended[outcome as usize].load(Ordering::Relaxed))),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             repeated: self.repeated.load(Ordering::Relaxed),
+            fallbacks_ok: self.fallbacks[0].load(Ordering::Relaxed),
+            fallbacks_failed: self.fallbacks[1].load(Ordering::Relaxed),
             duration: self.duration.snapshot(),
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     dependency::{Dependencies, SetupContext},
     event::Verdict,
     protocol::{Certainty, Fault, FaultMeta, ServiceError, Value, VariantInfo, exception},
+    resilience::Refused,
 };
 
 /// A value that can be read from a caller's arguments.
@@ -211,7 +212,7 @@ pub fn internal_variant<E: ServiceError>(exc_type: &'static str, error: &E) -> F
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be forwarded",
     label = "not a `CallError`",
-    note = "`#[fault(forward)]` goes on a variant whose one field is the `CallError<…>` of another service's client"
+    note = "`#[fault(forward)]` goes on a variant whose one field is the `CallError<…>` of another service's client, or `Refused`"
 )]
 pub trait Forwarded: Sized {
     /// What travels.
@@ -241,6 +242,22 @@ impl<E: ServiceError> Forwarded for CallError<E> {
     }
 
     const VARIANTS: &'static [VariantInfo] = E::VARIANTS;
+}
+
+impl Forwarded for Refused {
+    fn to_fault(&self) -> Fault {
+        ServiceError::to_fault(self)
+    }
+
+    fn from_fault(fault: &Fault) -> Option<Self> {
+        ServiceError::from_fault(fault)
+    }
+
+    fn certainty(&self) -> Certainty {
+        ServiceError::certainty(self)
+    }
+
+    const VARIANTS: &'static [VariantInfo] = <Self as ServiceError>::VARIANTS;
 }
 
 /// Both directions of a forwarded error: one value, as [`Travel`] is.

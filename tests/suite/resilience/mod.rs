@@ -1,5 +1,6 @@
 //! What a policy promises, part by part. The clock is paused: nothing here waits.
 
+mod attribute;
 mod breaker;
 mod bulkhead;
 mod cancel;

@@ -24,7 +24,7 @@ use crate::{
     http::problem,
     observe::HistogramSnapshot,
     protocol::context_data::unix_ms,
-    resilience::{BreakerState, Outcome, PolicySettings, PolicySight, Window},
+    resilience::{BreakerState, Outcome, PolicySettings, PolicySight, StatsSnapshot, Window},
 };
 
 pub(super) const PATH: &str = "/hystrix.stream";
@@ -104,6 +104,8 @@ impl Looking {
 /// A policy as Hystrix writes a command.
 fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
     let lately = |outcome| policy.count(outcome) - before.map_or(0, |before| before.count(outcome));
+    let fallbacks =
+        |count: fn(&StatsSnapshot) -> u64| count(&policy.counted) - before.map_or(0, |before| count(&before.counted));
     let (failed, timed_out) = (lately(Outcome::Failure), lately(Outcome::Timeout));
     let (short_circuited, rejected) =
         (lately(Outcome::CircuitOpen), lately(Outcome::BulkheadFull) + lately(Outcome::RateLimited));
@@ -132,6 +134,8 @@ fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
         "rollingCountTimeout": timed_out,
         "rollingCountShortCircuited": short_circuited,
         "rollingCountSemaphoreRejected": rejected,
+        "rollingCountFallbackSuccess": fallbacks(|counted| counted.fallbacks_ok),
+        "rollingCountFallbackFailure": fallbacks(|counted| counted.fallbacks_failed),
         "currentConcurrentExecutionCount": policy.counted.in_flight,
         "latencyExecute_mean": mean,
         "latencyExecute": latency,
@@ -150,10 +154,8 @@ fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
         "rollingCountCollapsedRequests",
         "rollingCountEmit",
         "rollingCountFallbackEmit",
-        "rollingCountFallbackFailure",
         "rollingCountFallbackMissing",
         "rollingCountFallbackRejection",
-        "rollingCountFallbackSuccess",
         "rollingCountResponsesFromCache",
         "rollingCountThreadPoolRejected",
         "rollingMaxConcurrentExecutionCount",

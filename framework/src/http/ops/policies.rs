@@ -129,6 +129,7 @@ pub(super) fn describe(sight: &PolicySight) -> Value {
         "calls": counted,
         "in_flight": sight.counted.in_flight,
         "repeated": sight.counted.repeated,
+        "fallbacks": { "ok": sight.counted.fallbacks_ok, "failed": sight.counted.fallbacks_failed },
         "p50_seconds": sight.counted.duration.p50_seconds,
         "p99_seconds": sight.counted.duration.p99_seconds,
     })
