@@ -152,3 +152,20 @@ pub fn why<E>(error: &PolicyError<E>) -> &'static str {
         PolicyError::Refused(refused) => refused.reason.name(),
     }
 }
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn fallbacks_are_counted_by_how_they_end() {
+        let policy = Policy::builder("counted").build().unwrap();
+        assert_eq!(fall_back::<_, ()>(&policy, "down", ready(Ok(1))).await, Ok(1));
+        assert_eq!(fall_back::<(), _>(&policy, "down", ready(Err(2))).await, Err(2));
+        assert_eq!(fall_back::<(), _>(&policy, "down", ready(Err(3))).await, Err(3));
+        let (.., counted) = policy.look();
+        assert_eq!((counted.fallbacks_ok, counted.fallbacks_failed), (1, 2));
+    }
+}

@@ -98,7 +98,8 @@ impl Refusal {
 impl ServiceError for Refused {
     fn to_fault(&self) -> Fault {
         let (exc_type, code, http, grpc) = self.reason.names();
-        let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        // Whoever comes back a part of a millisecond too early is refused again.
+        let millis = |wait: Duration| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1);
         let fault = match self.reason {
             // A stranger is told too, without whom it would have been passed on to.
             Refusal::RateLimited { .. } => Fault { internal: false, ..Fault::internal(exc_type, "too many requests") },

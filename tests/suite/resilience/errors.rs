@@ -1,6 +1,6 @@
 //! What errors mean to a policy, and what a policy says when it refuses.
 
-use kinoko::{CallError, Fault, Timeout, prelude::*};
+use kinoko::{CallError, Fault, ServiceError as _, Timeout, prelude::*};
 
 use super::*;
 
@@ -70,6 +70,32 @@ fn a_call_is_repeated_only_where_nobody_can_have_run_it() {
         (Failed::Forbidden("no role".to_owned()), Class::ANSWER),
     ] {
         assert_eq!(error.classify(), class, "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_is_an_error_like_others_and_nobody_comes_back_too_early() {
+    let wait = Duration::from_micros(4_200);
+    for (reason, http, class) in [
+        (Refusal::Timeout { after: wait }, 504, Class::FAILURE),
+        (Refusal::BulkheadFull, 503, Class::REPEATABLE),
+        (Refusal::CircuitOpen { retry_after: None }, 503, Class::REPEATABLE),
+        (
+            Refusal::CircuitOpen { retry_after: Some(wait) },
+            503,
+            Class { retry_after: Some(ms(5)), ..Class::REPEATABLE },
+        ),
+        (Refusal::RateLimited { retry_after: wait }, 429, Class { retry_after: Some(ms(5)), ..Class::REPEATABLE }),
+    ] {
+        let refused = Refused { policy: "tried".into(), reason };
+        assert_eq!((refused.to_fault().http, refused.classify()), (Some(http), class), "{refused}");
+        let through_a_client = match reason {
+            Refusal::CircuitOpen { .. } => CallError::<StockError>::CircuitOpen(refused),
+            Refusal::RateLimited { .. } => CallError::RateLimited(refused),
+            Refusal::BulkheadFull => CallError::BulkheadFull(refused),
+            _ => continue,
+        };
+        assert_eq!(through_a_client.classify(), class, "{through_a_client}");
     }
 }
 
