@@ -124,6 +124,9 @@ on_each_database! {
         while one.begun().is_empty() {
             client.hurry().idempotency_key("k").timeout(Duration::from_millis(500)).await.unwrap_err();
         }
+        // The caller may see the end of its time before the worker does.
+        let given_up = || async { (one.app.running_workers() == 0).then_some(()) };
+        eventually(Duration::from_secs(20), "the worker has given up", given_up).await;
         one.let_go(1);
         client.hurry().idempotency_key("k").await.unwrap();
         assert_eq!(one.begun().len(), 1);
