@@ -222,19 +222,15 @@ where
 
     /// Makes the call as it is, and tells what its error means.
     pub(super) async fn once(self) -> Result<T, (CallError<E>, Class)> {
-        let told = |error: CallError<E>| {
-            let class = error.classify();
-            (error, class)
-        };
-        let (prepared, timeout) = self.prepare().map_err(told)?;
+        let (prepared, timeout) = self.prepare().map_err(CallError::classified)?;
         let (mut request, now) = match prepared {
             Prepared::Remote { request, now } => (request, now),
-            Prepared::Local(call) => return call.answer(timeout).await.map_err(told),
+            Prepared::Local(call) => return call.answer(timeout).await.map_err(CallError::classified),
         };
         let path = request.path(now).await;
         let mut waiting = match request.send(path, now).await {
             Ok(waiting) => waiting,
-            Err(failure) => return Err(told(request.fail(timeout, failure))),
+            Err(failure) => return Err(request.fail(timeout, failure).classified()),
         };
         let answered = request.answer(&mut waiting, path).await;
         request.judged(timeout, answered)
@@ -398,19 +394,15 @@ impl Origin<'_> {
         self,
         answered: Result<(Format, Bytes), Failure>,
     ) -> Result<T, (CallError<E>, Class)> {
-        let by_itself = |error: CallError<E>| {
-            let class = error.classify();
-            (error, class)
-        };
-        let (format, body) = answered.map_err(|failure| by_itself(self.fail(failure)))?;
+        let (format, body) = answered.map_err(|failure| self.fail(failure).classified())?;
         match decode_reply::<T>(&format, &body) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => {
                 let said = fault.retryable.is_some().then(|| Class::of(&fault));
-                let (error, class) = by_itself(CallError::from_fault(fault, self.service, self.method));
+                let (error, class) = CallError::from_fault(fault, self.service, self.method).classified();
                 Err((error, said.unwrap_or(class)))
             }
-            Err(error) => Err(by_itself(CallError::BadReply(error.to_string()))),
+            Err(error) => Err(CallError::BadReply(error.to_string()).classified()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     context::WorkerContext,
     dependency::SetupContext,
     protocol::ServiceError,
-    resilience::{Class, Judgement, Pass, Policy, Refusal, Refused},
+    resilience::{Class, Classify, Judgement, Pass, Policy, Refusal, Refused},
 };
 
 /// The policies of one client: of single methods, and of all others.
@@ -92,8 +92,7 @@ where
 {
     /// Makes the call under a policy, again where it may be repeated, all within its time.
     pub(super) async fn under(mut self, policy: Policy) -> Result<T, CallError<E>> {
-        let now = Instant::now();
-        let deadline = now + self.time(WorkerContext::current().as_ref(), now);
+        let deadline = self.deadline();
         // One for all attempts.
         self.take_idempotency_key();
         let has_key = self.has_idempotency_key();
@@ -108,11 +107,15 @@ where
 
     /// Lets the one attempt through that a call is which is sent now and awaited later.
     pub(super) async fn pass(&mut self, policy: &Policy) -> Result<Pass, CallError<E>> {
-        let now = Instant::now();
-        let deadline = now + self.time(WorkerContext::current().as_ref(), now);
-        let pass = policy.pass(Some(deadline)).await.map_err(CallError::refused)?;
+        let pass = policy.pass(Some(self.deadline())).await.map_err(CallError::refused)?;
         self.timeout = pass.time();
         Ok(pass)
+    }
+
+    /// Until when it may take, all attempts together.
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now + self.time(WorkerContext::current().as_ref(), now)
     }
 
     /// The same call once more.
@@ -130,6 +133,14 @@ where
             declared: self.declared,
             answer: self.answer,
         }
+    }
+}
+
+impl<E: ServiceError> CallError<E> {
+    /// With what it means by itself.
+    pub(super) fn classified(self) -> (Self, Class) {
+        let class = self.classify();
+        (self, class)
     }
 }
 

@@ -91,6 +91,21 @@ impl Histogram {
 }
 
 impl HistogramSnapshot {
+    /// What has come since an earlier one. What was not there before had counted nothing.
+    #[cfg(feature = "http")]
+    pub(crate) fn since(&self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self.clone() };
+        let counts = self.counts.iter().zip(&before.counts);
+        let counts: Vec<u64> = counts.map(|(now, before)| now.saturating_sub(*before)).collect();
+        Self {
+            count: counts.iter().sum(),
+            counts,
+            bounds: self.bounds.clone(),
+            sum_seconds: self.sum_seconds - before.sum_seconds,
+            ..Self::default()
+        }
+    }
+
     /// What this share of them did not exceed: within its bucket, as if they were spread evenly.
     pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
         if self.count == 0 {

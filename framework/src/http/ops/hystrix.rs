@@ -22,7 +22,6 @@ use tokio::{
 use super::{Phase, Watched};
 use crate::{
     http::problem,
-    observe::HistogramSnapshot,
     protocol::context_data::unix_ms,
     resilience::{BreakerState, Outcome, PolicySettings, PolicySight, StatsSnapshot, Window},
 };
@@ -112,7 +111,7 @@ fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
     let success = lately(Outcome::Success);
     let errors = failed + timed_out + short_circuited + rejected;
     let requests = success + errors;
-    let duration = since(&policy.counted.duration, before.map(|before| &before.counted.duration));
+    let duration = policy.counted.duration.since(before.map(|before| &before.counted.duration));
     let latency: Map<String, Value> = [0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 100.0]
         .into_iter()
         .map(|percent: f64| (percent.to_string(), json!(milliseconds(duration.quantile(percent / 100.0)))))
@@ -188,20 +187,6 @@ fn properties(settings: &PolicySettings) -> [(&'static str, Value); 11] {
         ("propertyValue_requestCacheEnabled", json!(false)),
         ("propertyValue_requestLogEnabled", json!(false)),
     ]
-}
-
-/// What came since.
-fn since(now: &HistogramSnapshot, before: Option<&HistogramSnapshot>) -> HistogramSnapshot {
-    let Some(before) = before else { return now.clone() };
-    let counts: Vec<u64> =
-        now.counts.iter().zip(&before.counts).map(|(now, before)| now.saturating_sub(*before)).collect();
-    HistogramSnapshot {
-        count: counts.iter().sum(),
-        counts,
-        bounds: now.bounds.clone(),
-        sum_seconds: now.sum_seconds - before.sum_seconds,
-        ..HistogramSnapshot::default()
-    }
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of seconds")]

@@ -69,22 +69,17 @@ fn is_same_call(one: &CallSnapshot, other: &CallSnapshot) -> bool {
     (&one.service, &one.method) == (&other.service, &other.method)
 }
 
-/// Adds how many ended in a second, and how long they took. What was not there before had counted nothing.
+/// Adds how many ended in a second, and how long they took.
 fn with_recent(
     mut told: Value,
     now: &HistogramSnapshot,
     before: Option<(Duration, Option<&HistogramSnapshot>)>,
 ) -> Value {
     if let Some((since, before)) = before {
-        let counts = now.counts.iter().enumerate().map(|(place, count)| {
-            count.saturating_sub(before.and_then(|before| before.counts.get(place).copied()).unwrap_or_default())
-        });
-        let counts: Vec<_> = counts.collect();
-        let count: u64 = counts.iter().sum();
-        let lately = HistogramSnapshot { bounds: now.bounds.clone(), counts, count, ..HistogramSnapshot::default() };
+        let lately = now.since(before);
         told["recent"] = json!({
             "seconds": since.as_secs_f64(),
-            "rate": count as f64 / since.as_secs_f64().max(f64::MIN_POSITIVE),
+            "rate": lately.count as f64 / since.as_secs_f64().max(f64::MIN_POSITIVE),
             "p50_seconds": lately.quantile(0.5),
             "p99_seconds": lately.quantile(0.99),
         });
