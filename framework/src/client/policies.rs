@@ -92,7 +92,7 @@ where
 {
     /// Makes the call under a policy, again where it may be repeated, all within its time.
     pub(super) async fn under(mut self, policy: Policy) -> Result<T, CallError<E>> {
-        let deadline = self.deadline();
+        let (now, deadline) = self.deadline();
         // One for all attempts.
         self.take_idempotency_key();
         let has_key = self.has_idempotency_key();
@@ -101,21 +101,22 @@ where
             error.judgement(Class { repeatable, ..*class })
         };
         let refuse = |refused| (CallError::refused(refused), Class::ANSWER);
-        let attempt = |time: Option<Duration>| self.attempt(time.unwrap_or_default()).once();
-        policy.drive(Some(deadline), judge, refuse, attempt).await.map_err(|(error, _)| error)
+        let attempt = |pass: &Pass| self.attempt(pass.time().unwrap_or_default()).once();
+        policy.drive((now, Some(deadline)), judge, refuse, attempt).await.map_err(|(error, _)| error)
     }
 
     /// Lets the one attempt through that a call is which is sent now and awaited later.
     pub(super) async fn pass(&mut self, policy: &Policy) -> Result<Pass, CallError<E>> {
-        let pass = policy.pass(Some(self.deadline())).await.map_err(CallError::refused)?;
+        let (now, deadline) = self.deadline();
+        let pass = policy.pass(now, Some(deadline)).await.map_err(CallError::refused)?;
         self.timeout = pass.time();
         Ok(pass)
     }
 
-    /// Until when it may take, all attempts together.
-    fn deadline(&self) -> Instant {
+    /// It is now, and it may take until then, all attempts together.
+    fn deadline(&self) -> (Instant, Instant) {
         let now = Instant::now();
-        now + self.time(WorkerContext::current().as_ref(), now)
+        (now, now + self.time(WorkerContext::current().as_ref(), now))
     }
 
     /// The same call once more.

@@ -38,6 +38,8 @@ pub struct Properties {
     pub kind: Option<Name>,
     /// AMQP's `app_id`: the call-id stack, on the short path between kinoko peers.
     pub app_id: Option<Name>,
+    /// AMQP's reserved `cluster_id`, which brokers hand on: the caller's token, on the short path between kinoko peers.
+    pub cluster_id: Option<Name>,
     /// Identifies one logical publish; on the short path between kinoko peers, where nothing is published twice, the trace.
     pub message_id: Option<Name>,
     /// What is delivered first in a queue that has priorities; the highest first.
