@@ -226,7 +226,7 @@ impl Policy {
     }
 
     /// A fallback answered in the place of a call, or failed too.
-    pub(super) fn fell_back(&self, ok: bool) {
+    pub(crate) fn fell_back(&self, ok: bool) {
         self.0.stats.fell_back(ok);
     }
 
@@ -361,7 +361,10 @@ pub(crate) struct Pass {
 impl Pass {
     /// The attempt is over; `None`: with a value.
     pub(crate) fn end(mut self, failed: Option<Judgement>) {
-        let outcome = failed.map_or(Outcome::Success, Judgement::outcome);
+        let outcome = failed.map_or(Outcome::Success, |judgement| judgement.outcome);
+        if outcome == Outcome::Cancelled {
+            return;
+        }
         self.over = true;
         let now = Instant::now();
         self.policy.stats.end(outcome, now.saturating_duration_since(self.began));
@@ -388,24 +391,30 @@ impl Drop for Pass {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judgement {
     pub(crate) class: Class,
-    /// It was not over in time.
-    pub(crate) late: bool,
+    outcome: Outcome,
 }
 
 impl Judgement {
-    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
-        match error {
-            PolicyError::Failed(error) => Self { class: classify(error), late: false },
-            // It may have run.
-            PolicyError::Refused(_) => Self { class: Class::FAILURE, late: true },
-        }
+    /// What an error that came back means.
+    pub(crate) fn came(class: Class) -> Self {
+        Self { class, outcome: if class.failure { Outcome::Failure } else { Outcome::Success } }
     }
 
-    fn outcome(self) -> Outcome {
-        match self {
-            Self { late: true, .. } => Outcome::Timeout,
-            Self { class: Class { failure: true, .. }, .. } => Outcome::Failure,
-            _ => Outcome::Success,
+    /// It was not over in time.
+    pub(crate) fn late(class: Class) -> Self {
+        Self { class, outcome: Outcome::Timeout }
+    }
+
+    /// It was never begun, which tells nothing of where it was to go. Not repeated.
+    pub(crate) fn none() -> Self {
+        Self { class: Class::ANSWER, outcome: Outcome::Cancelled }
+    }
+
+    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
+        match error {
+            PolicyError::Failed(error) => Self::came(classify(error)),
+            // It may have run.
+            PolicyError::Refused(_) => Self::late(Class::FAILURE),
         }
     }
 }
