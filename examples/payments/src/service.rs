@@ -132,7 +132,7 @@ impl PaymentsService {
             Err(error) => {
                 kinoko::tracing::warn!(order = charge.order_id, ?error, "a payment is still not settled");
                 books::tried(&*self.db, charge.order_id).await?;
-                Ok(matches!(error, PolicyError::Call(GatewayError::Refused(_))))
+                Ok(matches!(error, PolicyError::Failed(GatewayError::Refused(_))))
             }
         }
     }
