@@ -14,8 +14,10 @@ use crate::{
     gateway::{Gateway, GatewayError},
 };
 
-/// How many payments one tick of the timer settles at most, and how many of them at once.
-const BATCH: i64 = 500;
+/// How many payments one tick of the timer settles at most.
+pub const BATCH: u32 = 500;
+
+/// How many of them at once.
 const AT_ONCE: usize = 4;
 
 /// Serves the contract `payments`.
