@@ -7,7 +7,7 @@ use gateway::{Counts, Gateway, Outage, Switch};
 use kinoko::{
     EventDispatcher, IdempotencyKey,
     event::Recorded,
-    resilience::{BreakerState, CircuitBreaker, Policy, Retry, Window},
+    resilience::{BreakerState, CircuitBreaker, Policy, PolicySettings, Retry, Window},
     sql::{Database, Migrations},
     testing::TestDatabase,
 };
@@ -172,9 +172,7 @@ async fn money_that_was_taken_without_an_answer_is_given_back() -> kinoko::Resul
 async fn while_the_circuit_is_open_nobody_asks_the_gateway() -> kinoko::Result<()> {
     let stage = Stage::open().await?;
     let breaker = CircuitBreaker { window: Window::Calls(2), min_calls: 2, ..CircuitBreaker::default() };
-    let mut settings = stage.policy.settings();
-    settings.breaker = Some(breaker);
-    stage.policy.configure(settings)?;
+    stage.policy.configure(PolicySettings { breaker: Some(breaker), ..stage.policy.settings() })?;
     stage.gateway.switch(Switch::down(Outage::Refuses));
     stage.charge(1).await.unwrap();
     assert_eq!(stage.policy.state(), Some(BreakerState::Open));
@@ -192,16 +190,40 @@ async fn while_the_circuit_is_open_nobody_asks_the_gateway() -> kinoko::Result<(
 async fn one_payment_that_never_settles_holds_up_no_other() -> kinoko::Result<()> {
     const BROKEN: u64 = 1;
     let stage = Stage::open().await?;
+    stage.policy.configure(PolicySettings::default())?;
     stage.gateway.switch(Switch::down(Outage::Refuses));
-    for order in [BROKEN, 2, 3] {
+    for order in BROKEN..40 {
         stage.charge(order).await.unwrap();
     }
     stage.gateway.switch(Switch { broken_order: Some(BROKEN), ..Switch::default() });
+    // The first tick ends with it, the second begins with the others.
     for _ in 0..2 {
         stage.payments.settle().await?;
     }
-    let states = [stage.state(BROKEN).await, stage.state(2).await, stage.state(3).await];
-    assert_eq!(states, [PaymentState::Pending, PaymentState::Charged, PaymentState::Charged]);
+    assert_eq!(stage.state(BROKEN).await, PaymentState::Pending);
+    for order in BROKEN + 1..40 {
+        assert_eq!(stage.state(order).await, PaymentState::Charged, "{order}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refund_that_overtakes_its_charge_holds() -> kinoko::Result<()> {
+    let stage = Stage::open().await?;
+    stage.policy.configure(PolicySettings::default())?;
+    stage.gateway.switch(Switch::slow(Duration::from_secs(1)));
+    let refund = async {
+        while stage.counts().requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        stage.gateway.switch(Switch::default());
+        stage.payments.refund(1).await
+    };
+    let (charged, refunded) = tokio::join!(stage.charge(1), refund);
+    refunded?;
+    // The gateway's answer was that it is charged.
+    assert!(matches!(charged, Err(PaymentError::Refunded(1))), "{charged:?}");
+    assert_eq!((stage.counts().charges, stage.counts().refunds), (1, 1));
     Ok(())
 }
 
