@@ -144,7 +144,7 @@ mod worker;
 
 /// For implementations of [`WorkerHook`] and other traits that are used as `dyn`.
 pub use async_trait::async_trait;
-pub use client::{Call, CallError, Client, ClientOptions, PendingReply, ServiceProxy, Timeout};
+pub use client::{Call, CallError, Client, ClientOptions, MethodOptions, PendingReply, ServiceProxy, Timeout};
 pub use config::{SettingInfo, Settings};
 pub use container::{App, Readiness, RunningApp, run};
 pub use context::{Cancelled, WorkerContext, WorkerHook, WorkerOutcome};

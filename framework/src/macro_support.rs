@@ -9,7 +9,7 @@ pub use serde_json::{Map, Value, from_value, to_value};
 
 pub use crate::{
     Error, Result,
-    client::{Call, CallError, ClientMethod, ClientOptions, ServiceClient, TypedClient},
+    client::{Call, CallError, ClientMethod, ClientOptions, MethodOf, ServiceClient, TypedClient, method_options},
     config::SettingInfo,
     container::Registration,
     context::{WorkerContext, WorkerOutcome},

@@ -1,4 +1,5 @@
-//! What calls, events, HTTP requests and sagas cost through kinoko, next to hand-written lapin, plain axum and sqlx with the same semantics:
+//! What calls, events, HTTP requests, sagas and policies cost through kinoko, next to hand-written lapin, plain axum, sqlx and tower-resilience
+//! with the same semantics:
 //! `cargo bench -p kinoko-tests --bench performance`.
 //!
 //! The driver starts itself again, once for every program that is measured, so that processor time, memory and allocations
@@ -14,6 +15,7 @@ mod measured;
 mod options;
 mod outbox;
 mod payload;
+mod policies;
 mod process;
 mod rpc;
 mod sagas;
@@ -79,6 +81,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     }
     if options.sagas {
         sagas::compare(options, &mut goals)?;
+    }
+    if options.policies {
+        policies::compare(options, &mut goals)?;
     }
     goals.print();
     Ok(())

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const USAGE: &str =
-    "usage: performance [rpc|events|http|outbox|sagas] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+    "usage: performance [rpc|events|http|outbox|sagas|policies] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
          of outbox alone: [--backlog N]
@@ -26,6 +26,7 @@ pub(crate) struct Options {
     pub(crate) http: bool,
     pub(crate) outbox: bool,
     pub(crate) sagas: bool,
+    pub(crate) policies: bool,
     pub(crate) memory: bool,
     pub(crate) amqp: bool,
     pub(crate) codecs: Vec<Codec>,
@@ -66,6 +67,7 @@ impl Options {
             http: true,
             outbox: true,
             sagas: true,
+            policies: true,
             memory: true,
             amqp: true,
             codecs: vec![Codec::MessagePack, Codec::Json],
@@ -83,7 +85,7 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
-                "rpc" | "events" | "http" | "outbox" | "sagas" => options.only(&arg),
+                "rpc" | "events" | "http" | "outbox" | "sagas" | "policies" => options.only(&arg),
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
@@ -122,6 +124,7 @@ impl Options {
         self.http = subject == "http";
         self.outbox = subject == "outbox";
         self.sagas = subject == "sagas";
+        self.policies = subject == "policies";
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) async fn delayed_message_is_what_it_was(broker: &Broker) {
             timestamp_ms: Some(1_800_000_000_123),
             kind: Some("type".into()),
             app_id: Some("app".into()),
+            cluster_id: Some("token".into()),
             message_id: Some("id".into()),
             priority: Some(3),
             user_id: None,
@@ -100,6 +101,7 @@ pub(crate) async fn delayed_message_is_what_it_was(broker: &Broker) {
                 format!("{:?}", Properties { headers: Headers::default(), ..message.properties.clone() })
             };
             assert_eq!(without_headers(got), without_headers(&sent));
+            assert_eq!(got.properties.cluster_id, sent.properties.cluster_id);
             assert!(!delivery.redelivered());
             next = Message::clone(got);
             delivery.ack();

@@ -131,6 +131,7 @@ pub(crate) async fn message_survives_the_trip(broker: &Broker) {
             timestamp_ms: Some(1_800_000_000_123),
             kind: Some("method".into()),
             app_id: Some("stack".into()),
+            cluster_id: Some("token".into()),
             message_id: Some("id".into()),
             priority: Some(3),
             user_id: None,
@@ -155,7 +156,10 @@ pub(crate) async fn message_survives_the_trip(broker: &Broker) {
     let (p, e) = (&got.properties, &expected.properties);
     assert_eq!((&p.content_type, &p.content_encoding), (&e.content_type, &e.content_encoding));
     assert_eq!((&p.correlation_id, &p.message_id), (&e.correlation_id, &e.message_id));
-    assert_eq!((&p.kind, &p.app_id, p.timestamp_ms), (&e.kind, &e.app_id, e.timestamp_ms));
+    assert_eq!(
+        (&p.kind, &p.app_id, &p.cluster_id, p.timestamp_ms),
+        (&e.kind, &e.app_id, &e.cluster_id, e.timestamp_ms)
+    );
     assert_eq!((p.expiration, p.persistent), (e.expiration, e.persistent));
     let reply_to = p.reply_to.as_deref().expect("the requester stamps it");
     assert!(reply_to.starts_with("rpc.reply-conformance-"), "{reply_to}");

@@ -11,6 +11,7 @@ pub(crate) struct Shot {
     pub(crate) content_type: Option<Vec<u8>>,
     pub(crate) content_encoding: Option<Vec<u8>>,
     pub(crate) app_id: Option<Vec<u8>>,
+    pub(crate) cluster_id: Option<Vec<u8>>,
     pub(crate) expiration_ms: Option<u32>,
     pub(crate) timestamp: Option<u64>,
     /// A table as it is on the wire, without its length.
@@ -44,6 +45,7 @@ impl Shot {
             },
             content_encoding: rng.bool().then(|| bytes(rng, 20)),
             app_id: (rng.u8(..4) == 0).then(|| stack(rng)),
+            cluster_id: (rng.u8(..4) == 0).then(|| bytes(rng, 255)),
             // With an answer to come it must not expire first.
             expiration_ms: match rng.u8(..4) {
                 0 => Some(if wants_answer { rng.u32(600_000..) } else { rng.u32(..100) }),
@@ -73,6 +75,7 @@ impl Shot {
             timestamp_ms: self.timestamp,
             kind: self.short_path.then(|| text(self.method)),
             app_id: self.app_id.map(text),
+            cluster_id: self.cluster_id.map(text),
             ..Properties::default()
         };
         for _ in 0..self.headers.map_or(0, |table| table.len() % 5) {

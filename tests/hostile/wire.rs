@@ -85,6 +85,7 @@ impl WirePublisher {
         property(6, shot.timestamp.map(|at| at.to_be_bytes().to_vec()));
         property(5, shot.short_path.then(|| short(&shot.method)));
         property(3, shot.app_id.as_deref().map(short));
+        property(2, shot.cluster_id.as_deref().map(short));
         let publish = [&[0, 60, 0, 40, 0, 0], &*short(exchange), &short(&routing_key), &[0]].concat();
         let size = (shot.body.len() as u64).to_be_bytes();
         let header = [&[0, 60, 0, 0], &size[..], &flags.to_be_bytes(), &properties].concat();

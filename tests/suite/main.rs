@@ -16,6 +16,7 @@ mod dispatching;
 mod entrypoints;
 mod errors;
 mod events;
+mod fallbacks;
 mod hooks;
 mod http;
 mod inject;

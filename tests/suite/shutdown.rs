@@ -10,7 +10,7 @@ use std::{
 };
 
 use kinoko::{
-    Client, RunningApp, Settings,
+    AuthToken, Client, RunningApp, Settings,
     prelude::*,
     protocol::Name,
     transport::{Queue, Topology, TransportOptions, connect},
@@ -190,9 +190,14 @@ struct Leaver;
 #[service(name = "shutdown_leaver")]
 impl Leaver {
     #[rpc]
-    async fn work(&self, number: u32, #[inject] cx: WorkerContext) -> (u32, Option<String>) {
+    async fn work(
+        &self,
+        number: u32,
+        #[inject] cx: WorkerContext,
+        #[inject] token: Option<AuthToken>,
+    ) -> (u32, Option<String>, Option<String>) {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        (number, cx.immediate_parent_call_id())
+        (number, cx.immediate_parent_call_id(), token.map(|AuthToken(token)| token))
     }
 }
 
@@ -212,16 +217,16 @@ async fn the_last_instance_on_the_short_path_hands_over_to_those_on_namekos() {
     let leaver = client.service::<LeaverClient>();
     let mut calls = Vec::new();
     for number in 0..40 {
-        calls.push(leaver.work(number).send().await.unwrap());
+        calls.push(leaver.work(number).auth_token("of ada").send().await.unwrap());
     }
     first.stop().await.unwrap();
     assert!(short().await.is_some(), "somebody is left on the short path");
     second.stop().await.unwrap();
     assert!(short().await.is_none(), "nobody is");
-    calls.push(leaver.work(40).send().await.unwrap());
+    calls.push(leaver.work(40).auth_token("of ada").send().await.unwrap());
     for (number, call) in (0..).zip(calls) {
-        let (answered, parent) = call.await.unwrap();
-        assert_eq!(answered, number);
+        let (answered, parent, token) = call.await.unwrap();
+        assert_eq!((answered, token.as_deref()), (number, Some("of ada")));
         assert!(parent.unwrap().starts_with("standalone_rpc_client."));
     }
     // And where nobody is left at all, everything stays for the next one.

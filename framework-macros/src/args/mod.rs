@@ -37,7 +37,7 @@ use syn::{
 pub(crate) use self::{
     consume::{ConsumeArgs, ExchangeKind},
     contract::ContractArgs,
-    dependency::DependencyArgs,
+    dependency::{DependencyArgs, MethodArg},
     event::EventArgs,
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,

@@ -30,7 +30,7 @@ pub(super) fn check(part: Option<&str>, key: &str, value: &Expr) -> Check {
     let Some(value) = Written::of(value) else { return Ok(()) };
     match (part, key) {
         (None, "every" | "interval" | "ttl" | "expires") => value.duration().map(|_| ()),
-        (None, "timeout" | "attempt_timeout") => value.some_time(key),
+        (None, "timeout" | "attempt_timeout" | "last_good") => value.some_time(key),
         (None, "retry") => value.repetitions(),
         (None, "breaker") => value.no_breaker(),
         (None, "bulkhead") => value.bulkhead(),

@@ -27,6 +27,11 @@ pub(super) fn ident(of: &Ident) -> Ident {
     format_ident!("{of}Client", span = at(of.span()))
 }
 
+/// What a client's method gives, as a constant of the client.
+pub(super) fn method_of(method: &Ident) -> Ident {
+    format_ident!("__{}", method.unraw(), span = at(method.span()))
+}
+
 impl Client<'_> {
     /// The struct, to stand beside the user's item.
     pub(super) fn item(&self, krate: &Crate) -> TokenStream {
@@ -106,7 +111,13 @@ fn client_method(rpc: &RpcModel, k: &TokenStream) -> TokenStream {
     let moved = moved(k, span);
     let returned = quote_spanned!(span=> #moved::Call<#received, #err>);
     let Kwargs { item, value } = kwargs;
+    let (token, method_cfgs) = (method_of(&method.ident), cfgs);
     quote! {
+        #(#method_cfgs)*
+        #[doc(hidden)]
+        #[allow(non_upper_case_globals)]
+        pub const #token: #k::MethodOf<#received, #err> = #k::MethodOf::new();
+
         #(#cfgs)*
         #(#docs)*
         #(#[doc = #plain_doc])*

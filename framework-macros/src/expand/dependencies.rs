@@ -2,15 +2,15 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, Expr, ExprLit, Lit};
+use syn::{DeriveInput, Expr, ExprLit, Lit, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    Crate,
+    Crate, client,
     descriptor::{option, spelled},
     options,
 };
 use crate::{
-    args::OptionArg,
+    args::{MethodArg, OptionArg},
     model::{DependenciesModel, FieldModel},
     syntax::{Place, at, copied, hidden, moved},
 };
@@ -127,12 +127,38 @@ fn offer(place: usize) -> Ident {
 fn make_options(field: &FieldModel, k: &TokenStream) -> TokenStream {
     let options = Ident::new("options", hidden(field.span()));
     let set = field.options.iter().map(|option| options::set(&options, option, k));
+    // They begin with what the client has, so they come last.
+    let methods = field.methods.iter().map(|method| method_options(field, method, &options, k));
     let (ty, place) = (copied(&field.ty), Place::of(&field.ty));
     let (span, none) = (place.first, place.parens(TokenStream::new()));
-    let (k, mutable) = (moved(k, span), (!field.options.is_empty()).then(|| quote!(mut)));
+    let is_changed = !field.options.is_empty() || !field.methods.is_empty();
+    let (k, mutable) = (moved(k, span), is_changed.then(|| quote!(mut)));
     quote_spanned! {span=>
         let #mutable #options = <<#ty as #k::Dependency>::Options as ::core::default::Default>::default #none;
         #(#set)*
+        #(#methods)*
+    }
+}
+
+/// What is said of one method of a client. Its name is asked of the client, so that the compiler knows one that is close to a slip.
+fn method_options(field: &FieldModel, arg: &MethodArg, options: &Ident, k: &TokenStream) -> TokenStream {
+    let MethodArg { method, fallback, .. } = arg;
+    let (ty, name, span) = (copied(&field.ty), method.unraw().to_string(), at(method.span()));
+    let (own, m) = (Ident::new("method", hidden(method.span())), moved(k, span));
+    let set = arg.options.iter().map(|option| options::set(&own, option, k));
+    let fallback = fallback.as_ref().map(|fallback| {
+        let (span, token) = (at(fallback.span()), client::method_of(method));
+        quote_spanned!(span=> #own.fallback(<#ty>::#token, #fallback);)
+    });
+    let mut asked = method.clone();
+    asked.set_span(span);
+    quote_spanned! {span=>
+        {
+            let _ = <#ty>::#asked;
+            let #own = #m::method_options(&mut #options, #name);
+            #(#set)*
+            #fallback
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use syn::{Data, DeriveInput, Fields, Ident, Index, Member, Path, Type, spanned::
 
 use super::output::same;
 use crate::{
-    args::{DependencyArgs, OptionArg, type_crate},
+    args::{DependencyArgs, MethodArg, OptionArg, type_crate},
     diag::Diag,
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct FieldModel {
     pub(crate) member: Member,
     pub(crate) ty: Type,
     pub(crate) options: Vec<OptionArg>,
+    /// What is said of single methods of a client.
+    pub(crate) methods: Vec<MethodArg>,
     /// Whether `Has` is implemented by this field: once for each type, by its spelling.
     pub(crate) gives: bool,
 }
@@ -70,7 +72,8 @@ impl DependenciesModel {
             };
             let first = !self.fields.iter().any(|known| known.gives && same(&known.ty, &field.ty));
             let gives = first && !args.no_inject;
-            self.fields.push(FieldModel { member, ty: field.ty.clone(), options: args.options, gives });
+            let DependencyArgs { options, methods, .. } = args;
+            self.fields.push(FieldModel { member, ty: field.ty.clone(), options, methods, gives });
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     CallError, ServiceClient, Timeout,
     local::Local,
+    policies::{Around, Keep},
     replies::Waiting,
     request::{Failure, Request},
     route::{Route, WirePath},
@@ -20,7 +21,7 @@ use crate::{
     context::{WorkerContext, idempotency},
     observe::{CallWatch, Ended},
     protocol::{Name, ServiceError, Value, context_data, decode_reply},
-    resilience::{Class, Classify, Pass, Policy},
+    resilience::{Class, Classify, Pass},
 };
 
 /// No call waits longer: whoever writes `Duration::MAX` gets this, as there is no point in time beyond it to wait for.
@@ -108,14 +109,14 @@ where
     /// # Errors
     ///
     /// When it could not be sent, or when its client's policy refuses it. That no service takes it, or none answers, shows when the reply is
-    /// awaited. It is one attempt: a client's `retry` does not repeat it.
+    /// awaited. It is one attempt: a client's `retry` does not repeat it, and no fallback answers in its place.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, the request may or may not have been sent.
     pub async fn send(mut self) -> Result<PendingReply<T, E>, CallError<E>> {
-        let pass = match self.policy() {
-            Some(policy) => Some(Box::pin(self.pass(&policy)).await?),
+        let pass = match self.around() {
+            Some(around) => Some(Box::pin(self.pass(&around.policy)).await?),
             None => None,
         };
         let (prepared, timeout) = self.prepare()?;
@@ -215,13 +216,12 @@ where
     T: DeserializeOwned,
     E: ServiceError,
 {
-    /// The policy that it is made under.
-    fn policy(&self) -> Option<Policy> {
+    fn around(&self) -> Option<Around> {
         self.client.policies.as_ref()?.of(&self.method).cloned()
     }
 
-    /// Makes the call as it is, and tells what its error means.
-    pub(super) async fn once(self) -> Result<T, (CallError<E>, Class)> {
+    /// Makes the call as it is, keeps a good answer where it is to be kept, and tells what its error means.
+    pub(super) async fn once(self, keep: Option<&Keep>) -> Result<T, (CallError<E>, Class)> {
         let (prepared, timeout) = self.prepare().map_err(CallError::classified)?;
         let (mut request, now) = match prepared {
             Prepared::Remote { request, now } => (request, now),
@@ -233,7 +233,12 @@ where
             Err(failure) => return Err(request.fail(timeout, failure).classified()),
         };
         let answered = request.answer(&mut waiting, path).await;
-        request.judged(timeout, answered)
+        let kept = keep.zip(answered.as_ref().ok().cloned());
+        let judged = request.judged(timeout, answered);
+        if let Some((keep, (format, body))) = kept.filter(|_| judged.is_ok()) {
+            keep.keep(&format, &body);
+        }
+        judged
     }
 }
 
@@ -248,9 +253,9 @@ where
     fn into_future(self) -> Self::IntoFuture {
         // What this future holds across its waits is paid for by every call, so each part is moved out of what it came in.
         Box::pin(async move {
-            if let Some(policy) = self.policy() {
+            if let Some(around) = self.around() {
                 // Rare, so it takes no room in the future of every call.
-                return Box::pin(self.under(policy)).await;
+                return Box::pin(self.within(around)).await;
             }
             let (prepared, timeout) = self.prepare()?;
             let (mut request, now) = match prepared {

@@ -3,6 +3,7 @@
 mod call;
 mod directory;
 mod error;
+mod fallback;
 mod local;
 mod options;
 mod policies;
@@ -18,7 +19,8 @@ pub(crate) use self::rpc::{ClientSettings, RpcClient, body_limit, format_setting
 pub use self::{
     call::{Call, PendingReply},
     error::{CallError, Timeout},
-    options::{ClientOptions, ProxyOptions},
+    fallback::{InsteadOf, MethodOf},
+    options::{ClientOptions, HasMethods, MethodOptions, ProxyOptions, method_options},
     proxy::{ServiceProxy, UntypedCall},
     rpc::{ClientMethod, ServiceClient, TypedClient},
     standalone::Client,

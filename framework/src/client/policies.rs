@@ -1,26 +1,38 @@
 //! Calls under the policies of their client.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{Call, CallError, ClientOptions, TypedClient};
+use super::{
+    Call, CallError, ClientOptions, TypedClient,
+    fallback::{Fallback, LastGood},
+};
 use crate::{
     Result,
-    codec::EncodeError,
+    codec::{EncodeError, Format},
     context::WorkerContext,
     dependency::SetupContext,
-    protocol::ServiceError,
+    protocol::{ServiceError, context_data, decode_reply},
     resilience::{Class, Classify, Judgement, Pass, Policy, Refusal, Refused},
 };
 
 /// The policies of one client: of single methods, and of all others.
 pub(super) struct ClientPolicies {
-    others: Option<Policy>,
+    others: Option<Around>,
     /// By the name on the wire.
-    methods: BTreeMap<&'static str, Policy>,
+    methods: BTreeMap<&'static str, Around>,
     timeouts: BTreeMap<&'static str, Duration>,
+}
+
+/// What goes around the calls of a method.
+#[derive(Debug, Clone)]
+pub(super) struct Around {
+    pub(super) policy: Policy,
+    pub(super) last_good: Option<Arc<LastGood>>,
+    fallback: Option<Fallback>,
 }
 
 impl ClientPolicies {
@@ -50,26 +62,32 @@ impl ClientPolicies {
             if over.is_none() && written.is_none() {
                 continue;
             }
-            let written = written.unwrap_or(&own).clone();
+            let policy = written.map_or(&own, |written| &written.policy).clone();
             let settings = match over {
-                Some(over) => over.over(written),
-                None => written,
+                Some(over) => over.over(policy),
+                None => policy,
             };
             if settings.timeout != own.timeout {
                 read.timeouts.extend(settings.timeout.map(|timeout| (*wire, timeout)));
             }
-            read.methods.insert(*wire, policies.get(cx.service(), &format!("{service}.{wire}"), settings)?);
+            let around = Around {
+                policy: policies.get(cx.service(), &format!("{service}.{wire}"), settings)?,
+                last_good: written.and_then(|written| written.last_good).map(|time| Arc::new(LastGood::new(time))),
+                fallback: written.and_then(|written| written.fallback.clone()),
+            };
+            read.methods.insert(*wire, around);
         }
         let timeout = own.timeout;
         if own.has_parts() {
-            read.others = Some(policies.get(cx.service(), service, own)?);
+            let policy = policies.get(cx.service(), service, own)?;
+            read.others = Some(Around { policy, last_good: None, fallback: None });
         }
         let any = read.others.is_some() || !read.methods.is_empty();
         Ok((any.then_some(read), timeout))
     }
 
-    /// The policy of a method; `None`: nothing goes around its calls.
-    pub(super) fn of(&self, method: &str) -> Option<&Policy> {
+    /// What goes around a method's calls.
+    pub(super) fn of(&self, method: &str) -> Option<&Around> {
         self.methods.get(method).or(self.others.as_ref())
     }
 
@@ -90,9 +108,47 @@ where
     T: DeserializeOwned,
     E: ServiceError,
 {
+    /// Makes the call with what goes around it, and answers in its place where it fails.
+    pub(super) async fn within(self, around: Around) -> Result<T, CallError<E>>
+    where
+        T: 'static,
+        E: 'static,
+    {
+        let Around { policy, last_good, fallback } = around;
+        let keep = last_good.map(|last_good| Keep { call: self.identity(), last_good });
+        let error = match self.under(&policy, keep.as_ref()).await {
+            // The service is well, and says no.
+            Err(error) if error.classify() != Class::ANSWER => error,
+            answer => return answer,
+        };
+        if let Some(answer) = keep.as_ref().and_then(Keep::answer) {
+            policy.fell_back(true);
+            tracing::debug!(policy = policy.name(), %error, "the last good answer stands in the place of a call");
+            return Ok(answer);
+        }
+        let Some(fallback) = fallback else { return Err(error) };
+        tracing::debug!(policy = policy.name(), %error, "a fallback is asked");
+        let ended = fallback.answer(error).await;
+        policy.fell_back(ended.is_ok());
+        ended
+    }
+
+    /// What tells it from other calls of its method: what it asks, and on whose behalf.
+    fn identity(&self) -> Vec<u8> {
+        let mut identity = self.body.as_ref().map_or_else(|_| Vec::new(), |body| body.to_vec());
+        let context = WorkerContext::current();
+        let context = context.iter().flat_map(WorkerContext::data);
+        let headers = self.headers.iter().filter(|(name, _)| name != context_data::IDEMPOTENCY_KEY);
+        for (name, value) in context.chain(headers.map(|(name, value)| (&**name, value))) {
+            identity.extend([0xff, 0].iter().chain(name.as_bytes()).chain(&[0]));
+            identity.extend(value.to_string().as_bytes());
+        }
+        identity
+    }
+
     /// Makes the call under a policy, again where it may be repeated, all within its time.
-    pub(super) async fn under(mut self, policy: Policy) -> Result<T, CallError<E>> {
-        let deadline = self.deadline();
+    async fn under(mut self, policy: &Policy, keep: Option<&Keep>) -> Result<T, CallError<E>> {
+        let (now, deadline) = self.deadline();
         // One for all attempts.
         self.take_idempotency_key();
         let has_key = self.has_idempotency_key();
@@ -101,21 +157,22 @@ where
             error.judgement(Class { repeatable, ..*class })
         };
         let refuse = |refused| (CallError::refused(refused), Class::ANSWER);
-        let attempt = |time: Option<Duration>| self.attempt(time.unwrap_or_default()).once();
-        policy.drive(Some(deadline), judge, refuse, attempt).await.map_err(|(error, _)| error)
+        let attempt = |pass: &Pass| self.attempt(pass.time().unwrap_or_default()).once(keep);
+        policy.drive((now, Some(deadline)), judge, refuse, attempt).await.map_err(|(error, _)| error)
     }
 
     /// Lets the one attempt through that a call is which is sent now and awaited later.
     pub(super) async fn pass(&mut self, policy: &Policy) -> Result<Pass, CallError<E>> {
-        let pass = policy.pass(Some(self.deadline())).await.map_err(CallError::refused)?;
+        let (now, deadline) = self.deadline();
+        let pass = policy.pass(now, Some(deadline)).await.map_err(CallError::refused)?;
         self.timeout = pass.time();
         Ok(pass)
     }
 
-    /// Until when it may take, all attempts together.
-    fn deadline(&self) -> Instant {
+    /// It is now, and it may take until then, all attempts together.
+    fn deadline(&self) -> (Instant, Instant) {
         let now = Instant::now();
-        now + self.time(WorkerContext::current().as_ref(), now)
+        (now, now + self.time(WorkerContext::current().as_ref(), now))
     }
 
     /// The same call once more.
@@ -133,6 +190,24 @@ where
             declared: self.declared,
             answer: self.answer,
         }
+    }
+}
+
+/// Where a good answer to a call is kept.
+pub(super) struct Keep {
+    call: Vec<u8>,
+    last_good: Arc<LastGood>,
+}
+
+impl Keep {
+    pub(super) fn keep(&self, format: &Format, body: &Bytes) {
+        self.last_good.keep(&self.call, format, body);
+    }
+
+    /// The last one. It was read before.
+    fn answer<T: DeserializeOwned>(&self) -> Option<T> {
+        let (format, body) = self.last_good.get(&self.call)?;
+        decode_reply(&format, &body).ok()?.ok()
     }
 }
 
@@ -157,6 +232,11 @@ impl<E> CallError<E> {
     }
 
     pub(super) fn judgement(&self, class: Class) -> Judgement {
-        Judgement { class, late: matches!(self, Self::Timeout(_)) }
+        match self {
+            // The caller was too late itself.
+            Self::Timeout(timeout) if !timeout.sent => Judgement::none(),
+            Self::Timeout(_) => Judgement::late(class),
+            _ => Judgement::came(class),
+        }
     }
 }

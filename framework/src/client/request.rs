@@ -196,6 +196,9 @@ impl Request {
         for (name, value) in &self.headers {
             properties.headers.set(name.clone(), value.clone());
         }
+        if short_path {
+            context_data::fold_token(&mut properties);
+        }
         let (exchange, routing_key) = if short_path {
             (names::DEFAULT_EXCHANGE, self.route.short_queue.clone())
         } else {

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header::AUTHORIZA
 
 use crate::protocol::{
     Headers,
-    context_data::{IDEMPOTENCY_KEY, TRACE_COMPANIONS, TRACE_PARENT},
+    context_data::{IDEMPOTENCY_KEY, TOKEN_HEADER, TRACE_COMPANIONS, TRACE_PARENT},
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,7 +29,7 @@ impl Head {
         for (name, value) in http {
             let (key, value) = match name.as_str() {
                 "accept-language" => ("nameko.language", value.to_str().ok().and_then(preferred)),
-                "authorization" => ("nameko.auth_token", value.to_str().ok().and_then(bearer)),
+                "authorization" => (TOKEN_HEADER, value.to_str().ok().and_then(bearer)),
                 "idempotency-key" => (IDEMPOTENCY_KEY, value.to_str().ok().and_then(key)),
                 "x-request-id" if !is_named => {
                     is_named = true;
@@ -47,7 +47,7 @@ impl Head {
             }
         }
         if let Some(token) = token.filter(|_| !http.contains_key(AUTHORIZATION)) {
-            headers.set("nameko.auth_token", token);
+            headers.set(TOKEN_HEADER, token);
         }
         Self { headers, id }
     }

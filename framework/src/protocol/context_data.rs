@@ -17,6 +17,8 @@ pub(crate) const TRACE_COMPANIONS: [&str; 2] = ["tracestate", "baggage"];
 pub(crate) const PREFIX: &str = "nameko.";
 /// The header of the call-id stack.
 pub(crate) const STACK_HEADER: &str = "nameko.call_id_stack";
+/// The header of the caller's token.
+pub(crate) const TOKEN_HEADER: &str = "nameko.auth_token";
 /// The header under which a request may be repeated without being done twice.
 pub(crate) const IDEMPOTENCY_KEY: &str = "kinoko.idempotency_key";
 /// Where nameko-amqp-retry keeps the routing key of a request that it sends again, straight to the service's queue.
@@ -104,6 +106,23 @@ pub(crate) fn write_trace_parent(properties: &mut Properties, trace_parent: &str
         properties.message_id = Some(Arc::<str>::from(trace_parent).into());
     } else {
         properties.headers.set(TRACE_PARENT, trace_parent);
+    }
+}
+
+/// Moves the caller's token into a string property, as the stack is, where it fits. For the short path alone.
+pub(crate) fn fold_token(properties: &mut Properties) {
+    let Some(Value::String(token)) = properties.headers.get(TOKEN_HEADER) else { return };
+    if token.is_empty() || token.len() > SHORT_STRING_BYTES {
+        return;
+    }
+    properties.cluster_id = Some(Arc::<str>::from(token.as_str()).into());
+    properties.headers.retain(|name| name != TOKEN_HEADER);
+}
+
+/// Moves it back to where context data is. For what came on the short path alone: elsewhere the property is its sender's own.
+pub(crate) fn unfold_token(properties: &mut Properties) {
+    if let Some(token) = properties.cluster_id.take().filter(|token| !token.is_empty()) {
+        properties.headers.set(TOKEN_HEADER, &*token);
     }
 }
 

@@ -20,7 +20,9 @@ pub struct Message {
 }
 
 /// The properties of a [`Message`], a subset of AMQP's.
-#[derive(Debug, Clone, Default)]
+///
+/// `Debug` does not show a token.
+#[derive(Clone, Default)]
 pub struct Properties {
     /// How the body is encoded, for example `application/json`.
     pub content_type: Option<Name>,
@@ -38,6 +40,8 @@ pub struct Properties {
     pub kind: Option<Name>,
     /// AMQP's `app_id`: the call-id stack, on the short path between kinoko peers.
     pub app_id: Option<Name>,
+    /// AMQP's reserved `cluster_id`, which brokers hand on: the caller's token, on the short path between kinoko peers.
+    pub cluster_id: Option<Name>,
     /// Identifies one logical publish; on the short path between kinoko peers, where nothing is published twice, the trace.
     pub message_id: Option<Name>,
     /// What is delivered first in a queue that has priorities; the highest first.
@@ -100,6 +104,44 @@ impl fmt::Debug for Message {
             .field("routing_key", &self.routing_key)
             .field("properties", &self.properties)
             .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All of them by name: who adds one has to say whether a log may have it.
+        let Self {
+            content_type,
+            content_encoding,
+            correlation_id,
+            reply_to,
+            expiration,
+            timestamp_ms,
+            kind,
+            app_id,
+            cluster_id,
+            message_id,
+            priority,
+            user_id,
+            persistent,
+            headers,
+        } = self;
+        f.debug_struct("Properties")
+            .field("content_type", content_type)
+            .field("content_encoding", content_encoding)
+            .field("correlation_id", correlation_id)
+            .field("reply_to", reply_to)
+            .field("expiration", expiration)
+            .field("timestamp_ms", timestamp_ms)
+            .field("kind", kind)
+            .field("app_id", app_id)
+            .field("cluster_id", &cluster_id.as_ref().map(|_| "…"))
+            .field("message_id", message_id)
+            .field("priority", priority)
+            .field("user_id", user_id)
+            .field("persistent", persistent)
+            .field("headers", headers)
             .finish()
     }
 }

@@ -63,11 +63,13 @@ impl Room {
         Self { places: Arc::new(Semaphore::new(settings.concurrency)), settings, waiting: AtomicUsize::new(0) }
     }
 
-    /// Takes a place, waiting for one where it may. Whoever drops the wait, or the place, makes room.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, IsFull> {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return Ok(place);
-        }
+    /// Takes a place that is free and that nobody waits for. Whoever drops it makes room.
+    pub(super) fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Waits for a place, where it may. Whoever drops the wait, or the place, makes room.
+    pub(super) async fn wait(&self) -> Result<OwnedSemaphorePermit, IsFull> {
         let _waiting = Waiting::begin(self).ok_or(IsFull)?;
         // It is never closed.
         self.places.clone().acquire_owned().await.map_err(|_| IsFull)

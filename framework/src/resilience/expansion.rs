@@ -105,7 +105,7 @@ pub fn once<T, E>(
 /// What the method returns where it has no fallback.
 pub fn settle<T, E>(ended: Result<T, PolicyError<E>>, hold: fn(Refused) -> E) -> Result<T, E> {
     ended.map_err(|error| match error {
-        PolicyError::Call(error) => error,
+        PolicyError::Failed(error) => error,
         PolicyError::Refused(refused) => hold(refused),
     })
 }
@@ -121,7 +121,7 @@ pub fn answered<T, E>(
 ) -> Result<Result<T, E>, PolicyError<E>> {
     match ended {
         Ok(value) => Ok(Ok(value)),
-        Err(PolicyError::Call(error)) if classify(&error) == Class::ANSWER => Ok(Err(error)),
+        Err(PolicyError::Failed(error)) if classify(&error) == Class::ANSWER => Ok(Err(error)),
         Err(error) => Err(error),
     }
 }
@@ -148,7 +148,7 @@ pub async fn fall_back<T, E>(policy: &Policy, why: &'static str, fallback: impl 
 /// Why a fallback is run, for the log.
 pub fn why<E>(error: &PolicyError<E>) -> &'static str {
     match error {
-        PolicyError::Call(_) => "the call failed",
+        PolicyError::Failed(_) => "the call failed",
         PolicyError::Refused(refused) => refused.reason.name(),
     }
 }

@@ -55,7 +55,7 @@ use crate::{
 /// let down = || async { Err::<(), _>(std::io::Error::other("down")) };
 /// for _ in 0..2 {
 ///     let failed = gateway.run_with(|_| Class::FAILURE, down).await;
-///     assert!(matches!(failed, Err(PolicyError::Call(_))));
+///     assert!(matches!(failed, Err(PolicyError::Failed(_))));
 /// }
 /// // From here on it is not tried any more.
 /// let Err(PolicyError::Refused(refused)) = gateway.run_with(|_| Class::FAILURE, down).await else { panic!() };
@@ -84,7 +84,7 @@ struct Parts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyError<E> {
     /// The call's own error.
-    Call(E),
+    Failed(E),
     /// A part of the policy.
     Refused(Refused),
 }
@@ -187,9 +187,11 @@ impl Policy {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let deadline = self.deadline();
-        let limited = |time: Option<Duration>| self.limited(time, call());
-        self.drive(deadline, |error| Judgement::of(error, &classify), PolicyError::Refused, limited).await
+        let (parts, now) = (self.parts(), Instant::now());
+        let deadline = parts.deadline(now);
+        let limited = |pass: &Pass| self.limited(pass.began, pass.limit, call());
+        let judge = |error: &_| Judgement::of(error, &classify);
+        self.drive_with(&parts, (now, deadline), judge, PolicyError::Refused, limited).await
     }
 
     /// [`run_with`](Self::run_with), once: for what is not written to be made again, whatever the settings say.
@@ -198,54 +200,69 @@ impl Policy {
         classify: impl Fn(&E) -> Class,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, PolicyError<E>> {
-        let pass = self.pass(self.deadline()).await.map_err(PolicyError::Refused)?;
-        let ended = self.limited(pass.time(), call).await;
+        let (parts, now) = (self.parts(), Instant::now());
+        let pass = self.enter(&parts, now, parts.deadline(now)).await;
+        let pass = pass.map_err(|reason| PolicyError::Refused(self.refused(reason)))?;
+        let ended = self.limited(pass.began, pass.limit, call).await;
         pass.end(ended.as_ref().err().map(|error| Judgement::of(error, &classify)));
         ended
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        self.parts().settings.timeout.map(|timeout| Instant::now() + timeout)
-    }
-
-    /// Waits for a call for so long.
+    /// Waits for a call for as long as it may take.
     async fn limited<T, E>(
         &self,
-        limit: Option<Duration>,
+        began: Instant,
+        limit: Option<Instant>,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, PolicyError<E>> {
-        let Some(after) = limit else { return call.await.map_err(PolicyError::Call) };
-        match time::timeout(after, call).await {
-            Ok(ended) => ended.map_err(PolicyError::Call),
-            Err(_) => Err(PolicyError::Refused(self.refused(Refusal::Timeout { after }))),
+        let Some(limit) = limit else { return call.await.map_err(PolicyError::Failed) };
+        match time::timeout_at(limit, call).await {
+            Ok(ended) => ended.map_err(PolicyError::Failed),
+            Err(_) => {
+                let after = limit.saturating_duration_since(began);
+                Err(PolicyError::Refused(self.refused(Refusal::Timeout { after })))
+            }
         }
     }
 
     /// A fallback answered in the place of a call, or failed too.
-    pub(super) fn fell_back(&self, ok: bool) {
+    pub(crate) fn fell_back(&self, ok: bool) {
         self.0.stats.fell_back(ok);
     }
 
-    /// Makes a call that ends by itself after the time that it is told, again where it may be repeated.
+    /// Makes a call that ends by itself after the time that its pass tells, again where it may be repeated. It is now, and it may take until then.
     pub(crate) async fn drive<T, E, F>(
         &self,
-        deadline: Option<Instant>,
+        now_and_deadline: (Instant, Option<Instant>),
         judge: impl Fn(&E) -> Judgement,
         refuse: impl Fn(Refused) -> E,
-        mut call: impl FnMut(Option<Duration>) -> F,
+        call: impl FnMut(&Pass) -> F,
     ) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
     {
-        let parts = self.parts();
+        self.drive_with(&self.parts(), now_and_deadline, judge, refuse, call).await
+    }
+
+    async fn drive_with<T, E, F>(
+        &self,
+        parts: &Parts,
+        (mut now, deadline): (Instant, Option<Instant>),
+        judge: impl Fn(&E) -> Judgement,
+        refuse: impl Fn(Refused) -> E,
+        mut call: impl FnMut(&Pass) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         if parts.settings.retry.is_some() {
             parts.budget.add();
         }
         let mut number = 0;
         loop {
-            let (error, judgement) = match self.enter(&parts, deadline).await {
+            let (error, judgement) = match self.enter(parts, now, deadline).await {
                 Err(reason) => return Err(refuse(self.refused(reason))),
-                Ok(pass) => match call(pass.time()).await {
+                Ok(pass) => match call(&pass).await {
                     Ok(value) => {
                         pass.end(None);
                         return Ok(value);
@@ -271,6 +288,7 @@ impl Policy {
             self.0.stats.repeated();
             tracing::debug!(policy = &*self.0.name, number, ?wait, "a call is made again");
             time::sleep(wait).await;
+            now = Instant::now();
         }
     }
 
@@ -279,21 +297,25 @@ impl Policy {
     /// # Errors
     ///
     /// Which part said no.
-    pub(crate) async fn pass(&self, deadline: Option<Instant>) -> Result<Pass, Refused> {
+    pub(crate) async fn pass(&self, now: Instant, deadline: Option<Instant>) -> Result<Pass, Refused> {
         let parts = self.parts();
-        self.enter(&parts, deadline).await.map_err(|reason| self.refused(reason))
+        self.enter(&parts, now, deadline).await.map_err(|reason| self.refused(reason))
     }
 
-    /// Lets an attempt through. Nothing is allocated here.
-    async fn enter(&self, parts: &Parts, deadline: Option<Instant>) -> Result<Pass, Refusal> {
-        let place = match &parts.bulkhead {
-            Some(room) => match until(deadline, room.enter()).await {
-                Some(Ok(place)) => Some(place),
-                Some(Err(_)) | None => return Err(self.count(Refusal::BulkheadFull)),
-            },
-            None => None,
-        };
-        let began = Instant::now();
+    /// Lets an attempt through. Nothing is allocated here, and the clock is looked at only after a wait: a look costs as much as all the rest.
+    async fn enter(&self, parts: &Parts, now: Instant, deadline: Option<Instant>) -> Result<Pass, Refusal> {
+        let mut began = now;
+        let mut place = None;
+        if let Some(room) = &parts.bulkhead {
+            place = room.try_enter();
+            if place.is_none() {
+                match until(deadline, room.wait()).await {
+                    Some(Ok(waited_for)) => place = Some(waited_for),
+                    Some(Err(_)) | None => return Err(self.count(Refusal::BulkheadFull)),
+                }
+                began = Instant::now();
+            }
+        }
         let trial = match parts.breaker.as_ref().map(|breaker| breaker.enter(began)).transpose() {
             Ok(trial) => trial,
             Err(open) => return Err(self.count(Refusal::CircuitOpen { retry_after: open.retry_after })),
@@ -339,11 +361,15 @@ pub(crate) struct Pass {
 impl Pass {
     /// The attempt is over; `None`: with a value.
     pub(crate) fn end(mut self, failed: Option<Judgement>) {
-        let outcome = failed.map_or(Outcome::Success, Judgement::outcome);
+        let outcome = failed.map_or(Outcome::Success, |judgement| judgement.outcome);
+        if outcome == Outcome::Cancelled {
+            return;
+        }
         self.over = true;
-        self.policy.stats.end(outcome, self.began);
+        let now = Instant::now();
+        self.policy.stats.end(outcome, now.saturating_duration_since(self.began));
         if let Some(trial) = self.trial.take() {
-            trial.end(matches!(outcome, Outcome::Failure | Outcome::Timeout));
+            trial.end(matches!(outcome, Outcome::Failure | Outcome::Timeout), now);
         }
     }
 
@@ -365,24 +391,30 @@ impl Drop for Pass {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judgement {
     pub(crate) class: Class,
-    /// It was not over in time.
-    pub(crate) late: bool,
+    outcome: Outcome,
 }
 
 impl Judgement {
-    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
-        match error {
-            PolicyError::Call(error) => Self { class: classify(error), late: false },
-            // It may have run.
-            PolicyError::Refused(_) => Self { class: Class::FAILURE, late: true },
-        }
+    /// What an error that came back means.
+    pub(crate) fn came(class: Class) -> Self {
+        Self { class, outcome: if class.failure { Outcome::Failure } else { Outcome::Success } }
     }
 
-    fn outcome(self) -> Outcome {
-        match self {
-            Self { late: true, .. } => Outcome::Timeout,
-            Self { class: Class { failure: true, .. }, .. } => Outcome::Failure,
-            _ => Outcome::Success,
+    /// It was not over in time.
+    pub(crate) fn late(class: Class) -> Self {
+        Self { class, outcome: Outcome::Timeout }
+    }
+
+    /// It was never begun, which tells nothing of where it was to go. Not repeated.
+    pub(crate) fn none() -> Self {
+        Self { class: Class::ANSWER, outcome: Outcome::Cancelled }
+    }
+
+    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
+        match error {
+            PolicyError::Failed(error) => Self::came(classify(error)),
+            // It may have run.
+            PolicyError::Refused(_) => Self::late(Class::FAILURE),
         }
     }
 }
@@ -408,6 +440,11 @@ impl Dependency for Policy {
 }
 
 impl Parts {
+    /// Until when all attempts of a call may take that begins now.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.settings.timeout.map(|timeout| now + timeout)
+    }
+
     /// Of the present parts those are kept whose settings stay.
     fn new(name: &str, settings: PolicySettings, present: Option<&Self>) -> Self {
         let share = settings.retry.as_ref().map_or(0.0, |retry| retry.budget);
@@ -454,7 +491,7 @@ fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
 impl<E: fmt::Display> fmt::Display for PolicyError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(error) => error.fmt(f),
+            Self::Failed(error) => error.fmt(f),
             Self::Refused(refused) => refused.fmt(f),
         }
     }

@@ -3,9 +3,8 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
-
-use tokio::time::Instant;
 
 use super::Refusal;
 use crate::observe::{Histogram, HistogramSnapshot, default_bounds};
@@ -101,10 +100,10 @@ impl Stats {
     }
 
     /// It is over.
-    pub(super) fn end(&self, outcome: Outcome, began: Instant) {
+    pub(super) fn end(&self, outcome: Outcome, took: Duration) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.count(outcome);
-        self.duration.observe(began.elapsed(), None);
+        self.duration.observe(took, None);
     }
 
     /// It was dropped.

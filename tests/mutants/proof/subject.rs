@@ -71,7 +71,7 @@ macro_rules! subject {
             }
 
             fn is_over(trial: Trial, failed: bool) {
-                trial.end(failed);
+                trial.end(failed, Instant::now());
             }
 
             fn be_forced(&self, forced: Option<AnyForced>) {

@@ -97,7 +97,7 @@ impl Gateway {
         note: String,
         why: PolicyError<GatewayError>,
     ) -> Result<u32, GatewayError> {
-        assert_eq!(why, PolicyError::Call(error));
+        assert_eq!(why, PolicyError::Failed(error));
         if note == "no" { Err(GatewayError::Declined) } else { Ok(1_000) }
     }
 }

@@ -10,7 +10,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_circuit_opens_and_says_when_it_tries_again() {
     let policy = builder().breaker(breaker()).build().unwrap();
-    assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Call(Told::Down)));
+    assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Failed(Told::Down)));
     assert_eq!(policy.state(), Some(BreakerState::Closed), "one of two is no share yet");
     assert_eq!(well(&policy).await, Ok(1));
     assert_eq!(policy.state(), Some(BreakerState::Open), "half of two");
@@ -112,7 +112,7 @@ async fn what_times_out_has_failed() {
 async fn an_answer_is_no_failure() {
     let policy = builder().breaker(breaker()).build().unwrap();
     for _ in 0..100 {
-        assert_eq!(told(&policy, Told::No).await, Err(PolicyError::Call(Told::No)));
+        assert_eq!(told(&policy, Told::No).await, Err(PolicyError::Failed(Told::No)));
     }
     assert_eq!(policy.state(), Some(BreakerState::Closed));
     broken(&policy).await;
@@ -145,7 +145,7 @@ async fn who_forces_it_is_obeyed_until_the_release() {
     assert_eq!(reason(&well(&policy).await), Some(Refusal::CircuitOpen { retry_after: None }));
     policy.force_closed();
     for _ in 0..100 {
-        assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Call(Told::Down)));
+        assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Failed(Told::Down)));
     }
     assert_eq!(policy.state(), Some(BreakerState::ForcedClosed));
     policy.release();

@@ -64,7 +64,7 @@ async fn who_waits_too_long_was_not_let_in() {
 async fn the_place_comes_back_however_a_call_ends() {
     let policy = room(1, 0);
     assert_eq!(well(&policy).await, Ok(1));
-    assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Call(Told::Down)));
+    assert_eq!(told(&policy, Told::Down).await, Err(PolicyError::Failed(Told::Down)));
     assert!(is_late(&takes(&policy, secs(61)).await));
     let panicked = tokio::spawn({
         let policy = policy.clone();

@@ -124,5 +124,5 @@ fn a_refusal_says_which_policy_and_which_part() {
         assert_eq!((refused.may_have_run(), refused.to_string().as_str()), (may_have_run, text));
         assert_eq!(PolicyError::<StockError>::Refused(refused).to_string(), text);
     }
-    assert_eq!(PolicyError::Call(StockError::Disk).to_string(), "the disk is full");
+    assert_eq!(PolicyError::Failed(StockError::Disk).to_string(), "the disk is full");
 }

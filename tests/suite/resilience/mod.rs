@@ -110,7 +110,7 @@ async fn broken(policy: &Policy) {
 fn reason(came: &Came) -> Option<Refusal> {
     match came {
         Err(PolicyError::Refused(Refused { reason, .. })) => Some(*reason),
-        Ok(_) | Err(PolicyError::Call(_)) => None,
+        Ok(_) | Err(PolicyError::Failed(_)) => None,
     }
 }
 

@@ -64,7 +64,7 @@ async fn what_waits_for_a_place_asks_the_breaker_last() {
     settled().await;
     assert_eq!(policy.state(), Some(BreakerState::Closed), "as the next one begins to wait");
     assert!(is_open(&well(&policy).await), "and it is let in to an open one");
-    assert_eq!(fails.await.unwrap(), Err(PolicyError::Call(Told::Down)));
+    assert_eq!(fails.await.unwrap(), Err(PolicyError::Failed(Told::Down)));
 }
 
 #[tokio::test(start_paused = true)]

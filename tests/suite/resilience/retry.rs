@@ -29,7 +29,7 @@ async fn count(policy: &Policy, told: Told) -> usize {
 async fn it_is_repeated_as_often_as_said_and_the_last_error_stays() {
     let policy = builder().retry(Retry::times(3)).build().unwrap();
     let (began, came) = attempts(&policy, Told::Busy).await;
-    assert_eq!((began.len(), came), (4, Err(PolicyError::Call(Told::Busy))));
+    assert_eq!((began.len(), came), (4, Err(PolicyError::Failed(Told::Busy))));
     let mut left = 2;
     let call = || {
         left -= 1;
@@ -90,7 +90,7 @@ async fn what_cannot_be_in_time_is_not_waited_for() {
     let policy = builder().timeout(secs(5)).retry(Retry::times(2)).build().unwrap();
     for wait in [secs(5), Duration::MAX] {
         let (began, came) = attempts(&policy, Told::BusyFor(wait)).await;
-        assert_eq!(came, Err(PolicyError::Call(Told::BusyFor(wait))));
+        assert_eq!(came, Err(PolicyError::Failed(Told::BusyFor(wait))));
         assert_eq!((began.len(), began[0].elapsed()), (1, Duration::ZERO));
     }
     let endless = builder().retry(Retry::times(2)).build().unwrap();

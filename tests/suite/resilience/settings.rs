@@ -126,10 +126,10 @@ async fn what_does_not_change_is_left_alone() {
     assert!(is_full(&well(&policy).await), "the place is still taken");
     aborted(holds).await;
     policy.force_closed();
-    assert_eq!(told(&policy, Told::Busy).await, Err(PolicyError::Call(Told::Busy)));
+    assert_eq!(told(&policy, Told::Busy).await, Err(PolicyError::Failed(Told::Busy)));
     policy.configure(sooner(secs(7))).unwrap();
     assert_eq!(policy.state(), Some(BreakerState::ForcedClosed));
-    assert_eq!(told(&policy, Told::Busy).await, Err(PolicyError::Call(Told::Busy)), "the reserve is still empty");
+    assert_eq!(told(&policy, Told::Busy).await, Err(PolicyError::Failed(Told::Busy)), "the reserve is still empty");
     assert!(is_limited(&well(&policy).await), "and the burst with that");
 
     let more =

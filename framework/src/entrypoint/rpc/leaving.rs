@@ -145,6 +145,7 @@ impl HandOver {
         properties.timestamp_ms = Some(now);
         let stack = context_data::parent_call_ids(&request.properties, true);
         properties.app_id = None;
+        context_data::unfold_token(&mut properties);
         context_data::write_stack(&mut properties, stack, false);
         let routing_key = names::rpc_routing_key(self.service, &method);
         Some(Message { exchange: self.exchange.clone(), routing_key, properties, body })

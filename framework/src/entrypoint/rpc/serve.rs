@@ -22,7 +22,10 @@ use crate::{
 impl Shared {
     /// One call, from its delivery to its reply.
     pub(super) async fn serve(self: Arc<Self>, delivery: Delivery, workers: &Arc<Workers>, way: Way) {
-        let message = delivery.message().clone();
+        let mut message = delivery.message().clone();
+        if way == Way::Short && message.properties.cluster_id.is_some() {
+            context_data::unfold_token(&mut Arc::make_mut(&mut message).properties);
+        }
         let properties = &message.properties;
         let answer = self.answer(&message, way);
         let format = match self.format(properties) {

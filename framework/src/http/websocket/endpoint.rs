@@ -27,7 +27,7 @@ use crate::{
         runner::{Runner, Target, failure},
         token_cookie::TokenCookie,
     },
-    protocol::{Fault, Headers, Message, Properties, excerpt},
+    protocol::{Fault, Headers, Message, Properties, context_data::TOKEN_HEADER, excerpt},
     service::{MethodInfo, Outcome},
     transport::{Consumer, ConsumerStatus, Transport},
     worker::log,
@@ -168,7 +168,7 @@ impl SocketEndpoint {
             return frame::failure(&fault, None, &correlation_id);
         };
         if let Some(token) = request.auth_token {
-            headers.set("nameko.auth_token", token);
+            headers.set(TOKEN_HEADER, token);
         }
         let watch = target.arrived();
         log::arguments(info, &Format::Json, &request.body);

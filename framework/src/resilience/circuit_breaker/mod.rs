@@ -132,9 +132,8 @@ pub(super) struct Trial {
 
 impl Trial {
     /// The call is over.
-    pub(super) fn end(mut self, failed: bool) {
+    pub(super) fn end(mut self, failed: bool, now: Instant) {
         if let Some(ticket) = self.ticket.take() {
-            let now = Instant::now();
             let took = now.saturating_duration_since(self.began);
             let change = self.breaker.machine().end(ticket, now, Ended { failed, took });
             self.breaker.tell(change);

@@ -121,6 +121,8 @@ fn outgoing(stored: Stored, message_id: String, (exchange, routing_key): (String
         kind: name(stored.kind),
         app_id: name(stored.app_id),
         message_id: Some(message_id.into()),
+        // Of requests alone.
+        cluster_id: None,
         priority: stored.priority,
         user_id: name(stored.user_id),
         persistent: stored.persistent,

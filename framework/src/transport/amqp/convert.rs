@@ -66,6 +66,9 @@ pub(super) fn outgoing(message: &Message, reply_to: Option<&ShortString>) -> Res
     if let Some(value) = text("app id", &properties.app_id)? {
         out = out.with_app_id(value);
     }
+    if let Some(value) = text("cluster id", &properties.cluster_id)? {
+        out = out.with_cluster_id(value);
+    }
     if let Some(value) = text("user id", &properties.user_id)? {
         out = out.with_user_id(value);
     }
@@ -146,6 +149,7 @@ pub(super) fn received(properties: &BasicProperties) -> Properties {
         timestamp_ms: *properties.timestamp(),
         kind: properties.kind().as_ref().map(name),
         app_id: properties.app_id().as_ref().map(name),
+        cluster_id: properties.cluster_id().as_ref().map(name),
         message_id: properties.message_id().as_ref().map(name),
         priority: *properties.priority(),
         user_id: properties.user_id().as_ref().map(name),

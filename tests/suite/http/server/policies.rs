@@ -50,7 +50,7 @@ impl Desk {
 
 fn answer(ended: Result<&str, PolicyError<&str>>) -> Result<String, Refused> {
     match ended {
-        Ok(text) | Err(PolicyError::Call(text)) => Ok(text.to_owned()),
+        Ok(text) | Err(PolicyError::Failed(text)) => Ok(text.to_owned()),
         Err(PolicyError::Refused(refused)) => Err(refused),
     }
 }
