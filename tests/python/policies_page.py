@@ -172,6 +172,9 @@ class Board(Live):
         self.page.set_viewport_size({"width": 360, "height": 740})
         widest = self.page.evaluate("document.documentElement.scrollWidth")
         assert widest <= 360, f"it is wider than a phone: {widest}"
+        cut = "table => table.scrollWidth > table.clientWidth"
+        for table in self.page.locator(".card .scroll").all():
+            assert not table.evaluate(cut), "a card is cut off"
         self.shoot("phone")
 
 

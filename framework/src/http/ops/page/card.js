@@ -86,15 +86,20 @@ export class Card {
 /** What calls came to lately, and since the start. */
 function counts(policy) {
   const { recent } = policy;
-  const row = (label, of, write = String) => [label, recent ? write(of(recent)) : "", write(of(policy))];
+  const row = (label, of, write = count) => [label, recent ? write(of(recent)) : "", write(of(policy))];
   const calls = (label, outcome) => row(label, ({ calls }) => calls[outcome]);
   const rows = [
-    calls("success", "success"), calls("failure", "failure"), calls("timeout", "timeout"), calls("refused: circuit open", "circuit_open"),
-    calls("refused: bulkhead full", "bulkhead_full"), calls("refused: rate limit", "rate_limited"),
+    calls("success", "success"), calls("failure", "failure"), calls("timeout", "timeout"), calls("circuit open", "circuit_open"),
+    calls("bulkhead full", "bulkhead_full"), calls("rate limited", "rate_limited"),
     row("retries", ({ repeated }) => repeated), row("fallbacks", ({ fallbacks }) => fallbacks.ok + fallbacks.failed),
     row("p50", (of) => of.p50_seconds, span), row("p99", (of) => of.p99_seconds, span),
   ];
-  return table(["", recent ? `last ${Math.round(recent.seconds)} s` : "lately", "since the start"], rows);
+  return table(["", recent ? `last ${Math.round(recent.seconds)} s` : "lately", "since start"], rows);
+}
+
+/** What is none stands back. */
+function count(number) {
+  return number === 0 ? element("span", { class: "quiet" }, "0") : String(number);
 }
 
 function facts({ circuit, bulkhead, in_flight }) {

@@ -7,6 +7,8 @@ const [WIDTH, HEIGHT] = [240, 72];
 const LARGEST = 34;
 /** What nothing runs through is still to be seen. */
 const SMALLEST = 3;
+/** The share of errors that is amber, and the one from which on it is red. */
+const [SOME, MOST] = [0.1, 0.5];
 const LINE = { left: 84, top: 6, bottom: 66 };
 
 function svg(name, attributes, ...children) {
@@ -29,7 +31,9 @@ export class Chart {
     const size = LARGEST * Math.sqrt(Math.min(rate / busiest, 1));
     this.circle.setAttribute("r", Math.max(size, SMALLEST).toFixed(1));
     this.circle.classList.toggle("idle", rate === 0);
-    this.circle.style.setProperty("--errors", `${Math.round(share * 100)}%`);
+    this.circle.classList.toggle("many", share > SOME);
+    const part = share > SOME ? (share - SOME) / (MOST - SOME) : share / SOME;
+    this.circle.style.setProperty("--part", `${Math.round(Math.min(part, 1) * 100)}%`);
     const highest = rates.reduce((highest, rate) => Math.max(highest, rate), 1);
     const [step, first] = [(WIDTH - LINE.left) / (most - 1), most - rates.length];
     const points = rates.map((rate, place) => {

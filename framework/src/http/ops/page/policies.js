@@ -3,7 +3,7 @@
 import { Card, stateOf, wordOf } from "./card.js";
 import { code, element } from "./element.js";
 import { unheard } from "./live.js";
-import { grid, name, number, quiet, replace } from "./words.js";
+import { grid, number, quiet, replace } from "./words.js";
 
 /** How many snapshots the line of a rate shows, which are two minutes. */
 const MOST = 120;
@@ -80,7 +80,7 @@ function circuits({ number: all, shown }) {
     const known = closed + forced_closed + half_open + open + forced_open > 0;
     const count = (value, bad) => number(known ? value : "", bad);
     return [
-      name(service), name(policy), number(instances), count(closed + forced_closed), count(half_open, true), count(open + forced_open, true),
+      code(service), code(policy), number(instances), count(closed + forced_closed), count(half_open, true), count(open + forced_open, true),
       number(calls), number(failed), number(refused), known ? not_closed.map(where).join("; ") : "no circuit breaker",
     ];
   });
