@@ -69,6 +69,8 @@ struct Inner {
     name: Name,
     parts: RwLock<Arc<Parts>>,
     stats: Stats,
+    /// Whether what is called under it is written to be done again.
+    repeats: bool,
 }
 
 /// What the settings of the moment come to.
@@ -96,9 +98,9 @@ impl Policy {
     }
 
     /// The settings have been checked.
-    pub(super) fn new(name: Name, settings: PolicySettings) -> Self {
+    pub(super) fn new(name: Name, settings: PolicySettings, repeats: bool) -> Self {
         let parts = Parts::new(&name, settings, None);
-        Self(Arc::new(Inner { name, parts: RwLock::new(Arc::new(parts)), stats: Stats::default() }))
+        Self(Arc::new(Inner { name, parts: RwLock::new(Arc::new(parts)), stats: Stats::default(), repeats }))
     }
 
     /// The name.
@@ -118,6 +120,10 @@ impl Policy {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), where they make no sense; the old ones stay.
     pub fn configure(&self, settings: PolicySettings) -> crate::Result<()> {
         settings.checked(&self.0.name)?;
+        if settings.retry.is_some() && !self.0.repeats {
+            let text = "its method is not written to be done again: write `retry` in its `#[policy(…)]` too";
+            return Err(Error::new(ErrorKind::Config, format!("policy `{}`: {text}", self.0.name)));
+        }
         let mut parts = self.0.parts.write().unwrap_or_else(PoisonError::into_inner);
         *parts = Arc::new(Parts::new(&self.0.name, settings, Some(&parts)));
         Ok(())
