@@ -17,6 +17,7 @@ events env KINOKO_TEST_PROOF_EVENTS=200000 cargo test --release -p kinoko-tests 
 outbox env KINOKO_TEST_PROOF_OUTBOX=50000 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 outbox
 sagas env KINOKO_TEST_PROOF_SAGAS=200 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 sagas
 rolling env KINOKO_TEST_PROOF_ROUNDS=20 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 rolling
+gateway env KINOKO_TEST_PROOF_GATEWAY=1 cargo test --release -p kinoko-tests --test faults -- --nocapture --test-threads 1 gateway
 migration env KINOKO_TEST_PROOF_CALLS=10000 cargo test --release -p kinoko-tests --test services -- --nocapture nameko::migration
 hostile env KINOKO_TEST_PROOF_HOSTILE=1000000 cargo test --release -p kinoko-tests --test hostile -- --nocapture --test-threads 1 random_messages_are_survived large_bodies_are_let_go
 fuzz tests/fuzz/run 300

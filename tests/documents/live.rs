@@ -62,7 +62,7 @@ impl Ledger {
 }
 
 /// Answers `stats` as a program does that wants to harm whoever looks.
-async fn stranger(broker: &str) -> Arc<dyn Transport> {
+pub(crate) async fn stranger(broker: &str) -> Arc<dyn Transport> {
     let transport = connect(broker, TransportOptions::default()).await.unwrap();
     let topology = Topology {
         exchanges: vec![Exchange { durable: false, ..Exchange::durable("kinoko.srv", ExchangeKind::Topic) }],
@@ -85,6 +85,10 @@ async fn stranger(broker: &str) -> Arc<dyn Transport> {
             let answer = json!({
                 "instance": "stranger", "program": HOSTILE, "version": HOSTILE, "kinoko": "0", "host": HOSTILE, "pid": 7,
                 "started_at": HOSTILE, "uptime_ms": 90_061_000, "ready": false, "ttl_ms": 1, "services": [service],
+                "policies": [
+                    {"service": HOSTILE, "name": HOSTILE, "state": "open", "ended": {"success": 41, "timeout": 1}},
+                    {"service": "stranger", "name": HOSTILE, "state": HOSTILE},
+                ],
             });
             let message = Message {
                 routing_key: asked.reply_to.unwrap(),

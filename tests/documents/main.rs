@@ -5,6 +5,7 @@ mod library;
 mod live;
 mod operations;
 mod page;
+mod policies;
 mod schemathesis;
 mod snapshot;
 mod validity;

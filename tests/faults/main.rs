@@ -7,6 +7,7 @@ mod broker;
 mod dispatching;
 mod events;
 mod executor;
+mod gateway;
 mod instance;
 mod load;
 mod network;

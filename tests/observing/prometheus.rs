@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use kinoko::{App, prelude::*};
+use kinoko::{
+    App,
+    prelude::*,
+    resilience::{Class, Policy},
+};
 use kinoko_tests::{eventually, free_ports, unique};
 use serde_json::Value;
 
@@ -17,13 +21,16 @@ use crate::scrape::{get, settings};
 struct Scraped {
     #[dependency(name = "scraped_things", help = "Things", labels = ["kind"])]
     things: kinoko::metrics::Counter<1>,
+    #[dependency(name = "scraped_gateway", breaker, bulkhead = 3)]
+    gateway: Policy,
 }
 
 #[service(name = "scraped")]
 impl Scraped {
     #[rpc]
-    fn count(&self, kind: &str) {
+    async fn count(&self, kind: &str) {
         self.things.with([kind]).inc();
+        self.gateway.run_with(|_: &()| Class::FAILURE, || async { Ok(()) }).await.ok();
     }
 }
 

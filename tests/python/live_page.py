@@ -58,6 +58,12 @@ class Live(Operations):
         for text in ["<img src=x onerror", "1 d 1 h", "1 of 2", "42", "not ready"]:
             expect(stranger).to_contain_text(text)
 
+    def explains_where_there_are_no_policies(self):
+        self.goes_to("Policies")
+        expect(self.page.locator("#cards")).to_contain_text("No policy goes around any call here")
+        expect(self.row("#circuits", "stranger")).to_have_count(1)
+        self.goes_to("Now")
+
     def pauses(self):
         total = self.row("#entrypoints", "till", "sell").locator("td").nth(4)
         pause = self.page.get_by_role("button", name="Pause")
@@ -130,6 +136,7 @@ def main():
         page = Live(browser.new_page(viewport={"width": 1280, "height": 900}), address)
         page.asks_for_the_token(token)
         page.sees_what_happens_now()
+        page.explains_where_there_are_no_policies()
         page.pauses()
         page.reads_failures_and_a_trace()
         page.page.screenshot(path=os.path.join(folder, "live-page-trace.png"), full_page=True)

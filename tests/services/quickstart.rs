@@ -140,24 +140,29 @@ fn the_shops_services_run_apart_over_the_broker() {
     use contracts::{Line, OrdersClient};
     let folder = std::env::temp_dir().join(unique("kinoko-shop"));
     std::fs::create_dir_all(&folder).unwrap();
-    let serve = |package, settings: &[(&str, &str)]| {
-        let file = |(key, file): &(&str, &str)| format!("--define={key}=sqlite:{}", folder.join(file).display());
-        let files: Vec<_> = settings.iter().map(file).collect();
-        let arguments: Vec<_> = std::iter::once("run").chain(files.iter().map(String::as_str)).collect();
+    let file = |file: &str| format!("sqlite:{}", folder.join(file).display());
+    let serve = |package, settings: &[(&str, String)]| {
+        let settings: Vec<_> = settings.iter().map(|(key, value)| format!("--define={key}={value}")).collect();
+        let arguments: Vec<_> = std::iter::once("run").chain(settings.iter().map(String::as_str)).collect();
         let mut command = cargo_run(package, &arguments);
         command.env("KINOKO_AMQP_URI", amqp_uri());
         Serving::start(command)
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let gateway = runtime.block_on(gateway::Gateway::open("127.0.0.1:0")).unwrap();
     let apart = [
         serve("inventory-service", &[]),
-        serve("payments-service", &[("payments.database.url", "payments.db")]),
-        serve("orders-service", &[("orders.database.url", "orders.db"), ("saga.log", "orders.db")]),
+        serve(
+            "payments-service",
+            &[("payments.database.url", file("payments.db")), ("payments.gateway", gateway.url())],
+        ),
+        serve("orders-service", &[("orders.database.url", file("orders.db")), ("saga.log", file("orders.db"))]),
     ];
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = kinoko::Client::connect(&amqp_uri()).await.unwrap();
         let order = client.service::<OrdersClient>().place("Ada".into(), vec![Line::new("CUP", 3)]).await.unwrap();
         assert_eq!(order.lines, [Line::new("CUP", 3)]);
+        assert_eq!(gateway.counts().charges, 1);
         client.close().await;
     });
     drop(apart);

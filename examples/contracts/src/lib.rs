@@ -8,8 +8,8 @@ mod orders;
 mod payments;
 mod types;
 
-pub use events::{OrderCancelled, OrderPlaced};
+pub use events::{OrderCancelled, OrderPlaced, PaymentDeclined, PaymentSettled};
 pub use inventory::{Inventory, InventoryClient, InventoryError, Reservation};
 pub use orders::{Happening, Order, OrderError, Orders, OrdersClient};
-pub use payments::{Payment, PaymentError, Payments, PaymentsClient};
+pub use payments::{Payment, PaymentError, PaymentState, Payments, PaymentsClient};
 pub use types::{Line, Sku};

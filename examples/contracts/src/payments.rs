@@ -5,19 +5,36 @@ use serde::{Deserialize, Serialize};
 #[contract(name = "payments")]
 pub trait Payments {
     /// Charges an order's customer. Doing it twice charges once.
+    ///
+    /// Where the bank cannot be asked the payment is pending: it will be charged or declined, and an event tells.
     async fn charge(&self, order_id: u64, cents: u64) -> Result<Payment, PaymentError>;
 
-    /// Gives back what was charged for an order, if anything was; it cannot be charged any more.
+    /// Gives back what was charged for an order, if anything was, as soon as the bank can be asked; it cannot be charged any more.
     async fn refund(&self, order_id: u64) -> kinoko::Result<()>;
+
+    /// How the payment for an order stands.
+    async fn get(&self, order_id: u64) -> Result<Payment, PaymentError>;
 }
 
-/// What was charged.
+/// A payment that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// For which order.
     pub order_id: u64,
     /// How much.
     pub cents: u64,
+    /// Whether the money is there.
+    pub state: PaymentState,
+}
+
+/// Whether the money is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentState {
+    /// It is.
+    Charged,
+    /// Nobody knows yet: [`PaymentSettled`](crate::PaymentSettled) or [`PaymentDeclined`](crate::PaymentDeclined) will tell.
+    Pending,
 }
 
 /// Why nothing was charged.
@@ -34,6 +51,10 @@ pub enum PaymentError {
     #[error("order {0} was refunded")]
     #[fault(code = "REFUNDED", http = 409, grpc = "FAILED_PRECONDITION", retry = false)]
     Refunded(u64),
+    /// Nobody ever asked to charge for this order.
+    #[error("order {0} was never charged")]
+    #[fault(code = "UNKNOWN_PAYMENT", http = 404, grpc = "NOT_FOUND")]
+    Unknown(u64),
     /// The books could not be read or written.
     #[error("{0}")]
     #[fault(internal)]

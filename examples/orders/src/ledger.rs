@@ -61,3 +61,10 @@ pub(crate) async fn cancel(db: impl Executor<'_, Database = Any>, id: u64) -> ki
     let sql = "DELETE FROM customer_order WHERE id = $1 AND placed";
     Ok(sqlx::query(sql).bind(i64::try_from(id)?).execute(db).await?.rows_affected() == 1)
 }
+
+/// Whether an order is written down and not placed: its saga is under way.
+pub(crate) async fn is_under_way(db: impl Executor<'_, Database = Any>, id: u64) -> kinoko::Result<bool> {
+    let sql = "SELECT COUNT(*) FROM customer_order WHERE id = $1 AND NOT placed";
+    let rows: i64 = sqlx::query_scalar(sql).bind(i64::try_from(id)?).fetch_one(db).await?;
+    Ok(rows > 0)
+}

@@ -73,7 +73,8 @@ impl PlaceOrder {
         self.inventory.release(order.id).await
     }
 
-    /// A bank that does not answer is asked three times, and then the money is given back, charged or not.
+    /// Payments that do not answer are asked three times, and then the money is given back, charged or not. A payment that is pending will do: a
+    /// customer does not wait for a gateway. Where it is declined in the end, the order is cancelled: see `OrdersService::unpaid`.
     #[step(compensate = refund, retry(max = 3))]
     async fn charge(&self, order: &Order) -> Result<Payment, CallError<PaymentError>> {
         self.payments.charge(order.id, self.prices.of(&order.lines)).await

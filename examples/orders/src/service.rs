@@ -1,4 +1,6 @@
-use contracts::{Happening, InventoryError, Line, Order, OrderCancelled, OrderError, Orders, PaymentError};
+use contracts::{
+    Happening, InventoryError, Line, Order, OrderCancelled, OrderError, Orders, PaymentDeclined, PaymentError,
+};
 use kinoko::{
     EventDispatcher, IdempotencyKey, Language,
     prelude::*,
@@ -66,6 +68,19 @@ impl OrdersService {
         let cancelled = self.events.in_tx(&mut tx).dispatch(&OrderCancelled { order_id }).await;
         cancelled.map_err(kinoko::Error::from)?;
         Ok(order)
+    }
+
+    /// An order whose payment was pending, and which nobody pays for: it goes the way of one that its customer cancels.
+    #[event_handler(PaymentDeclined, retry(max = 20))]
+    pub async fn unpaid(&self, #[inject] mut tx: Tx, event: PaymentDeclined) -> Result<(), Verdict> {
+        let PaymentDeclined { order_id, .. } = event;
+        if ledger::cancel(&mut *tx, order_id).await? {
+            let cancelled = self.events.in_tx(&mut tx).dispatch(&OrderCancelled { order_id }).await;
+            cancelled.map_err(kinoko::Error::from)?;
+        } else if ledger::is_under_way(&mut *tx, order_id).await? {
+            return Err(Retry::because("the order's saga is not over").into());
+        }
+        Ok(())
     }
 
     /// An order by its number.

@@ -2,7 +2,7 @@
 
 mod world;
 
-use contracts::{InventoryError, Line, OrderCancelled, OrderError, OrderPlaced, PaymentError, Sku};
+use contracts::{InventoryError, Line, OrderCancelled, OrderError, OrderPlaced, PaymentDeclined, PaymentError, Sku};
 use kinoko::{
     CallError, EventDispatcher, IdempotencyKey,
     event::Recorded,
@@ -96,6 +96,32 @@ async fn whoever_cancels_an_order_tells_the_others() -> kinoko::Result<()> {
 
     assert!(matches!(shop.orders.get(order.id).await, Err(OrderError::Unknown(1))));
     assert_eq!(shop.events.events::<OrderCancelled>()?, [OrderCancelled { order_id: order.id }]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_whose_pending_payment_is_declined_is_cancelled() -> kinoko::Result<()> {
+    let shop = Shop::open(50).await?;
+    let order = shop.place(vec![Line::new("CUP", 1)]).await.unwrap();
+    let declined = async |order_id| {
+        let declined = async |tx: Tx| {
+            shop.orders
+                .unpaid(tx, PaymentDeclined { order_id, cents: 390 })
+                .await
+                .map_err(|_| kinoko::Error::msg("again"))
+        };
+        shop.db.transaction(declined).await
+    };
+    // It may come twice.
+    for _ in 0..2 {
+        declined(order.id).await?;
+        assert!(matches!(shop.orders.get(order.id).await, Err(OrderError::Unknown(1))));
+        assert_eq!(shop.events.events::<OrderCancelled>()?, [OrderCancelled { order_id: order.id }]);
+    }
+
+    let under_way = "INSERT INTO customer_order VALUES (7, 'ada-7', 'Ada', '[]', FALSE)";
+    sqlx::query(under_way).execute(&*shop.db).await?;
+    assert_eq!(declined(7).await.unwrap_err().to_string(), "again", "its saga would confirm it afterwards");
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! Buys something, and shows what refusals look like.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
-use contracts::{InventoryClient, InventoryError, Line, OrderError, OrdersClient, PaymentError, Sku};
+use contracts::{
+    InventoryClient, InventoryError, Line, OrderError, OrdersClient, PaymentError, PaymentState, PaymentsClient, Sku,
+};
+use gateway::{Gateway, Outage, Switch};
 use kinoko::{CallError, RunningApp, Settings};
 
 /// What is shown.
@@ -12,6 +15,8 @@ pub enum Demo {
     Buys,
     /// The bank declines everything: what was done for an order is taken back.
     PaymentsFail,
+    /// The gateway does not answer: an order is placed all the same, and paid when it is back.
+    GatewayFails,
 }
 
 /// Runs a demonstration in memory and writes what happened.
@@ -26,13 +31,13 @@ pub async fn run(demo: Demo, out: &mut impl Write) -> kinoko::Result<()> {
     for database in ["orders.database.url", "payments.database.url"] {
         settings.set(database, "sqlite::memory:");
     }
-    if demo == Demo::PaymentsFail {
-        settings.set("payments.limit_cents", 0);
-    }
-    let app = crate::app().settings(settings).broker("memory://").start().await?;
+    settings.set("payments.settle_after", "1s");
+    let gateway = Gateway::open("127.0.0.1:0").await?;
+    let app = crate::app(&gateway).settings(settings).broker("memory://").start().await?;
     match demo {
         Demo::Buys => buy(&app, out).await?,
-        Demo::PaymentsFail => fail_to_pay(&app, out).await?,
+        Demo::PaymentsFail => fail_to_pay(&app, &gateway, out).await?,
+        Demo::GatewayFails => pay_later(&app, &gateway, out).await?,
     }
     app.stop().await
 }
@@ -78,9 +83,10 @@ async fn buy(app: &RunningApp, out: &mut impl Write) -> kinoko::Result<()> {
     Ok(())
 }
 
-async fn fail_to_pay(app: &RunningApp, out: &mut impl Write) -> kinoko::Result<()> {
+async fn fail_to_pay(app: &RunningApp, gateway: &Gateway, out: &mut impl Write) -> kinoko::Result<()> {
     let (orders, inventory) = (app.client::<OrdersClient>(), app.client::<InventoryClient>());
     let teapots = Sku::new("TEAPOT");
+    gateway.switch(Switch { limit_cents: 0, ..Switch::default() });
 
     writeln!(out, "In stock: {} teapots", inventory.available(teapots.clone()).await?)?;
     match orders.place("Ada".into(), vec![Line::new("TEAPOT", 2)]).idempotency_key("ada-1").await {
@@ -91,6 +97,30 @@ async fn fail_to_pay(app: &RunningApp, out: &mut impl Write) -> kinoko::Result<(
     }
     tell(&orders, "ada-1", out).await?;
     writeln!(out, "In stock: {} teapots", inventory.available(teapots).await?)?;
+    Ok(())
+}
+
+async fn pay_later(app: &RunningApp, gateway: &Gateway, out: &mut impl Write) -> kinoko::Result<()> {
+    let (orders, payments) = (app.client::<OrdersClient>(), app.client::<PaymentsClient>());
+
+    gateway.switch(Switch::down(Outage::Silent));
+    writeln!(out, "The gateway does not answer")?;
+    let order = orders.place("Ada".into(), vec![Line::new("TEAPOT", 2)]).idempotency_key("ada-1").await?;
+    writeln!(out, "Order {} placed for {}", order.id, order.customer)?;
+    tell(&orders, "ada-1", out).await?;
+    let mut payment = payments.get(order.id).await?;
+    writeln!(out, "Payment of {} cents: {:?}", payment.cents, payment.state)?;
+
+    gateway.switch(Switch::default());
+    writeln!(out, "The gateway is back")?;
+    // A timer asks it again.
+    while payment.state == PaymentState::Pending {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        payment = payments.get(order.id).await?;
+    }
+    writeln!(out, "Payment of {} cents: {:?}", payment.cents, payment.state)?;
+    let counts = gateway.counts();
+    writeln!(out, "The gateway was asked {} times, and charged {}", counts.requests, counts.charges)?;
     Ok(())
 }
 

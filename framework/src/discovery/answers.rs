@@ -47,7 +47,7 @@ impl Answers {
         match kind {
             Kind::Ping => {}
             Kind::Info => self.add_info(&services, &mut answer),
-            Kind::Stats => stats::add(program, &mut answer),
+            Kind::Stats => stats::add(program, &services, &mut answer),
         }
         serde_json::to_vec(&answer).ok().map(Bytes::from)
     }

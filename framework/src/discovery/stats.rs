@@ -2,10 +2,16 @@
 
 use serde_json::json;
 
-use crate::{container::Program, observe::EntrypointSnapshot, protocol::Value, transport::ConnectionState};
+use crate::{
+    container::{Program, ServiceState},
+    observe::EntrypointSnapshot,
+    protocol::Value,
+    resilience::PolicySight,
+    transport::ConnectionState,
+};
 
-/// Adds to a presence what was counted of the services in it.
-pub(super) fn add(program: &Program, answer: &mut Value) {
+/// Adds to a presence what was counted of the services in it, which are those that are meant.
+pub(super) fn add(program: &Program, meant: &[ServiceState], answer: &mut Value) {
     let snapshot = program.observer().snapshot();
     let (address, state) = program.broker();
     let (state, reason) = state_of(&state);
@@ -17,11 +23,30 @@ pub(super) fn add(program: &Program, answer: &mut Value) {
         "unrouted": snapshot.published_unrouted,
         "failed": snapshot.published_failed,
     });
+    // Those of functions are of no service: all of them.
+    let others: Vec<_> = program.services().iter().map(|service| service.name).collect();
+    let is_meant = |name| meant.iter().any(|service| service.name == name) || !others.contains(&name);
+    let policies = program.policies().look();
+    answer["policies"] = policies.iter().filter(|policy| is_meant(policy.service)).map(self::policy).collect();
     for service in answer["services"].as_array_mut().into_iter().flatten() {
         let of_service = snapshot.entrypoints.iter().filter(|entrypoint| service["name"] == entrypoint.service);
         let entrypoints: Vec<Value> = of_service.filter_map(entrypoint).collect();
         service["entrypoints"] = entrypoints.into();
     }
+}
+
+/// Since the start: whoever asks again knows what has come meanwhile.
+fn policy(sight: &PolicySight) -> Value {
+    let ended: serde_json::Map<_, _> =
+        sight.counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
+    let circuit = sight.circuit.as_ref();
+    json!({
+        "service": sight.service,
+        "name": sight.name,
+        "state": circuit.map(|circuit| circuit.state.name()),
+        "opened": circuit.map(|circuit| circuit.opened),
+        "ended": ended,
+    })
 }
 
 /// The service is named around it.

@@ -6,10 +6,15 @@ use serde::Deserialize;
 
 use super::presence::{Presence, tame};
 
+/// More policies than one program has.
+const MOST_POLICIES: usize = 1024;
+
 /// What one program answered.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Stats {
     pub(crate) services: Vec<ServiceStats>,
+    #[serde(default)]
+    pub(crate) policies: Vec<PolicyStats>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +43,19 @@ pub(crate) struct EntrypointStats {
     pub(crate) duration: Times,
     #[serde(default)]
     pub(crate) last_failure: Option<LastFailure>,
+}
+
+/// What a policy of one instance is like.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct PolicyStats {
+    /// Or the module of a function.
+    pub(crate) service: String,
+    pub(crate) name: String,
+    /// Of its circuit, if it has one.
+    #[serde(default)]
+    pub(crate) state: Option<String>,
+    #[serde(default)]
+    pub(crate) ended: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -70,6 +88,10 @@ impl Stats {
             let failure = failure.flat_map(|failure| [&mut failure.at, &mut failure.call_id, &mut failure.text]);
             texts.chain(route).chain(failure).for_each(tame);
         }
+        stats.policies.truncate(MOST_POLICIES);
+        for policy in &mut stats.policies {
+            [&mut policy.service, &mut policy.name].into_iter().chain(&mut policy.state).for_each(tame);
+        }
         Some((presence, stats))
     }
 }
@@ -82,6 +104,17 @@ impl EntrypointStats {
 
     /// How many ended in one of these ways.
     pub(crate) fn ended(&self, ways: &[&str]) -> u64 {
-        ways.iter().filter_map(|way| self.ended.get(*way)).fold(0, |sum, count| sum.saturating_add(*count))
+        sum(&self.ended, ways)
     }
+}
+
+impl PolicyStats {
+    /// How many came to one of these.
+    pub(crate) fn ended(&self, ways: &[&str]) -> u64 {
+        sum(&self.ended, ways)
+    }
+}
+
+fn sum(ended: &BTreeMap<String, u64>, ways: &[&str]) -> u64 {
+    ways.iter().filter_map(|way| ended.get(*way)).fold(0, |sum, count| sum.saturating_add(*count))
 }

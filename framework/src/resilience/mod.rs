@@ -45,11 +45,11 @@ pub use self::{
 #[cfg(feature = "http")]
 pub(crate) use self::{
     overrides::Overrides,
-    sight::PolicySight,
     stats::{Outcome, StatsSnapshot},
 };
 pub(crate) use self::{
     overrides::section,
     policy::{Judgement, Pass},
     registry::Policies,
+    sight::PolicySight,
 };

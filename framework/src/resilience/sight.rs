@@ -1,11 +1,6 @@
 //! What a policy is like at the moment, for whoever looks.
 
-use super::{
-    Policy, PolicySettings,
-    bulkhead::BulkheadSight,
-    circuit_breaker::CircuitSight,
-    stats::{Outcome, StatsSnapshot},
-};
+use super::{Policy, PolicySettings, bulkhead::BulkheadSight, circuit_breaker::CircuitSight, stats::StatsSnapshot};
 
 /// What a policy is like at the moment, and what calls under it have come to since the program began.
 #[derive(Debug, Clone)]
@@ -25,8 +20,10 @@ impl PolicySight {
         Self { service, name: policy.name().to_owned(), settings, circuit, bulkhead, counted }
     }
 
-    /// How many came to this.
-    pub(crate) fn count(&self, outcome: Outcome) -> u64 {
-        self.counted.ended[outcome as usize].1
+    /// What calls under it have come to since policies were looked at before.
+    #[cfg(feature = "http")]
+    pub(crate) fn since(&self, before: &[Self]) -> StatsSnapshot {
+        let same = before.iter().find(|other| (other.service, &other.name) == (self.service, &self.name));
+        self.counted.since(same.map(|same| &same.counted))
     }
 }

@@ -140,6 +140,38 @@ impl Stats {
     }
 }
 
+#[cfg(feature = "http")]
+impl StatsSnapshot {
+    /// What has come since an earlier one, and what is under way now. What was not there before had counted nothing.
+    pub(crate) fn since(&self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self.clone() };
+        Self {
+            ended: self.ended.map(|(outcome, count)| (outcome, count.saturating_sub(before.count(outcome)))),
+            in_flight: self.in_flight,
+            repeated: self.repeated.saturating_sub(before.repeated),
+            fallbacks_ok: self.fallbacks_ok.saturating_sub(before.fallbacks_ok),
+            fallbacks_failed: self.fallbacks_failed.saturating_sub(before.fallbacks_failed),
+            duration: self.duration.since(Some(&before.duration)),
+        }
+    }
+
+    /// How many came to this.
+    pub(crate) fn count(&self, outcome: Outcome) -> u64 {
+        self.ended[outcome as usize].1
+    }
+
+    /// How many came to something: all but what was dropped.
+    pub(crate) fn requests(&self) -> u64 {
+        self.count(Outcome::Success) + self.errors()
+    }
+
+    /// How many of those failed or were refused.
+    pub(crate) fn errors(&self) -> u64 {
+        use Outcome::{BulkheadFull, CircuitOpen, Failure, RateLimited, Timeout};
+        [Failure, Timeout, CircuitOpen, BulkheadFull, RateLimited].map(|outcome| self.count(outcome)).iter().sum()
+    }
+}
+
 impl fmt::Debug for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stats").field("in_flight", &self.in_flight).finish_non_exhaustive()

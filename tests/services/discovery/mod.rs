@@ -7,7 +7,11 @@ mod permissions;
 
 use std::time::Duration;
 
-use kinoko::{CallError, Settings, prelude::*};
+use kinoko::{
+    CallError, Settings,
+    prelude::*,
+    resilience::{Class, Policy},
+};
 use kinoko_tests::{Proxy, Python, amqp_uri, eventually, unique};
 use serde_json::{Value, json};
 
@@ -52,7 +56,10 @@ struct Line {
 }
 
 #[derive(Dependencies)]
-struct Stock;
+struct Stock {
+    #[dependency(name = "mill", breaker)]
+    mill: Policy,
+}
 
 /// Keeps things.
 ///
@@ -66,8 +73,9 @@ impl Stock {
     }
 
     #[rpc]
-    fn explode(&self) -> kinoko::Result<()> {
-        Err(kinoko::Error::msg("no powder"))
+    async fn explode(&self) -> kinoko::Result<()> {
+        let grind = || async { Err::<(), _>("no powder") };
+        self.mill.run_with(|_| Class::FAILURE, grind).await.map_err(|_| kinoko::Error::msg("no powder"))
     }
 
     #[event_handler("discovery_orders", "placed")]
@@ -80,12 +88,17 @@ impl Stock {
 }
 
 #[derive(Dependencies)]
-struct Till;
+struct Till {
+    #[dependency(name = "drawer", timeout = "1s")]
+    drawer: Policy,
+}
 
 #[service(name = "till_of_discovery")]
 impl Till {
     #[rpc]
-    fn open(&self) {}
+    async fn open(&self) {
+        self.drawer.run_with(|_: &()| Class::FAILURE, || async { Ok(()) }).await.ok();
+    }
 }
 
 async fn a_program_answers_what_it_is(broker: String) {
@@ -141,6 +154,18 @@ async fn a_program_answers_what_it_is(broker: String) {
     let failure = &explode["last_failure"];
     assert!(failure["call_id"].as_str().unwrap().starts_with("stock_of_discovery.explode."), "{failure}");
     assert!(failure["text"].as_str().unwrap().contains("no powder"), "{failure}");
+    // Of the service that was asked for, and not those of others in the program.
+    let policies = |stats: &Value| {
+        let mut policies = stats["policies"].as_array().unwrap().clone();
+        policies.retain(|policy| policy["service"].as_str().unwrap().ends_with("_of_discovery"));
+        policies
+    };
+    let [mill] = policies(&stats).try_into().unwrap();
+    assert_eq!((&mill["name"], &mill["state"], &mill["opened"]), (&json!("mill"), &json!("closed"), &json!(0)));
+    assert_eq!((&mill["ended"]["failure"], &mill["ended"]["success"]), (&json!(1), &json!(0)), "{mill}");
+    let of_till = asker.one("stats.till_of_discovery").await;
+    let [drawer] = policies(&of_till).try_into().unwrap();
+    assert_eq!((&drawer["name"], &drawer["state"]), (&json!("drawer"), &Value::Null), "{drawer}");
 
     asker.close().await;
     app.stop().await.unwrap();

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use contracts::{
-    Inventory, InventoryClient, InventoryError, Line, Payment, PaymentError, Payments, PaymentsClient, Reservation, Sku,
+    Inventory, InventoryClient, InventoryError, Line, Payment, PaymentError, PaymentState, Payments, PaymentsClient,
+    Reservation, Sku,
 };
 
 /// An inventory and a bank in one, which note what they are asked for.
@@ -53,12 +54,16 @@ impl Payments for World {
         self.note(format!("charge {order_id}: {cents}"));
         match cents > 10_000 {
             true => Err(PaymentError::Declined { cents }),
-            false => Ok(Payment { order_id, cents }),
+            false => Ok(Payment { order_id, cents, state: PaymentState::Charged }),
         }
     }
 
     async fn refund(&self, order_id: u64) -> kinoko::Result<()> {
         self.note(format!("refund {order_id}"));
         Ok(())
+    }
+
+    async fn get(&self, order_id: u64) -> Result<Payment, PaymentError> {
+        Err(PaymentError::Unknown(order_id))
     }
 }

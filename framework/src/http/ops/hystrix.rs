@@ -2,7 +2,7 @@
 //!
 //! A policy is a command, its service the group. What Hystrix has and kinoko has not, caches and thread pools, is 0.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -19,18 +19,20 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
 
-use super::{Phase, Watched};
+use super::{
+    Phase, Watched,
+    past::{LENGTH, Past},
+};
 use crate::{
     http::problem,
     protocol::context_data::unix_ms,
-    resilience::{BreakerState, Outcome, PolicySettings, PolicySight, StatsSnapshot, Window},
+    resilience::{BreakerState, Outcome, PolicySettings, PolicySight, Window},
 };
 
 pub(super) const PATH: &str = "/hystrix.stream";
 
-/// How often, and over how long, as Hystrix has it by default.
+/// How often, as Hystrix has it by default.
 const EVERY: Duration = Duration::from_millis(500);
-const LENGTH: Duration = Duration::from_secs(10);
 /// How many may look at once.
 const MOST_LOOKING: usize = 16;
 
@@ -52,7 +54,7 @@ async fn looked_at(State(stream): State<Stream>) -> Response {
     };
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let looking = Looking { watched: stream.watched, ticks, seen: VecDeque::new(), _place: place };
+    let looking = Looking { watched: stream.watched, ticks, seen: Past::default(), _place: place };
     let events = unfold(looking, |mut looking| async move {
         let event = looking.next().await?;
         Some((Ok::<_, Infallible>(event), looking))
@@ -69,8 +71,7 @@ async fn looked_at(State(stream): State<Stream>) -> Response {
 struct Looking {
     watched: Arc<Watched>,
     ticks: Interval,
-    /// What was seen in the last seconds, for what has come since.
-    seen: VecDeque<(Instant, Vec<PolicySight>)>,
+    seen: Past<Vec<PolicySight>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -85,33 +86,20 @@ impl Looking {
             _ = self.ticks.tick() => {}
         }
         let (now, policies) = (Instant::now(), self.watched.program.policies().look());
-        while self.seen.get(1).is_some_and(|(at, _)| now >= *at + LENGTH) {
-            self.seen.pop_front();
-        }
-        let before = self.seen.front().map(|(_, policies)| policies.as_slice()).unwrap_or_default();
-        let events = policies.iter().map(|policy| {
-            let before = before.iter().find(|other| (other.service, &other.name) == (policy.service, &policy.name));
-            format!("data: {}\n\n", command(policy, before))
-        });
+        let before = self.seen.before(now).map(|(_, policies)| policies.as_slice()).unwrap_or_default();
+        let events = policies.iter().map(|policy| format!("data: {}\n\n", command(policy, before)));
         // A line that says nothing keeps the connection where there is no policy.
         let text = if policies.is_empty() { "ping: \n\n".to_owned() } else { events.collect() };
-        self.seen.push_back((now, policies));
+        self.seen.keep(now, policies);
         Some(text)
     }
 }
 
-/// A policy as Hystrix writes a command.
-fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
-    let lately = |outcome| policy.count(outcome) - before.map_or(0, |before| before.count(outcome));
-    let fallbacks =
-        |count: fn(&StatsSnapshot) -> u64| count(&policy.counted) - before.map_or(0, |before| count(&before.counted));
-    let (failed, timed_out) = (lately(Outcome::Failure), lately(Outcome::Timeout));
-    let (short_circuited, rejected) =
-        (lately(Outcome::CircuitOpen), lately(Outcome::BulkheadFull) + lately(Outcome::RateLimited));
-    let success = lately(Outcome::Success);
-    let errors = failed + timed_out + short_circuited + rejected;
-    let requests = success + errors;
-    let duration = policy.counted.duration.since(before.map(|before| &before.counted.duration));
+/// A policy as Hystrix writes a command, with what has come since `before`.
+fn command(policy: &PolicySight, before: &[PolicySight]) -> Value {
+    let lately = policy.since(before);
+    let rejected = lately.count(Outcome::BulkheadFull) + lately.count(Outcome::RateLimited);
+    let (requests, errors, duration) = (lately.requests(), lately.errors(), &lately.duration);
     let latency: Map<String, Value> = [0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 100.0]
         .into_iter()
         .map(|percent: f64| (percent.to_string(), json!(milliseconds(duration.quantile(percent / 100.0)))))
@@ -127,15 +115,15 @@ fn command(policy: &PolicySight, before: Option<&PolicySight>) -> Value {
         "errorPercentage": (errors * 100).checked_div(requests).unwrap_or(0),
         "errorCount": errors,
         "requestCount": requests,
-        "rollingCountSuccess": success,
-        "rollingCountFailure": failed,
+        "rollingCountSuccess": lately.count(Outcome::Success),
+        "rollingCountFailure": lately.count(Outcome::Failure),
         "rollingCountExceptionsThrown": errors,
-        "rollingCountTimeout": timed_out,
-        "rollingCountShortCircuited": short_circuited,
+        "rollingCountTimeout": lately.count(Outcome::Timeout),
+        "rollingCountShortCircuited": lately.count(Outcome::CircuitOpen),
         "rollingCountSemaphoreRejected": rejected,
-        "rollingCountFallbackSuccess": fallbacks(|counted| counted.fallbacks_ok),
-        "rollingCountFallbackFailure": fallbacks(|counted| counted.fallbacks_failed),
-        "currentConcurrentExecutionCount": policy.counted.in_flight,
+        "rollingCountFallbackSuccess": lately.fallbacks_ok,
+        "rollingCountFallbackFailure": lately.fallbacks_failed,
+        "currentConcurrentExecutionCount": lately.in_flight,
         "latencyExecute_mean": mean,
         "latencyExecute": latency,
         "latencyTotal_mean": mean,

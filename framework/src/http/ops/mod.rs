@@ -10,6 +10,7 @@ mod info;
 mod live;
 mod log_level;
 mod page;
+mod past;
 mod policies;
 #[cfg(feature = "saga")]
 mod sagas;

@@ -15,16 +15,20 @@ use crate::http::page::{self, CSS, File, JAVASCRIPT, SHARED, escaped};
 const TEMPLATE: &str = include_str!("page/operations.html");
 
 /// What is served under `/operations/`, beside what all pages have.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("operations.css", CSS, include_str!("page/operations.css")),
     ("operations.js", JAVASCRIPT, include_str!("page/operations.js")),
     ("api.js", JAVASCRIPT, include_str!("page/api.js")),
     ("words.js", JAVASCRIPT, include_str!("page/words.js")),
     ("live.js", JAVASCRIPT, include_str!("page/live.js")),
+    ("policies.js", JAVASCRIPT, include_str!("page/policies.js")),
+    ("card.js", JAVASCRIPT, include_str!("page/card.js")),
+    ("chart.js", JAVASCRIPT, include_str!("page/chart.js")),
     ("failures.js", JAVASCRIPT, include_str!("page/failures.js")),
     ("traces.js", JAVASCRIPT, include_str!("page/traces.js")),
     ("sagas.js", JAVASCRIPT, include_str!("page/sagas.js")),
     ("saga.js", JAVASCRIPT, include_str!("page/saga.js")),
+    ("dialog.js", JAVASCRIPT, include_str!("page/dialog.js")),
 ];
 
 /// Nothing but the program's own files, no style and no script within the page, and no frame of anybody else's.

@@ -18,7 +18,7 @@ use crate::{
     Settings,
     http::problem,
     protocol::Fault,
-    resilience::{Overrides, PolicySettings, PolicySight, Window},
+    resilience::{Overrides, PolicySettings, PolicySight, StatsSnapshot, Window},
 };
 
 pub(super) const PATH: &str = "/policies";
@@ -106,8 +106,6 @@ fn try_change(ops: &Ops, service: &str, name: &str, headers: &HeaderMap, body: &
 
 /// A policy as JSON.
 pub(super) fn describe(sight: &PolicySight) -> Value {
-    let counted: Map<String, Value> =
-        sight.counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
     let circuit = sight.circuit.as_ref().map(|circuit| {
         json!({
             "state": circuit.state.name(),
@@ -120,18 +118,26 @@ pub(super) fn describe(sight: &PolicySight) -> Value {
     let bulkhead = sight.bulkhead.as_ref().map(
         |bulkhead| json!({ "busy": bulkhead.busy, "waiting": bulkhead.waiting, "concurrency": bulkhead.concurrency }),
     );
+    let mut told = counts(&sight.counted);
+    told["service"] = sight.service.into();
+    told["name"] = (*sight.name).into();
+    told["settings"] = settings(&sight.settings);
+    told["circuit"] = json!(circuit);
+    told["bulkhead"] = json!(bulkhead);
+    told["in_flight"] = sight.counted.in_flight.into();
+    told
+}
+
+/// What calls under a policy came to as JSON.
+pub(super) fn counts(counted: &StatsSnapshot) -> Value {
+    let calls: Map<String, Value> =
+        counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
     json!({
-        "service": sight.service,
-        "name": sight.name,
-        "settings": settings(&sight.settings),
-        "circuit": circuit,
-        "bulkhead": bulkhead,
-        "calls": counted,
-        "in_flight": sight.counted.in_flight,
-        "repeated": sight.counted.repeated,
-        "fallbacks": { "ok": sight.counted.fallbacks_ok, "failed": sight.counted.fallbacks_failed },
-        "p50_seconds": sight.counted.duration.p50_seconds,
-        "p99_seconds": sight.counted.duration.p99_seconds,
+        "calls": calls,
+        "repeated": counted.repeated,
+        "fallbacks": { "ok": counted.fallbacks_ok, "failed": counted.fallbacks_failed },
+        "p50_seconds": counted.duration.quantile(0.5),
+        "p99_seconds": counted.duration.quantile(0.99),
     })
 }
 

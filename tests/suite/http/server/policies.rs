@@ -7,6 +7,7 @@ use kinoko::{
     prelude::*,
     resilience::{BreakerState, CircuitBreaker, Class, Policy, PolicyError, RateLimit, Refused},
 };
+use kinoko_tests::{eventually, unique};
 use serde_json::{Value, json};
 
 use super::client::{Wire, get};
@@ -55,9 +56,13 @@ fn answer(ended: Result<&str, PolicyError<&str>>) -> Result<String, Refused> {
 }
 
 async fn start() -> (RunningApp, SocketAddr, SocketAddr) {
+    start_on(&format!("memory://{}", unique("policies"))).await
+}
+
+async fn start_on(broker: &str) -> (RunningApp, SocketAddr, SocketAddr) {
     let mut settings = Settings::from_yaml("http: {address: '127.0.0.1:0'}\nops: {address: '127.0.0.1:0'}").unwrap();
     settings.set("ops.token", TOKEN);
-    let app = App::new().service::<Desk>().settings(settings).start().await.unwrap();
+    let app = App::new().service::<Desk>().settings(settings).broker(broker).start().await.unwrap();
     let (http, ops) = (app.http_address().unwrap(), app.ops_address().unwrap());
     (app, http, ops)
 }
@@ -79,6 +84,18 @@ async fn put(ops: SocketAddr, policy: &str, token: &str, body: &str) -> (u16, Va
     );
     let answer = Wire::to(ops).await.ask(format!("{head}{body}")).await;
     (answer.status, answer.json())
+}
+
+/// What the operations page looks at.
+async fn look(ops: SocketAddr) -> Value {
+    let head = format!("GET /operations/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+    Wire::to(ops).await.ask(head).await.json()
+}
+
+/// One of the policies of this service in a list of them.
+fn of<'a>(policies: &'a Value, name: &str) -> &'a Value {
+    let mut policies = policies.as_array().expect("a list").iter();
+    policies.find(|policy| policy["service"] == "policies_desk_http" && policy["name"] == name).expect(name)
 }
 
 #[tokio::test]
@@ -166,4 +183,62 @@ async fn dashboards_for_hystrix_are_told_in_its_words() {
     }
     assert!(command["latencyExecute"]["99.5"].is_u64() && command["latencyTotal"]["0"].is_u64(), "{command}");
     app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_snapshot_tells_what_calls_came_to_lately() {
+    let (app, http, ops) = start().await;
+    get(http, "/mail").await;
+    let first = look(ops).await;
+    let mail = of(&first["policies"], "mail");
+    assert_eq!((&mail["calls"]["success"], &mail["recent"]), (&json!(1), &Value::Null), "nobody has looked before");
+    for how in ["well", "badly", "well"] {
+        get(http, &format!("/pay/{how}")).await;
+    }
+    let told = eventually(Duration::from_secs(20), "a snapshot that is new", || async {
+        let told = look(ops).await;
+        of(&told["policies"], "mail")["recent"].is_object().then_some(told)
+    })
+    .await;
+    let gateway = of(&told["policies"], "gateway");
+    assert_eq!(gateway["circuit"]["state"], "open", "it has what `GET /policies` has: {gateway}");
+    let recent = &gateway["recent"];
+    for (outcome, count) in [("success", 1), ("failure", 1), ("timeout", 0), ("circuit_open", 1)] {
+        assert_eq!(recent["calls"][outcome], count, "{recent}");
+    }
+    let number = |key: &str| recent[key].as_f64().unwrap();
+    assert!((number("rate") * number("seconds") - 3.0).abs() < 0.001, "{recent}");
+    assert!((number("error_share") - 2.0 / 3.0).abs() < 0.001, "{recent}");
+    assert!(number("p50_seconds") <= number("p99_seconds"), "{recent}");
+    let mail = of(&told["policies"], "mail");
+    assert_eq!((&mail["recent"]["calls"]["success"], &mail["recent"]["rate"]), (&json!(0), &json!(0.0)), "{mail}");
+    assert_eq!((&mail["recent"]["error_share"], &mail["recent"]["p50_seconds"]), (&json!(0.0), &Value::Null));
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn circuits_of_other_instances_are_gathered_over_the_broker() {
+    let broker = format!("memory://{}", unique("policies-fleet"));
+    let (app, _, ops) = start_on(&broker).await;
+    let (other, http, other_ops) = start_on(&broker).await;
+    get(http, "/pay/well").await;
+    put(other_ops, "gateway", TOKEN, r#"{"circuit": "open"}"#).await;
+    get(http, "/pay/well").await;
+    let told = eventually(Duration::from_secs(20), "the other one's circuit is known", || async {
+        let told = look(ops).await["fleet"]["policies"].take();
+        let known = told["shown"].is_array() && of(&told["shown"], "gateway")["states"]["forced_open"] == 1;
+        known.then_some(told)
+    })
+    .await;
+    let gateway = &told["shown"][0];
+    assert_eq!(gateway["name"], "gateway", "what is open comes first");
+    assert_eq!((&gateway["instances"], &gateway["states"]["closed"]), (&json!(2), &json!(1)), "{gateway}");
+    let counts = ["calls", "failed", "refused"].map(|key| gateway[key].as_u64());
+    assert_eq!(counts, [Some(1), Some(0), Some(1)], "{gateway}");
+    let open = &gateway["not_closed"][0];
+    assert_eq!((&open["state"], &open["pid"]), (&json!("forced_open"), &json!(std::process::id())));
+    assert_eq!((&open["is_this"], gateway["not_closed"].as_array().unwrap().len()), (&json!(false), 1));
+    assert_eq!(of(&told["shown"], "mail")["states"]["closed"], 0, "it has no circuit breaker");
+    app.stop().await.unwrap();
+    other.stop().await.unwrap();
 }

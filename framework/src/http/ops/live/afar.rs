@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
+use super::circuits;
 use crate::{
     container::Program,
     dead_letter::DeadLetters,
@@ -99,7 +100,11 @@ async fn told(fleet: &Fleet, own: &str) -> Value {
     let mut instances: Vec<_> = answers.iter().filter_map(|answer| Stats::read(answer)).collect();
     instances.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
     let (number, services) = (instances.len(), |(presence, stats): &(Presence, Stats)| instance(presence, stats, own));
-    json!({ "number": number, "instances": instances.iter().take(MOST_SHOWN).map(services).collect::<Vec<_>>() })
+    json!({
+        "number": number,
+        "instances": instances.iter().take(MOST_SHOWN).map(services).collect::<Vec<_>>(),
+        "policies": circuits::told(&instances, own),
+    })
 }
 
 fn instance(presence: &Presence, stats: &Stats, own: &str) -> Value {

@@ -4,6 +4,8 @@
 //! dead letters, is asked beside, and shown as it was last heard.
 
 mod afar;
+mod circuits;
+mod policies;
 mod snapshot;
 mod stream;
 mod traces;

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Live, traces};
+use super::{
+    Live, traces,
+    window::{Counted, Told},
+};
 use crate::http::ops::health;
 
 /// How many of the last failures are shown.
@@ -20,8 +23,9 @@ pub(super) async fn take(live: &Live) -> Value {
     live.afar.look(&live.watched.program);
     let program = &live.watched.program;
     let observer = program.observer();
-    let counted = observer.snapshot();
-    let (entrypoints, calls) = window.add(now, &counted);
+    let counted = Counted { program: observer.snapshot(), policies: program.policies().look() };
+    let Told { entrypoints, calls, policies } = window.add(now, &counted);
+    let counted = counted.program;
     let failures: Vec<_> = observer.recent().failures().into_iter().take(FAILURES).collect();
     let (health, services) = (health::report(&live.watched).1, services(live));
     let mut taken = json!({
@@ -38,6 +42,7 @@ pub(super) async fn take(live: &Live) -> Value {
         "services": services,
         "entrypoints": entrypoints,
         "calls": calls,
+        "policies": policies,
         "failures": failures.iter().map(|failure| json!(**failure)).collect::<Vec<_>>(),
         "traces": traces::latest(&observer.recent().spans()),
     });

@@ -1,24 +1,39 @@
 //! What happened lately: the counters now and some seconds ago.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::observe::{CallSnapshot, EntrypointSnapshot, HistogramSnapshot, Snapshot};
+use super::policies;
+use crate::{
+    http::ops::past::Past,
+    observe::{CallSnapshot, EntrypointSnapshot, HistogramSnapshot, Snapshot},
+    resilience::PolicySight,
+};
 
-/// How far back rates and latencies look.
-const LENGTH: Duration = Duration::from_secs(10);
-/// Nobody looked for so long: what was counted then is of no use.
-const GAP: Duration = Duration::from_secs(5);
 /// Snapshots are not taken more often.
 const FRESH: Duration = Duration::from_millis(900);
 
 /// The snapshots of the last seconds in which somebody looked.
 #[derive(Default)]
 pub(super) struct Window {
-    counted: VecDeque<(Instant, Snapshot)>,
+    past: Past<Counted>,
     last: Option<(Instant, Value)>,
+}
+
+/// What is counted at one moment.
+#[derive(Clone)]
+pub(super) struct Counted {
+    pub(super) program: Snapshot,
+    pub(super) policies: Vec<PolicySight>,
+}
+
+/// The same as JSON, with what it came to lately.
+pub(super) struct Told {
+    pub(super) entrypoints: Vec<Value>,
+    pub(super) calls: Vec<Value>,
+    pub(super) policies: Vec<Value>,
 }
 
 impl Window {
@@ -31,32 +46,31 @@ impl Window {
         self.last = Some((now, value));
     }
 
-    /// Adds what is counted now, and gives entrypoints and calls with what they came to lately.
-    pub(super) fn add(&mut self, now: Instant, counted: &Snapshot) -> (Vec<Value>, Vec<Value>) {
-        if self.counted.back().is_some_and(|(at, _)| now > *at + GAP) {
-            self.counted.clear();
-        }
-        while self.counted.get(1).is_some_and(|(at, _)| now >= *at + LENGTH) {
-            self.counted.pop_front();
-        }
-        let before = self.counted.front().map(|(at, snapshot)| (now - *at, snapshot));
-        let entrypoints = counted.entrypoints.iter().map(|entrypoint| {
-            let before = before.map(|(since, snapshot)| {
+    /// Adds what is counted now, and tells what it came to lately.
+    pub(super) fn add(&mut self, now: Instant, counted: &Counted) -> Told {
+        let before = self.past.before(now);
+        let entrypoints = counted.program.entrypoints.iter().map(|entrypoint| {
+            let before = before.map(|(since, Counted { program, .. })| {
                 (
                     since,
-                    snapshot.entrypoints.iter().find(|other| is_same(entrypoint, other)).map(|other| &other.duration),
+                    program.entrypoints.iter().find(|other| is_same(entrypoint, other)).map(|other| &other.duration),
                 )
             });
             with_recent(json!(entrypoint), &entrypoint.duration, before)
         });
-        let calls = counted.calls.iter().map(|call| {
-            let before = before.map(|(since, snapshot)| {
-                (since, snapshot.calls.iter().find(|other| is_same_call(call, other)).map(|other| &other.duration))
+        let calls = counted.program.calls.iter().map(|call| {
+            let before = before.map(|(since, Counted { program, .. })| {
+                (since, program.calls.iter().find(|other| is_same_call(call, other)).map(|other| &other.duration))
             });
             with_recent(json!(call), &call.duration, before)
         });
-        let told = (entrypoints.collect(), calls.collect());
-        self.counted.push_back((now, counted.clone()));
+        let policies_before = before.map(|(since, counted)| (since, counted.policies.as_slice()));
+        let told = Told {
+            entrypoints: entrypoints.collect(),
+            calls: calls.collect(),
+            policies: policies::told(&counted.policies, policies_before),
+        };
+        self.past.keep(now, counted.clone());
         told
     }
 }
@@ -104,8 +118,8 @@ mod tests {
             }
             tokio::time::advance(Duration::from_secs(seconds)).await;
             let now = Instant::now();
-            let mut told = window.add(now, &observer.snapshot()).0;
-            told.remove(0)
+            let counted = Counted { program: observer.snapshot(), policies: Vec::new() };
+            window.add(now, &counted).entrypoints.remove(0)
         };
         assert_eq!(after(0, 0).await["recent"], Value::Null);
         let recent = after(1, 3).await["recent"].clone();

@@ -35,8 +35,9 @@ async function refusal(response, path) {
   return new Refusal(response.status, answer.detail ?? `${path}: ${response.status}`);
 }
 
-export async function ask(path, method = "GET") {
-  const response = await fetch(path, { method, cache: "no-store", headers: headers() });
+export async function ask(path, method = "GET", body = undefined) {
+  const isJson = body === undefined ? {} : { "content-type": "application/json" };
+  const response = await fetch(path, { method, cache: "no-store", headers: headers(isJson), body: JSON.stringify(body) });
   if (!response.ok) throw await refusal(response, path);
   return response.json();
 }

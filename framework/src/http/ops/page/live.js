@@ -9,7 +9,7 @@ export function showNow(snapshot) {
   replace(place("program"), facts(snapshot), services(snapshot));
   replace(place("entrypoints"), entrypoints(snapshot.entrypoints));
   replace(place("calls"), calls(snapshot.calls));
-  replace(place("fleet"), fleet(snapshot));
+  replace(place("fleet"), unheard(snapshot) ?? instances(snapshot));
 }
 
 function facts({ program, health, published, pending_calls, reconnects }) {
@@ -63,10 +63,14 @@ function calls(calls) {
   return grid("Calls to services", ["service", "method", ...COUNTED], made.map((call) => [name(call.service), call.method, ...counted(call)]));
 }
 
-function fleet({ fleet, fleet_is_known }) {
+/** Why there is nothing to show of other programs; nothing where there is. */
+export function unheard({ fleet, fleet_is_known }) {
   if (!fleet_is_known) return quiet("Not known: discovery is off (discovery.broker), or the broker does not permit it; the log says why.");
   if (fleet === null) return quiet("Asking.");
-  if (fleet.problem) return quiet(fleet.problem);
+  return fleet.problem ? quiet(fleet.problem) : null;
+}
+
+function instances({ fleet }) {
   const rows = fleet.instances.flatMap((one) => one.services.map((service) => [
     name(service.name), `${one.program} ${one.version ?? ""}${one.is_this ? " (this one)" : ""}`, `${one.host ?? "?"}/${one.pid}`, age(one.uptime_ms),
     number(`${service.busy_workers} of ${service.max_workers}`), number(service.total), number(service.failed, true), one.ready ? "ready" : { text: "not ready", class: "bad" },

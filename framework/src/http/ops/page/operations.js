@@ -3,6 +3,7 @@
 import { Refusal, addressed, dropToken, follow, hasToken, takeToken } from "./api.js";
 import { lettersOf, showFailures, showLetters } from "./failures.js";
 import { showNow } from "./live.js";
+import { notePolicies, openOf, showPolicies } from "./policies.js";
 import { showOne } from "./saga.js";
 import { showLists, turn } from "./sagas.js";
 import { showTrace, showTraces } from "./traces.js";
@@ -11,7 +12,7 @@ import { time } from "./words.js";
 const place = (id) => document.getElementById(id);
 const hasSagas = document.body.dataset.sagas === "true";
 
-const LIVE = { now: showNow, failures: showFailures, traces: showTraces, letters: showLetters };
+const LIVE = { now: showNow, policies: showPolicies, failures: showFailures, traces: showTraces, letters: showLetters };
 
 /** How long after a lost connection to ask again, in milliseconds. */
 const AGAIN = 2000;
@@ -46,6 +47,7 @@ function askForToken() {
 
 /** Shows the section that the address names, and what it asks the program for by itself. */
 async function show() {
+  if (!hasToken()) return;
   const shown = section();
   for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.id !== shown;
   for (const link of place("tabs").children) {
@@ -55,7 +57,7 @@ async function show() {
   place("sagas-tab").hidden = !hasSagas;
   place("tabs").hidden = false;
   place("looking").hidden = false;
-  if (latest !== null) LIVE[shown]?.(latest);
+  if (latest !== null) LIVE[shown]?.(latest, changed);
   if (shown === "sagas") await Promise.all([showOne(changed), showLists()]);
   if (shown === "traces") await showTrace(new URLSearchParams(location.hash.slice(1)).get("trace"));
 }
@@ -73,15 +75,18 @@ async function changed(something = async () => {}) {
 
 function see(snapshot) {
   latest = snapshot;
+  notePolicies(snapshot);
   const { status, phase } = snapshot.health;
   place("standing").textContent = phase === "running" ? status : phase;
   place("standing").className = `state ${status === "ready" ? "good" : "bad"}`;
   if (paused) return;
   place("seen").replaceChildren("as of ", time(snapshot.at));
   place("failures-number").textContent = snapshot.failures.length > 0 ? `(${snapshot.failures.length})` : "";
+  const open = openOf(snapshot);
+  place("policies-number").textContent = open > 0 ? `(${open} not closed)` : "";
   const letters = lettersOf(snapshot);
   place("letters-number").textContent = letters > 0 ? `(${letters})` : "";
-  LIVE[section()]?.(snapshot);
+  LIVE[section()]?.(snapshot, changed);
 }
 
 function stop() {

@@ -1,6 +1,7 @@
 // One saga: how it stands, what happened, and what may be asked of it.
 
 import { addressed, ask, pathOf } from "./api.js";
+import { confirmed } from "./dialog.js";
 import { code, element, table } from "./element.js";
 import { state } from "./sagas.js";
 import { moment as time } from "./words.js";
@@ -83,20 +84,6 @@ async function act(saga, what, changed) {
       const now = await ask(pathOf(saga));
       if (now.timeline.length > saga.timeline.length) return;
     }
-  });
-}
-
-/** Asks whoever sits before the page. */
-function confirmed(text, label) {
-  const dialog = place("question");
-  place("question-text").textContent = text;
-  place("yes").textContent = label;
-  return new Promise((resolve) => {
-    dialog.returnValue = "";
-    place("yes").onclick = () => dialog.close("yes");
-    place("no").onclick = () => dialog.close("");
-    dialog.onclose = () => resolve(dialog.returnValue === "yes");
-    dialog.showModal();
   });
 }
 
