@@ -93,9 +93,11 @@ async fn charge(
     Json(NewCharge { order, cents }): Json<NewCharge>,
 ) -> Result<Response, StatusCode> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).ok_or(StatusCode::BAD_REQUEST)?;
-    let work =
-        |books: &mut books::Books, switch: &Switch| books.charge(key.to_owned(), order, cents, switch.limit_cents);
-    let charge = simulation.work(work).await?.ok_or(StatusCode::UNPROCESSABLE_ENTITY)?;
+    let work = |books: &mut books::Books, switch: &Switch| match switch.broken_order == Some(order) {
+        true => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        false => books.charge(key.to_owned(), order, cents, switch.limit_cents).ok_or(StatusCode::UNPROCESSABLE_ENTITY),
+    };
+    let charge = simulation.work(work).await??;
     let status = match charge.state {
         books::State::Charged => StatusCode::CREATED,
         books::State::Declined => StatusCode::PAYMENT_REQUIRED,

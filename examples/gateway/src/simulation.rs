@@ -20,6 +20,8 @@ pub struct Switch {
     pub errors: f64,
     /// Whether it works at all. Default: it does.
     pub outage: Option<Outage>,
+    /// An order whose charges end in a 500 and are not made, whatever becomes of the others. Default: none.
+    pub broken_order: Option<u64>,
     /// What the bank declines: all above it, in cents. Default: 1,000,000.
     pub limit_cents: u64,
 }
@@ -36,7 +38,7 @@ pub enum Outage {
 
 impl Default for Switch {
     fn default() -> Self {
-        Self { latency_ms: 0, errors: 0.0, outage: None, limit_cents: 1_000_000 }
+        Self { latency_ms: 0, errors: 0.0, outage: None, broken_order: None, limit_cents: 1_000_000 }
     }
 }
 

@@ -97,12 +97,12 @@ pub(crate) async fn close(tx: &mut Tx, charge: &Charge, state: State) -> kinoko:
 pub(crate) async fn unsettled(
     db: impl Executor<'_, Database = Any>,
     for_long: Duration,
-    limit: i64,
+    limit: u32,
 ) -> kinoko::Result<Vec<Charge>> {
     let sql = "SELECT order_id, gateway_key, cents, state FROM charge WHERE state IN ('pending', 'refunding') AND since_ms <= $1
                ORDER BY tries, since_ms LIMIT $2";
     let before = now()? - i64::try_from(for_long.as_millis())?;
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(before).bind(limit).fetch_all(db).await?;
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(before).bind(i64::from(limit)).fetch_all(db).await?;
     rows.into_iter().map(charge).collect()
 }
 

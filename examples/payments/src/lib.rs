@@ -10,4 +10,4 @@ mod service;
 
 pub use self::gateway::Gateway;
 pub use books::tables;
-pub use service::PaymentsService;
+pub use service::{BATCH, PaymentsService};

@@ -1,4 +1,7 @@
-use std::{future::ready, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use contracts::{OrderCancelled, Payment, PaymentDeclined, PaymentError, PaymentSettled, PaymentState, Payments};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -14,8 +17,10 @@ use crate::{
     gateway::{Gateway, GatewayError},
 };
 
-/// How many payments one tick of the timer settles at most, and how many of them at once.
-const BATCH: i64 = 500;
+/// How many payments one tick of the timer settles at most.
+pub const BATCH: u32 = 500;
+
+/// How many of them at once.
 const AT_ONCE: usize = 4;
 
 /// Serves the contract `payments`.
@@ -98,10 +103,15 @@ impl PaymentsService {
     #[timer(every = "1s", once_per = "fleet", timeout = "1m")]
     pub async fn settle(&self) -> kinoko::Result<()> {
         let unsettled = books::unsettled(&*self.db, *self.settle_after, BATCH).await?;
-        let ask = async |charge: Charge| self.settle_one(&charge).await;
-        let asked = stream::iter(unsettled).map(ask).buffer_unordered(AT_ONCE);
-        // As soon as the gateway does not answer, the others need not be asked about.
-        asked.try_take_while(|answered| ready(Ok(*answered))).try_for_each(|_| ready(Ok(()))).await
+        let answers = AtomicBool::new(true);
+        let ask = async |charge: Charge| {
+            // As soon as the gateway does not answer, it is left alone. What is under way then goes on to its end.
+            if answers.load(Ordering::Relaxed) && !self.settle_one(&charge).await? {
+                answers.store(false, Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        stream::iter(unsettled).map(Ok).try_for_each_concurrent(AT_ONCE, ask).await
     }
 }
 

@@ -9,7 +9,11 @@ use kinoko::{
 use payments_service::PaymentsService;
 
 async fn start(gateway: &Gateway) -> kinoko::Result<RunningTestApp> {
-    let settings = format!("payments: {{gateway: '{}', settle_after: 0s}}", gateway.url());
+    start_with(gateway, "0s").await
+}
+
+async fn start_with(gateway: &Gateway, settle_after: &str) -> kinoko::Result<RunningTestApp> {
+    let settings = format!("payments: {{gateway: '{}', settle_after: {settle_after}}}", gateway.url());
     TestApp::new().service::<PaymentsService>().yaml(&settings).start().await
 }
 
@@ -73,6 +77,18 @@ async fn the_timer_settles_what_is_pending() -> kinoko::Result<()> {
         assert!(app.waiter("payments", "settle").await?.is_ok());
     }
     assert_eq!(gateway.counts().charges, 1);
+    app.stop().await
+}
+
+#[tokio::test]
+async fn the_timer_leaves_a_young_payment_to_its_own_call() -> kinoko::Result<()> {
+    let gateway = Gateway::open("127.0.0.1:0").await?;
+    gateway.switch(Switch::down(Outage::Refuses));
+    let app = start_with(&gateway, "1h").await?;
+    app.client::<PaymentsClient>().charge(1, 500).await?;
+    let asked = gateway.counts().requests;
+    assert!(app.waiter("payments", "settle").await?.is_ok());
+    assert_eq!(gateway.counts().requests, asked);
     app.stop().await
 }
 

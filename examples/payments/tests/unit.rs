@@ -7,10 +7,11 @@ use gateway::{Counts, Gateway, Outage, Switch};
 use kinoko::{
     EventDispatcher, IdempotencyKey,
     event::Recorded,
-    resilience::{BreakerState, CircuitBreaker, Policy, Retry, Window},
+    resilience::{BreakerState, CircuitBreaker, Policy, PolicySettings, Retry, Window},
+    sql::{Database, Migrations},
     testing::TestDatabase,
 };
-use payments_service::PaymentsService;
+use payments_service::{BATCH, PaymentsService};
 
 const TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -19,20 +20,25 @@ struct Stage {
     gateway: Gateway,
     policy: Policy,
     events: Recorded,
+    db: Database,
     _database: TestDatabase,
 }
 
 impl Stage {
     async fn open() -> kinoko::Result<Self> {
-        let (database, gateway) = (TestDatabase::sqlite().await?, Gateway::open("127.0.0.1:0").await?);
-        let db = database.database().await?;
-        db.migrate(&payments_service::tables()).await?;
+        let database = TestDatabase::sqlite().await?;
+        database.database().await?.migrate(&payments_service::tables()).await?;
+        Self::over(database).await
+    }
+
+    async fn over(database: TestDatabase) -> kinoko::Result<Self> {
+        let (db, gateway) = (database.database().await?, Gateway::open("127.0.0.1:0").await?);
         let (dispatcher, events) = EventDispatcher::recording();
         let retry = Retry { max: 1, idempotent: true, ..Retry::default() };
         let policy = Policy::builder("gateway").attempt_timeout(TIMEOUT).retry(retry).build()?;
         let client = payments_service::Gateway::at(&gateway.url())?;
-        let payments = PaymentsService::new(db, client, policy.clone(), dispatcher);
-        Ok(Self { payments, gateway, policy, events, _database: database })
+        let payments = PaymentsService::new(db.clone(), client, policy.clone(), dispatcher);
+        Ok(Self { payments, gateway, policy, events, db, _database: database })
     }
 
     async fn charge(&self, order_id: u64) -> Result<Payment, PaymentError> {
@@ -166,9 +172,7 @@ async fn money_that_was_taken_without_an_answer_is_given_back() -> kinoko::Resul
 async fn while_the_circuit_is_open_nobody_asks_the_gateway() -> kinoko::Result<()> {
     let stage = Stage::open().await?;
     let breaker = CircuitBreaker { window: Window::Calls(2), min_calls: 2, ..CircuitBreaker::default() };
-    let mut settings = stage.policy.settings();
-    settings.breaker = Some(breaker);
-    stage.policy.configure(settings)?;
+    stage.policy.configure(PolicySettings { breaker: Some(breaker), ..stage.policy.settings() })?;
     stage.gateway.switch(Switch::down(Outage::Refuses));
     stage.charge(1).await.unwrap();
     assert_eq!(stage.policy.state(), Some(BreakerState::Open));
@@ -179,5 +183,75 @@ async fn while_the_circuit_is_open_nobody_asks_the_gateway() -> kinoko::Result<(
     }
     stage.payments.settle().await?;
     assert_eq!(stage.counts().requests, asked);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_payment_that_never_settles_holds_up_no_other() -> kinoko::Result<()> {
+    const BROKEN: u64 = 1;
+    let stage = Stage::open().await?;
+    stage.policy.configure(PolicySettings::default())?;
+    stage.gateway.switch(Switch::down(Outage::Refuses));
+    for order in BROKEN..40 {
+        stage.charge(order).await.unwrap();
+    }
+    stage.gateway.switch(Switch { broken_order: Some(BROKEN), ..Switch::default() });
+    // The first tick ends with it, the second begins with the others.
+    for _ in 0..2 {
+        stage.payments.settle().await?;
+    }
+    assert_eq!(stage.state(BROKEN).await, PaymentState::Pending);
+    for order in BROKEN + 1..40 {
+        assert_eq!(stage.state(order).await, PaymentState::Charged, "{order}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refund_that_overtakes_its_charge_holds() -> kinoko::Result<()> {
+    let stage = Stage::open().await?;
+    stage.policy.configure(PolicySettings::default())?;
+    stage.gateway.switch(Switch::slow(Duration::from_secs(1)));
+    let refund = async {
+        while stage.counts().requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        stage.gateway.switch(Switch::default());
+        stage.payments.refund(1).await
+    };
+    let (charged, refunded) = tokio::join!(stage.charge(1), refund);
+    refunded?;
+    // The gateway's answer was that it is charged.
+    assert!(matches!(charged, Err(PaymentError::Refunded(1))), "{charged:?}");
+    assert_eq!((stage.counts().charges, stage.counts().refunds), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tick_of_the_timer_has_an_end() -> kinoko::Result<()> {
+    let stage = Stage::open().await?;
+    for order in 0..=i64::from(BATCH) {
+        let pending = "INSERT INTO charge VALUES ($1, 'key-' || $1, 500, 'pending', 0, 0)";
+        sqlx::query(pending).bind(order).execute(&*stage.db).await?;
+    }
+    for charged in [BATCH, BATCH + 1] {
+        stage.payments.settle().await?;
+        assert_eq!(stage.counts().charges, u64::from(charged));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn books_of_before_there_was_a_gateway_are_taken_over() -> kinoko::Result<()> {
+    let database = TestDatabase::sqlite().await?;
+    let db = database.database().await?;
+    let first = "CREATE TABLE payment (order_id BIGINT PRIMARY KEY, cents BIGINT NOT NULL, refunded BIGINT NOT NULL)";
+    db.migrate(&Migrations::new([(1, first)])).await?;
+    sqlx::query("INSERT INTO payment VALUES (1, 500, 0), (2, 700, 1)").execute(&*db).await?;
+    db.migrate(&payments_service::tables()).await?;
+    let stage = Stage::over(database).await?;
+    assert_eq!(stage.charge(1).await.unwrap().state, PaymentState::Charged);
+    assert!(matches!(stage.charge(2).await, Err(PaymentError::Refunded(2))));
+    assert_eq!(stage.counts().requests, 0);
     Ok(())
 }
