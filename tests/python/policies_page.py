@@ -72,6 +72,9 @@ class Board(Live):
         expect(self.state("mail")).to_have_text("no circuit breaker")
         expect(self.card("mail").get_by_role("button")).to_have_count(0)
         self.grows(self.total("mail", "rate limit"))
+        # The one mail that it let through was before anybody looked.
+        expect(self.lately("mail", "success")).to_have_text("0")
+        expect(self.total("mail", "success")).to_have_text("1")
         expect(self.page.get_by_role("article").first).to_contain_text("mail")
         expect(self.page.locator("#policies-number")).to_be_empty()
         expect(self.row("#circuits", "gateway").locator("td").nth(2)).to_have_text("2")

@@ -90,6 +90,7 @@ use crate::{
 /// | `http.idle_timeout` | `60s` | how long a connection may rest |
 /// | `http.max_body_bytes` | 2097152 | the largest body of a request, where its route does not say |
 /// | `http.max_header_bytes` | 16384 | the largest head of a request |
+/// | `http.max_waiting` | 1024 | the most requests that wait for a worker of one service |
 /// | `http.max_connections` | 10000 | the most connections at once |
 /// | `http.compression` | `true` | whether text is compressed for callers that take it |
 /// | `http.docs` | `true` | whether documents and the docs page are served beside the routes |

@@ -38,6 +38,7 @@ const HTTP: &[(&str, &str)] = &[
     ("http.idle_timeout", "60s"),
     ("http.max_body_bytes", "2097152"),
     ("http.max_header_bytes", "16384"),
+    ("http.max_waiting", "1024"),
     ("http.max_connections", "10000"),
     ("http.compression", "true"),
     ("http.docs", "true"),

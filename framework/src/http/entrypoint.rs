@@ -43,6 +43,8 @@ pub(crate) struct RouteDefaults {
     pub(crate) body_timeout: Duration,
     /// The most bytes of a body.
     pub(crate) max_body_bytes: usize,
+    /// The most that wait for a worker of one service.
+    pub(crate) max_waiting: usize,
 }
 
 impl Default for RouteDefaults {
@@ -51,6 +53,7 @@ impl Default for RouteDefaults {
             timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
             max_body_bytes: 2 * 1024 * 1024,
+            max_waiting: 1024,
         }
     }
 }
@@ -78,7 +81,7 @@ pub(super) struct Served {
 impl HttpEntrypoint {
     pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults, sockets: &SocketSettings) -> Self {
         let scope = of.scope.clone();
-        let runner = Runner::new(of);
+        let runner = Runner::new(of, defaults.max_waiting);
         let cookie = Arc::new(TokenCookie::of(&scope));
         let sockets = SocketEndpoint::new(&runner, &scope, defaults.timeout, sockets, &cookie);
         Self { runner, defaults, sockets, cookie }

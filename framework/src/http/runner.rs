@@ -4,7 +4,10 @@ use std::{
     any::Any,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -40,6 +43,9 @@ pub(super) struct Runner {
     limits: Arc<Limits>,
     pub(super) tasks: Tasks,
     pub(super) workers: Arc<Workers>,
+    /// How many wait for a worker, of how many that may.
+    waiting: AtomicUsize,
+    max_waiting: usize,
 }
 
 /// One method, as what fires it finds it.
@@ -55,10 +61,10 @@ pub(super) struct Target {
 }
 
 impl Runner {
-    pub(super) fn new(of: ServiceParts) -> Arc<Self> {
+    pub(super) fn new(of: ServiceParts, max_waiting: usize) -> Arc<Self> {
         let ServiceParts { service, limits, tasks, .. } = of;
         let workers = Workers::new(&tasks);
-        Arc::new(Self { service, limits, tasks, workers })
+        Arc::new(Self { service, limits, tasks, workers, waiting: AtomicUsize::new(0), max_waiting })
     }
 
     pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
@@ -113,13 +119,16 @@ impl Runner {
         let running = self.workers.enter(context.clone());
         let waited = !target.slots.take_free();
         if waited {
+            let Some(_place) = Waiting::begin(self) else {
+                return (busy("all workers are busy, and as many wait for one as may"), watch);
+            };
             // Rare, so it takes no room in the future of every request.
             let taken = context.until_cancelled(Box::pin(target.slots.take())).await;
             watch.waited();
             match taken {
                 Ok(Some(())) => {}
                 Ok(None) => return (Outcome::Cancelled(Cancelled::Stopping), watch),
-                Err(Cancelled::DeadlinePassed) => return (busy(), watch),
+                Err(Cancelled::DeadlinePassed) => return (too_late(), watch),
                 Err(reason) => return (Outcome::Cancelled(reason), watch),
             }
         }
@@ -128,7 +137,7 @@ impl Runner {
         }
         // A slot that came too late is none: nothing has run, and the caller may ask again.
         if waited && context.remaining().is_some_and(|left| left.is_zero()) {
-            return (busy(), watch);
+            return (too_late(), watch);
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
         let work = around(self.service.clone().dispatch(call));
@@ -159,13 +168,33 @@ pub(super) fn failure(outcome: Outcome, none: fn() -> Fault) -> Box<Fault> {
     }
 }
 
+/// A place among those that wait for a worker.
+struct Waiting<'a>(&'a Runner);
+
+impl<'a> Waiting<'a> {
+    fn begin(runner: &'a Runner) -> Option<Self> {
+        let more = |waiting| (waiting < runner.max_waiting).then_some(waiting + 1);
+        runner.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(runner))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn too_late() -> Outcome {
+    busy("all workers were busy for as long as the request may take")
+}
+
 #[cold]
-fn busy() -> Outcome {
+fn busy(why: &'static str) -> Outcome {
     let fault = Fault {
         code: Some("BUSY".into()),
         http: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
         retryable: Some(true),
-        ..Fault::nameko("Busy", "all workers were busy for as long as the request may take")
+        ..Fault::nameko("Busy", why)
     };
     Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected }
 }

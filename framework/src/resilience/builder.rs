@@ -65,6 +65,6 @@ impl PolicyBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), for settings that make no sense: a share above 1, a time of 0.
     pub fn build(self) -> Result<Policy> {
         self.settings.checked(&self.name)?;
-        Ok(Policy::new(self.name, self.settings))
+        Ok(Policy::new(self.name, self.settings, true))
     }
 }

@@ -19,6 +19,7 @@ mod invalid;
 mod layer;
 mod options;
 mod overrides;
+mod pass;
 mod policy;
 mod process;
 mod rate_limit;
@@ -49,7 +50,7 @@ pub(crate) use self::{
 };
 pub(crate) use self::{
     overrides::section,
-    policy::{Judgement, Pass},
+    pass::{Judgement, Pass},
     registry::Policies,
     sight::PolicySight,
 };

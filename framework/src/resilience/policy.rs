@@ -7,21 +7,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 
 use super::{
     PolicyOptions, PolicySettings, Refusal, Refused,
     budget::Budget,
     builder::PolicyBuilder,
     bulkhead::{BulkheadSight, Room},
-    circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced, Trial},
+    circuit_breaker::{Breaker, BreakerState, CircuitSight, Forced},
     classify::{Class, Classify},
     overrides::section,
+    pass::{Judgement, Pass},
     rate_limit::Limiter,
-    stats::{Outcome, Stats, StatsSnapshot},
+    stats::{Stats, StatsSnapshot},
 };
 use crate::{
     Error, ErrorKind, SettingInfo, WorkerContext,
@@ -68,7 +66,9 @@ pub struct Policy(Arc<Inner>);
 struct Inner {
     name: Name,
     parts: RwLock<Arc<Parts>>,
-    stats: Stats,
+    stats: Arc<Stats>,
+    /// Whether what is called under it is written to be done again.
+    repeats: bool,
 }
 
 /// What the settings of the moment come to.
@@ -96,9 +96,9 @@ impl Policy {
     }
 
     /// The settings have been checked.
-    pub(super) fn new(name: Name, settings: PolicySettings) -> Self {
+    pub(super) fn new(name: Name, settings: PolicySettings, repeats: bool) -> Self {
         let parts = Parts::new(&name, settings, None);
-        Self(Arc::new(Inner { name, parts: RwLock::new(Arc::new(parts)), stats: Stats::default() }))
+        Self(Arc::new(Inner { name, parts: RwLock::new(Arc::new(parts)), stats: Arc::default(), repeats }))
     }
 
     /// The name.
@@ -118,6 +118,10 @@ impl Policy {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), where they make no sense; the old ones stay.
     pub fn configure(&self, settings: PolicySettings) -> crate::Result<()> {
         settings.checked(&self.0.name)?;
+        if settings.retry.is_some() && !self.0.repeats {
+            let text = "its method is not written to be done again: write `retry` in its `#[policy(…)]` too";
+            return Err(Error::new(ErrorKind::Config, format!("policy `{}`: {text}", self.0.name)));
+        }
         let mut parts = self.0.parts.write().unwrap_or_else(PoisonError::into_inner);
         *parts = Arc::new(Parts::new(&self.0.name, settings, Some(&parts)));
         Ok(())
@@ -328,8 +332,7 @@ impl Policy {
             (Some(own), Some(deadline)) => Some(own.min(deadline)),
             (own, deadline) => own.or(deadline),
         };
-        self.0.stats.begin();
-        Ok(Pass { policy: self.0.clone(), _place: place, trial, began, limit, over: false })
+        Ok(Pass::new(&self.0.stats, place, trial, began, limit))
     }
 
     #[cold]
@@ -344,78 +347,6 @@ impl Policy {
 
     fn parts(&self) -> Arc<Parts> {
         self.0.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// An attempt that was let through, and all that it holds. Dropped, it gives everything back, and counts as nothing.
-pub(crate) struct Pass {
-    policy: Arc<Inner>,
-    _place: Option<OwnedSemaphorePermit>,
-    trial: Option<Trial>,
-    began: Instant,
-    /// Until when it may take.
-    limit: Option<Instant>,
-    over: bool,
-}
-
-impl Pass {
-    /// The attempt is over; `None`: with a value.
-    pub(crate) fn end(mut self, failed: Option<Judgement>) {
-        let outcome = failed.map_or(Outcome::Success, |judgement| judgement.outcome);
-        if outcome == Outcome::Cancelled {
-            return;
-        }
-        self.over = true;
-        let now = Instant::now();
-        self.policy.stats.end(outcome, now.saturating_duration_since(self.began));
-        if let Some(trial) = self.trial.take() {
-            trial.end(matches!(outcome, Outcome::Failure | Outcome::Timeout), now);
-        }
-    }
-
-    /// How long it may take, from when it was let through.
-    pub(crate) fn time(&self) -> Option<Duration> {
-        self.limit.map(|limit| limit.saturating_duration_since(self.began))
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        if !self.over {
-            self.policy.stats.cancelled();
-        }
-    }
-}
-
-/// What an attempt's error means.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Judgement {
-    pub(crate) class: Class,
-    outcome: Outcome,
-}
-
-impl Judgement {
-    /// What an error that came back means.
-    pub(crate) fn came(class: Class) -> Self {
-        Self { class, outcome: if class.failure { Outcome::Failure } else { Outcome::Success } }
-    }
-
-    /// It was not over in time.
-    pub(crate) fn late(class: Class) -> Self {
-        Self { class, outcome: Outcome::Timeout }
-    }
-
-    /// It was never begun, which tells nothing of where it was to go. Not repeated.
-    pub(crate) fn none() -> Self {
-        Self { class: Class::ANSWER, outcome: Outcome::Cancelled }
-    }
-
-    fn of<E>(error: &PolicyError<E>, classify: impl Fn(&E) -> Class) -> Self {
-        match error {
-            PolicyError::Failed(error) => Self::came(classify(error)),
-            // It may have run.
-            PolicyError::Refused(_) => Self::late(Class::FAILURE),
-        }
     }
 }
 

@@ -44,8 +44,8 @@ impl OwnPolicy {
     /// Where a constant in the attribute makes no sense. What is written out was checked while compiling, and a program that starts
     /// refuses the rest.
     pub fn get(&'static self) -> &'static Policy {
-        self.made.get_or_init(|| match self.written().and_then(|settings| self.make(settings)) {
-            Ok(policy) => policy,
+        self.made.get_or_init(|| match self.written() {
+            Ok(settings) => Policy::new(self.name.into(), settings, self.repeats),
             Err(error) => panic!("`#[policy]` in {}: {}", self.module, error.chain()),
         })
     }
@@ -56,24 +56,14 @@ impl OwnPolicy {
         Ok(settings)
     }
 
-    fn make(&self, settings: PolicySettings) -> Result<Policy> {
-        Policy::builder(self.name).settings(settings).build()
-    }
-
     /// Takes what the settings say of it. Where they say nothing it stays as it is.
     fn follow(&'static self, settings: &Settings) -> Result<()> {
         let written = self.written()?;
         let Some(overrides) = Overrides::find(settings, self.name)? else { return Ok(()) };
-        let wrong = |text: &str| settings.refuse(&section(self.name), text);
         if !overrides.methods.is_empty() {
-            return Err(wrong("it is no client's policy, so it has no `methods`"));
+            return Err(settings.refuse(&section(self.name), "it is no client's policy, so it has no `methods`"));
         }
-        let wanted = overrides.over(written);
-        if wanted.retry.is_some() && !self.repeats {
-            return Err(wrong("its method is not written to be done again: write `retry` in its `#[policy(…)]` too"));
-        }
-        wanted.checked(self.name)?;
-        self.get().configure(wanted)
+        self.get().configure(overrides.over(written))
     }
 }
 

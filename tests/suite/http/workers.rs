@@ -40,6 +40,11 @@ async fn app(gate: &Gate) -> kinoko::testing::RunningTestApp {
     TestApp::new().service::<Works>().replace(gate.clone()).start().await.unwrap()
 }
 
+async fn app_with(gate: &Gate, settings: &str) -> kinoko::testing::RunningTestApp {
+    let settings = kinoko::Settings::from_yaml(settings).unwrap();
+    TestApp::new().service::<Works>().replace(gate.clone()).settings(settings).start().await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_takes_too_long_is_dropped_and_its_caller_told() {
     let gate = Gate::default();
@@ -131,4 +136,28 @@ async fn a_place_that_comes_after_the_deadline_is_none() {
     assert_eq!(app.http().get("/brief").send().await.unwrap().status(), 204);
     app.stop().await.unwrap();
     assert_eq!(gate.ends_of_methods(), ["held_for_long ok", "brief ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_when_enough_wait_already_is_refused_at_once() {
+    let gate = Gate::default();
+    let app = app_with(&gate, "max_workers: 1\nhttp: {max_waiting: 2}").await;
+    let http = app.http();
+    let first = tokio::spawn(http.get("/held_for_long").send());
+    gate.entered.notified().await;
+    let waiting = [(); 2].map(|()| tokio::spawn(http.get("/brief").send()));
+    // Until they wait.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let began = tokio::time::Instant::now();
+    let refused = http.get("/brief").send().await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(100), "it does not wait");
+    let problem: Value = refused.json().unwrap();
+    assert_eq!((refused.status(), &problem["code"], refused.header("retry-after")), (503, &json!("BUSY"), "1"));
+    gate.open.notify_one();
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    for waited in waiting {
+        assert_eq!(waited.await.unwrap().unwrap().status(), 204);
+    }
+    assert_eq!(http.get("/brief").send().await.unwrap().status(), 204, "all places are free again");
+    app.stop().await.unwrap();
 }

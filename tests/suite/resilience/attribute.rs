@@ -174,7 +174,7 @@ async fn a_function_says_what_its_errors_mean() {
     let fetch = |first: u32, second: u32| async move { fetch("a", &[first.into(), second.into()]).await };
     assert_eq!(fetch(503, 200).await.as_deref(), Ok("a"));
     assert_eq!(fetch(404, 200).await, Err(Status(404)));
-    assert_eq!(fetch(503, 500).await.as_deref(), Ok("Call(Status(500))"));
+    assert_eq!(fetch(503, 500).await.as_deref(), Ok("Failed(Status(500))"));
 }
 
 struct Shared;

@@ -4,6 +4,7 @@ mod attribute;
 mod breaker;
 mod bulkhead;
 mod cancel;
+mod entrypoints;
 mod errors;
 mod order;
 mod rate_limit;

@@ -63,6 +63,7 @@ impl HttpSettings {
             timeout: lasting(settings, "http.timeout", default.timeout)?,
             body_timeout: lasting(settings, "http.body_timeout", default.body_timeout)?,
             max_body_bytes: number(settings, "http.max_body_bytes", default.max_body_bytes, 0)?,
+            max_waiting: number(settings, "http.max_waiting", default.max_waiting, 0)?,
         };
         Ok(Self {
             address: Address::read(settings, "http.address", SocketAddr::from(([127, 0, 0, 1], 8000)))?,

@@ -67,11 +67,20 @@ async fn start_on(broker: &str) -> (RunningApp, SocketAddr, SocketAddr) {
     (app, http, ops)
 }
 
+/// A function that is not written to be done again, with its module.
+const OF_A_FUNCTION: &str = concat!(module_path!(), "/once");
+
+#[policy(name = "once", timeout = "1s")]
+async fn _once() -> Result<(), kinoko::resilience::Refused> {
+    Ok(())
+}
+
 /// Asks for a change, with a token.
 async fn put(ops: SocketAddr, policy: &str, token: &str, body: &str) -> (u16, Value) {
+    let policy = if policy.contains('/') { policy.to_owned() } else { format!("policies_desk_http/{policy}") };
     let length = body.len();
     let head = format!(
-        "PUT /policies/policies_desk_http/{policy} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+        "PUT /policies/{policy} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
     );
     let answer = Wire::to(ops).await.ask(format!("{head}{body}")).await;
     (answer.status, answer.json())
@@ -136,6 +145,7 @@ async fn operators_see_policies_force_circuits_and_change_settings() {
         ("gateway", r#"{"circuit": "ajar"}"#, 422, "unknown variant `ajar`"),
         ("gateway", r#"{"settings": {"timeout": "0s"}}"#, 422, "`timeout` is 0: write at least `1ms`"),
         ("gateway", r#"{"settings": {"tiemout": "1s"}}"#, 422, "tiemout"),
+        (OF_A_FUNCTION, r#"{"settings": {"retry": {"max": 2}}}"#, 422, "is not written to be done again"),
     ] {
         let (told, problem) = put(ops, policy, TOKEN, body).await;
         assert_eq!(told, status, "{body}: {problem}");
