@@ -28,6 +28,7 @@ mod publishing;
 mod resilience;
 mod results;
 mod settings;
+mod shedding;
 mod shutdown;
 mod starting;
 mod testing;

@@ -59,6 +59,7 @@ use crate::{
 /// | `serializer` | `json` | what everything else is sent in, Python services included: `json` or `msgpack` |
 /// | `max_body_bytes` | 16777216 | the largest body, sent or received |
 /// | `parent_calls_tracked` | 10 | how many callers the call-id stack names |
+/// | `shed_late` | `true` | whether a call that waited is not begun where less is left of its deadline than it usually takes |
 /// | `wire` | `kinoko` | `nameko`: serve Nameko's queues only |
 /// | `rpc_exchange` | `nameko-rpc` | the exchange of requests and replies on Nameko's path |
 /// | `idempotency.window` | `24h` | how long an `idempotent` method knows what it has done, where it does not say |

@@ -15,6 +15,7 @@ const OWN: &[(&str, &str)] = &[
     ("serializer", "json"),
     ("max_body_bytes", "16777216"),
     ("parent_calls_tracked", "10"),
+    ("shed_late", "true"),
     ("wire", "kinoko"),
     ("rpc_exchange", "nameko-rpc"),
     ("idempotency.window", "24h"),

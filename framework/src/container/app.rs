@@ -452,5 +452,6 @@ fn container_settings(
     let rpc = RpcSettings { nameko_wire, rpc_exchange: options.rpc_exchange.clone(), max_body_bytes };
     let idempotency_window = settings.duration("idempotency.window", IdempotencyInfo::WINDOW)?;
     let messages = MessageSettings { nameko_wire, max_body_bytes, idempotency_window };
-    Ok(ContainerSettings { max_workers, rpc, messages })
+    let shed_late = settings.get("shed_late")?.unwrap_or(true);
+    Ok(ContainerSettings { max_workers, shed_late, rpc, messages })
 }

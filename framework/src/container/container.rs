@@ -33,6 +33,8 @@ pub(super) struct Container {
 #[derive(Debug, Clone)]
 pub(super) struct ContainerSettings {
     pub(super) max_workers: usize,
+    /// Whether what comes too late for its caller's deadline is not begun.
+    pub(super) shed_late: bool,
     pub(super) rpc: RpcSettings,
     pub(super) messages: MessageSettings,
 }
@@ -56,7 +58,7 @@ impl Container {
         #[cfg(feature = "jwt")]
         crate::auth::tell_closed(descriptor);
         let max_workers = descriptor.max_workers.unwrap_or(settings.max_workers);
-        let limits = Arc::new(Limits::new(max_workers, scope.process.observer.clone()));
+        let limits = Arc::new(Limits::new(max_workers, settings.shed_late, scope.process.observer.clone()));
         let tasks = Tasks::new();
         #[cfg(feature = "testing")]
         let clock = scope.process.rig.as_ref().map_or(Clock::System, |rig| rig.clock);

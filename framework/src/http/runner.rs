@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
@@ -136,8 +135,14 @@ impl Runner {
             slot.taken();
         }
         // A slot that came too late is none: nothing has run, and the caller may ask again.
-        if waited && context.remaining().is_some_and(|left| left.is_zero()) {
-            return (too_late(), watch);
+        if waited && let Some(left) = context.remaining() {
+            let fault = match left.is_zero() {
+                true => Some(too_late()),
+                false => self.limits.too_late(&watch, left, watch.arrived().elapsed()).map(rejected),
+            };
+            if let Some(outcome) = fault {
+                return (outcome, watch);
+            }
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
         let work = around(self.service.clone().dispatch(call));
@@ -188,15 +193,12 @@ fn too_late() -> Outcome {
     busy("all workers were busy for as long as the request may take")
 }
 
-#[cold]
 fn busy(why: &'static str) -> Outcome {
-    let fault = Fault {
-        code: Some("BUSY".into()),
-        http: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
-        retryable: Some(true),
-        ..Fault::nameko("Busy", why)
-    };
-    Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected }
+    rejected(Box::new(Fault::busy(why)))
+}
+
+fn rejected(fault: Box<Fault>) -> Outcome {
+    Outcome::Fault { fault, kind: FaultKind::Rejected }
 }
 
 /// What runs hooks and method.

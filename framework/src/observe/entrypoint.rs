@@ -1,11 +1,17 @@
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{Ended, EntrypointSnapshot, Failure, Histogram, Recent, Tracer, Watch};
+
+/// The last worker counts so much of what is usual, as one of so many.
+const SHARE: u64 = 8;
 
 /// What fires a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -48,6 +54,8 @@ pub(crate) struct Entrypoint {
     pub(super) ended: [AtomicU64; Ended::ALL.len()],
     pub(super) duration: Histogram,
     pub(super) queue_wait: Histogram,
+    /// How long a worker takes that comes to an end, in nanoseconds: of the last ones more than of those before. 0: none has yet.
+    usual: AtomicU64,
     pub(super) in_flight: AtomicU64,
     pub(super) redelivered: AtomicU64,
     pub(super) retries: AtomicU64,
@@ -72,6 +80,7 @@ impl Entrypoint {
             ended: Default::default(),
             duration: Histogram::new(bounds),
             queue_wait: Histogram::new(bounds),
+            usual: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -91,6 +100,24 @@ impl Entrypoint {
     pub(crate) fn arrived(self: &Arc<Self>) -> Watch {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         Watch::new(self.clone(), Instant::now())
+    }
+
+    /// A worker came to an end after this time.
+    pub(super) fn took(&self, duration: Duration) {
+        let took = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let before = self.usual.load(Ordering::Relaxed);
+        // What two workers that end together make of it is near enough.
+        let usual = if before == 0 { took } else { before - before / SHARE + took / SHARE };
+        self.usual.store(usual, Ordering::Relaxed);
+    }
+
+    /// Whether it is too late to begin: what is left is less than a worker usually takes, and that because it waited longer than one takes.
+    ///
+    /// The second half keeps callers with little time from being refused for ever by what was slow once: who did not wait is always run, and
+    /// measured.
+    pub(crate) fn is_too_late(&self, left: Duration, waited: Duration) -> bool {
+        let usual = Duration::from_nanos(self.usual.load(Ordering::Relaxed));
+        !usual.is_zero() && left < usual && waited >= usual
     }
 
     /// What fires it was not run, and there is no worker to tell of.

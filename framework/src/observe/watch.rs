@@ -45,6 +45,16 @@ impl Watch {
         self.waited = self.arrived.elapsed();
     }
 
+    /// How long it waited for its slot.
+    pub(crate) fn wait(&self) -> Duration {
+        self.waited
+    }
+
+    /// Whether it is too late to begin, with so much left of its caller's time, after this wait.
+    pub(crate) fn is_too_late(&self, left: Duration, waited: Duration) -> bool {
+        self.entrypoint.is_too_late(left, waited)
+    }
+
     /// It is over: counts it, and writes its line of the log.
     pub(crate) fn end(self, context: &WorkerContext, outcome: &Outcome) {
         self.end_batch(context, outcome, &[]);
@@ -60,6 +70,9 @@ impl Watch {
         entrypoint.count(ended);
         entrypoint.queue_wait.observe(self.waited, None);
         entrypoint.duration.observe(duration, trace.map(|trace| trace.own));
+        if matches!(ended, Ended::Ok | Ended::ExpectedError) {
+            entrypoint.took(duration);
+        }
         if context.redelivered() {
             entrypoint.redelivered.fetch_add(1, Ordering::Relaxed);
         }

@@ -88,6 +88,22 @@ impl Fault {
         }
     }
 
+    /// Nothing has run, since there was no worker in time. The same call may be made again.
+    pub(crate) fn busy(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            exc_type: "Busy".into(),
+            exc_path: "kinoko.Busy".into(),
+            exc_args: vec![Value::from(text.clone())],
+            value: text,
+            code: Some("BUSY".into()),
+            http: Some(503),
+            grpc: Some("UNAVAILABLE".into()),
+            retryable: Some(true),
+            ..Self::default()
+        }
+    }
+
     /// After how long the same call may be made again, where that was said.
     pub fn retry_after(&self) -> Option<std::time::Duration> {
         self.retry_after_ms.map(std::time::Duration::from_millis)

@@ -1,15 +1,23 @@
 //! How many workers run at once.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Slots, observe::Observer, transport::Consumer};
+use crate::{
+    context::Slots,
+    observe::{Observer, Watch},
+    protocol::Fault,
+    transport::Consumer,
+};
 
 /// The worker slots of one container.
 ///
@@ -27,6 +35,7 @@ pub(crate) struct Limits {
     /// The same, for the path of every call.
     stopped: AtomicBool,
     most: usize,
+    shed_late: bool,
     observer: Arc<Observer>,
 }
 
@@ -36,7 +45,7 @@ const GROWTH: usize = 16;
 const MAX_GROWN: usize = 16 * 1024;
 
 impl Limits {
-    pub(crate) fn new(max_workers: usize, observer: Arc<Observer>) -> Self {
+    pub(crate) fn new(max_workers: usize, shed_late: bool, observer: Arc<Observer>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(max_workers)),
             parked: AtomicUsize::new(0),
@@ -45,6 +54,7 @@ impl Limits {
             stopping: CancellationToken::new(),
             stopped: AtomicBool::new(false),
             most: max_workers,
+            shed_late,
             observer,
         }
     }
@@ -61,6 +71,15 @@ impl Limits {
     /// What counts its workers.
     pub(crate) fn observer(&self) -> &Arc<Observer> {
         &self.observer
+    }
+
+    /// Why a worker is not to begin any more, with so much left of its caller's time, after this wait. Its caller may ask again.
+    pub(crate) fn too_late(&self, watch: &Watch, left: Duration, waited: Duration) -> Option<Box<Fault>> {
+        if !self.shed_late || !watch.is_too_late(left, waited) {
+            return None;
+        }
+        let text = format!("it waited {waited:.0?} for a worker, and {left:.0?} are left, less than it usually takes");
+        Some(Box::new(Fault::busy(text)))
     }
 
     /// How many workers run and wait for nobody, of how many that may.
@@ -202,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_consumer_that_comes_late_has_room_for_those_who_wait_already() {
-        let limits = Limits::new(1, Observer::new(&ObserverSettings::default(), ""));
+        let limits = Limits::new(1, true, Observer::new(&ObserverSettings::default(), ""));
         let (early, late) = (Arc::new(Room::default()), Arc::new(Room::default()));
         limits.add_consumer(&(early.clone() as Arc<dyn Consumer>));
         limits.park();

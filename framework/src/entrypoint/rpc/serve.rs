@@ -14,7 +14,7 @@ use crate::{
     entrypoint::timeout,
     observe::{self, EntrypointKind, Watch},
     protocol::{Fault, Properties, context_data, excerpt},
-    service::{MethodInfo, Outcome, WorkerCall},
+    service::{FaultKind, MethodInfo, Outcome, WorkerCall},
     transport::{Delivery, Publishing},
     worker::{Workers, log, unexpected},
 };
@@ -55,7 +55,7 @@ impl Shared {
         }
 
         let mut watch = method.seen.arrived();
-        let Deadline { at: deadline, of_method, passed } = deadline(&delivery, method.info.timeout);
+        let Deadline { at: deadline, left, of_method, passed } = deadline(&delivery, method.info.timeout);
         let context = WorkerContext::new(WorkerOrigin {
             service: self.descriptor.name,
             entrypoint: method.info.name,
@@ -75,6 +75,15 @@ impl Shared {
         let _running = workers.enter(context.clone());
         if let Err(reason) = take_slots(method, &context, &mut watch).await {
             let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
+            return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
+        }
+        if let Some(left) = left.filter(|_| !of_method)
+            && let Some(fault) = self.too_late(&watch, &message.properties, left)
+        {
+            if let Some(slot) = context.slot() {
+                slot.release();
+            }
+            let outcome = Outcome::Fault { fault, kind: FaultKind::Rejected };
             return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
         }
         let delivery = if attempts::counts(&delivery) {
@@ -103,6 +112,13 @@ impl Shared {
         }
         let outcome = tell(outcome, of_method, &context, method.info);
         written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
+    }
+
+    /// Why a call is not begun any more, of whose caller's time so much was left when it arrived. How long it waited before that, in the
+    /// broker's queue, its caller's budget tells.
+    fn too_late(&self, watch: &Watch, properties: &Properties, left: Duration) -> Option<Box<Fault>> {
+        let left = left.saturating_sub(watch.wait());
+        self.limits.too_late(watch, left, properties.expiration?.saturating_sub(left))
     }
 
     /// What counts requests for methods that there are none of, made with the first.
@@ -196,6 +212,8 @@ async fn take_slots(method: &Method, context: &WorkerContext, watch: &mut Watch)
 /// Until when a call may run.
 struct Deadline {
     at: Option<Instant>,
+    /// What is left of the caller's budget.
+    left: Option<Duration>,
     /// It is the method's own limit: the caller waits longer.
     of_method: bool,
     /// It was over before the request was handed over.
@@ -211,6 +229,7 @@ fn deadline(delivery: &Delivery, limit: Option<Duration>) -> Deadline {
     // A limit beyond the end of time is none.
     Deadline {
         at: shorter.and_then(|shorter| Instant::now().checked_add(shorter)),
+        left: budget,
         of_method,
         passed: budget.is_some_and(|budget| budget.is_zero()),
     }
