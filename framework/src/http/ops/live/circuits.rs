@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_fleet_without_bounds_is_told_within_some() {
         let policy =
-            |number| json!({"service": "s", "name": format!("{number:04}{}\u{1b}", "x".repeat(300)), "state": "open"});
+            |number| json!({"service": "s", "name": format!("{number:04}\u{1b}{}", "x".repeat(300)), "state": "open"});
         let many: Value = (0..1_100).map(policy).collect();
         let heard: Vec<_> = (0..12).map(|instance| answer(instance, &many)).collect();
         let told = told(&heard, "");
