@@ -114,7 +114,7 @@ impl Window {
     /// Sent now, awaited later.
     #[rpc(timeout = "1h")]
     async fn price_later(&self, article: u32) -> Result<u32, kinoko::Error> {
-        let pending = self.prices.price(article).send().await.map_err(|error| kinoko::Error::from(error))?;
+        let pending = self.prices.price(article).send().await.map_err(kinoko::Error::from)?;
         Ok(pending.await?)
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Entrypoint {
     pub(super) queue_wait: Histogram,
     /// How long a worker takes that comes to an end, in nanoseconds: of the last ones more than of those before. 0: none has yet.
     usual: AtomicU64,
+    /// By how much one usually differs from that.
+    deviation: AtomicU64,
     pub(super) in_flight: AtomicU64,
     pub(super) redelivered: AtomicU64,
     pub(super) retries: AtomicU64,
@@ -81,6 +83,7 @@ impl Entrypoint {
             duration: Histogram::new(bounds),
             queue_wait: Histogram::new(bounds),
             usual: AtomicU64::new(0),
+            deviation: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -105,19 +108,25 @@ impl Entrypoint {
     /// A worker came to an end after this time.
     pub(super) fn took(&self, duration: Duration) {
         let took = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let before = self.usual.load(Ordering::Relaxed);
+        let (usual, deviation) = (self.usual.load(Ordering::Relaxed), self.deviation.load(Ordering::Relaxed));
+        let mean = |before: u64, last: u64| before - before / SHARE + last / SHARE;
         // What two workers that end together make of it is near enough.
-        let usual = if before == 0 { took } else { before - before / SHARE + took / SHARE };
-        self.usual.store(usual, Ordering::Relaxed);
+        self.usual.store(if usual == 0 { took } else { mean(usual, took) }, Ordering::Relaxed);
+        let differs = if usual == 0 { 0 } else { usual.abs_diff(took) };
+        self.deviation.store(mean(deviation, differs), Ordering::Relaxed);
     }
 
-    /// Whether it is too late to begin: what is left is less than a worker usually takes, and that because it waited longer than one takes.
+    /// Whether it is too late to begin: what is left is less than a worker and its answer usually take, and that because it waited longer than
+    /// one takes.
     ///
     /// The second half keeps callers with little time from being refused for ever by what was slow once: who did not wait is always run, and
     /// measured.
     pub(crate) fn is_too_late(&self, left: Duration, waited: Duration) -> bool {
-        let usual = Duration::from_nanos(self.usual.load(Ordering::Relaxed));
-        !usual.is_zero() && left < usual && waited >= usual
+        let [usual, deviation] = [&self.usual, &self.deviation].map(|nanos| nanos.load(Ordering::Relaxed));
+        // As TCP waits for an answer: what takes just as long as usual would be late as often as not. A quarter is for the way back.
+        let needed = usual.saturating_add(usual / 4).saturating_add(deviation.saturating_mul(2));
+        let (usual, needed) = (Duration::from_nanos(usual), Duration::from_nanos(needed));
+        left < needed && waited >= usual
     }
 
     /// What fires it was not run, and there is no worker to tell of.

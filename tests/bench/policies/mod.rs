@@ -3,7 +3,6 @@
 //! Nothing but the policy takes time here, so all of it runs in the driver's own process, on one thread.
 
 use std::{
-    future::Future,
     hint::black_box,
     time::{Duration, Instant},
 };
