@@ -95,7 +95,7 @@ impl<T, E> Call<T, E> {
 
     /// The token to call with, sent as Nameko's context data `auth_token`. Inside a worker its own token goes along without this.
     pub fn auth_token(self, token: &str) -> Self {
-        self.context("auth_token", token)
+        self.header(Name::from_static(context_data::TOKEN_HEADER), token)
     }
 }
 

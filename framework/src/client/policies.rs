@@ -135,11 +135,15 @@ where
 
     /// What tells it from other calls of its method: what it asks, and on whose behalf.
     fn identity(&self) -> Vec<u8> {
-        let mut identity = self.body.as_ref().map_or_else(|_| Vec::new(), |body| body.to_vec());
-        let context = WorkerContext::current();
-        let context = context.iter().flat_map(WorkerContext::data);
+        let body = self.body.as_deref().unwrap_or_default();
+        // By its length, so that no arguments read like another caller's headers.
+        let mut identity = [&body.len().to_le_bytes(), body].concat();
+        let worker = WorkerContext::current();
+        let context = worker.iter().flat_map(WorkerContext::data);
+        // It goes along with the call, and may say for whom it is.
+        let baggage = worker.iter().filter_map(|worker| Some(("baggage", worker.header("baggage")?)));
         let headers = self.headers.iter().filter(|(name, _)| name != context_data::IDEMPOTENCY_KEY);
-        for (name, value) in context.chain(headers.map(|(name, value)| (&**name, value))) {
+        for (name, value) in context.chain(baggage).chain(headers.map(|(name, value)| (&**name, value))) {
             identity.extend([0xff, 0].iter().chain(name.as_bytes()).chain(&[0]));
             identity.extend(value.to_string().as_bytes());
         }

@@ -130,7 +130,7 @@ impl UntypedCall {
 
     /// The token to call with, sent as Nameko's context data `auth_token`. Inside a worker its own token goes along without this.
     pub fn auth_token(self, token: &str) -> Self {
-        self.context("auth_token", token)
+        self.header(Name::from_static(context_data::TOKEN_HEADER), token)
     }
 
     /// The same call with a result of a type, and the method's own error.

@@ -194,10 +194,7 @@ impl Request {
             context_data::write_trace_parent(&mut properties, &trace.own.header(), short_path);
         }
         for (name, value) in &self.headers {
-            properties.headers.set(name.clone(), value.clone());
-        }
-        if short_path {
-            context_data::fold_token(&mut properties);
+            context_data::write_header(&mut properties, name.clone(), value, short_path);
         }
         let (exchange, routing_key) = if short_path {
             (names::DEFAULT_EXCHANGE, self.route.short_queue.clone())

@@ -38,7 +38,7 @@ pub(crate) use self::{
 };
 use crate::{
     observe::{Trace, TraceContext},
-    protocol::{Message, Properties, Value, context_data},
+    protocol::{Message, Name, Properties, Value, context_data},
 };
 
 tokio::task_local! {
@@ -325,7 +325,11 @@ impl WorkerContext {
         span: Option<Trace>,
     ) {
         for (key, value) in self.data() {
-            properties.headers.set(format!("{}{key}", context_data::PREFIX), value.clone());
+            let name = match key {
+                AUTH_TOKEN => Name::from_static(context_data::TOKEN_HEADER),
+                _ => format!("{}{key}", context_data::PREFIX).into(),
+            };
+            context_data::write_header(properties, name, value, short_path);
         }
         for name in context_data::TRACE_COMPANIONS {
             if let Some(value) = self.header(name) {

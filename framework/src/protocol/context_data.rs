@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use super::{Headers, Properties, Value};
+use super::{Headers, Name, Properties, Value};
 
 /// The trace that a message belongs to, as W3C names and writes it.
 pub(crate) const TRACE_PARENT: &str = "traceparent";
@@ -109,20 +109,26 @@ pub(crate) fn write_trace_parent(properties: &mut Properties, trace_parent: &str
     }
 }
 
-/// Moves the caller's token into a string property, as the stack is, where it fits. For the short path alone.
-pub(crate) fn fold_token(properties: &mut Properties) {
-    let Some(Value::String(token)) = properties.headers.get(TOKEN_HEADER) else { return };
-    if token.is_empty() || token.len() > SHORT_STRING_BYTES {
-        return;
+/// Writes a header: the caller's token into a string property where only kinoko peers read it and it fits, as the stack is.
+pub(crate) fn write_header(properties: &mut Properties, name: Name, value: &Value, short_path: bool) {
+    if name == TOKEN_HEADER {
+        // An earlier one, of the worker that calls.
+        properties.cluster_id = None;
+        if let Value::String(token) = value
+            && short_path
+            && (1..=SHORT_STRING_BYTES).contains(&token.len())
+        {
+            properties.cluster_id = Some(Arc::<str>::from(token.as_str()).into());
+            return;
+        }
     }
-    properties.cluster_id = Some(Arc::<str>::from(token.as_str()).into());
-    properties.headers.retain(|name| name != TOKEN_HEADER);
+    properties.headers.set(name, value.clone());
 }
 
-/// Moves it back to where context data is. For what came on the short path alone: elsewhere the property is its sender's own.
+/// Moves the token to where context data is. For what came on the short path alone: elsewhere the property is its sender's own.
 pub(crate) fn unfold_token(properties: &mut Properties) {
     if let Some(token) = properties.cluster_id.take().filter(|token| !token.is_empty()) {
-        properties.headers.set(TOKEN_HEADER, &*token);
+        properties.headers.set(Name::from_static(TOKEN_HEADER), &*token);
     }
 }
 

@@ -77,7 +77,8 @@ impl Shared {
             let outcome = tell(Outcome::Cancelled(reason), of_method, &context, method.info);
             return written(self.settle(watch, outcome, &context, &format, answer, delivery)).await;
         }
-        if let Some(left) = left.filter(|_| !of_method)
+        // Of a call that somebody else had before nobody can say that nothing has run.
+        if let Some(left) = left.filter(|_| !of_method && !context.redelivered())
             && let Some(fault) = self.too_late(&watch, &message.properties, left)
         {
             if let Some(slot) = context.slot() {
