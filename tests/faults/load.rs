@@ -108,6 +108,8 @@ impl Callers {
                         Err(CallError::Unavailable(_)) => "not sent",
                         Err(CallError::ReplyChannelLost) => "reply channel lost",
                         Err(CallError::UnknownService { .. }) => "no queue",
+                        // It waited through the fault, and too little was left.
+                        Err(CallError::Remote(fault)) if fault.code.as_deref() == Some("BUSY") => "not begun",
                         Err(other) => panic!("{other:?}"),
                     };
                     ended.note(kind, overrun);

@@ -163,7 +163,7 @@ async fn a_program_answers_what_it_is(broker: String) {
     let [mill] = policies(&stats).try_into().unwrap();
     assert_eq!((&mill["name"], &mill["state"], &mill["opened"]), (&json!("mill"), &json!("closed"), &json!(0)));
     assert_eq!((&mill["ended"]["failure"], &mill["ended"]["success"]), (&json!(1), &json!(0)), "{mill}");
-    let of_till = asker.one("stats.till_of_discovery").await;
+    let of_till = asker.one(&format!("stats.till_of_discovery.{instance}")).await;
     let [drawer] = policies(&of_till).try_into().unwrap();
     assert_eq!((&drawer["name"], &drawer["state"]), (&json!("drawer"), &Value::Null), "{drawer}");
 
