@@ -325,9 +325,10 @@ impl WorkerContext {
         span: Option<Trace>,
     ) {
         for (key, value) in self.data() {
-            let name = match key {
-                AUTH_TOKEN => Name::from_static(context_data::TOKEN_HEADER),
-                _ => format!("{}{key}", context_data::PREFIX).into(),
+            let name = if key == principal::AUTH_TOKEN {
+                Name::from_static(context_data::TOKEN_HEADER)
+            } else {
+                format!("{}{key}", context_data::PREFIX).into()
             };
             context_data::write_header(properties, name, value, short_path);
         }
