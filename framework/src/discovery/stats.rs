@@ -37,15 +37,13 @@ pub(super) fn add(program: &Program, meant: &[ServiceState], answer: &mut Value)
 
 /// Since the start: whoever asks again knows what has come meanwhile.
 fn policy(sight: &PolicySight) -> Value {
-    let ended: serde_json::Map<_, _> =
-        sight.counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
     let circuit = sight.circuit.as_ref();
     json!({
         "service": sight.service,
         "name": sight.name,
         "state": circuit.map(|circuit| circuit.state.name()),
         "opened": circuit.map(|circuit| circuit.opened),
-        "ended": ended,
+        "ended": sight.counted.calls(),
     })
 }
 

@@ -4,10 +4,7 @@ use std::{
     any::Any,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -24,6 +21,7 @@ use crate::{
     entrypoint::timeout,
     observe::{self, EntrypointKind, Watch},
     protocol::{Fault, Message},
+    resilience::Queue,
     service::{DynService, FaultKind, Outcome, ServiceDescriptor, WorkerCall},
     task::Tasks,
     worker::{Limits, MethodSlots, Running, Workers, log, unexpected},
@@ -42,9 +40,8 @@ pub(super) struct Runner {
     limits: Arc<Limits>,
     pub(super) tasks: Tasks,
     pub(super) workers: Arc<Workers>,
-    /// How many wait for a worker, of how many that may.
-    waiting: AtomicUsize,
-    max_waiting: usize,
+    /// Those that wait for a worker.
+    queue: Queue,
 }
 
 /// One method, as what fires it finds it.
@@ -63,7 +60,7 @@ impl Runner {
     pub(super) fn new(of: ServiceParts, max_waiting: usize) -> Arc<Self> {
         let ServiceParts { service, limits, tasks, .. } = of;
         let workers = Workers::new(&tasks);
-        Arc::new(Self { service, limits, tasks, workers, waiting: AtomicUsize::new(0), max_waiting })
+        Arc::new(Self { service, limits, tasks, workers, queue: Queue::new(max_waiting) })
     }
 
     pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
@@ -118,7 +115,7 @@ impl Runner {
         let running = self.workers.enter(context.clone());
         let waited = !target.slots.take_free();
         if waited {
-            let Some(_place) = Waiting::begin(self) else {
+            let Some(_place) = self.queue.enter() else {
                 return (busy("all workers are busy, and as many wait for one as may"), watch);
             };
             // Rare, so it takes no room in the future of every request.
@@ -170,22 +167,6 @@ pub(super) fn failure(outcome: Outcome, none: fn() -> Fault) -> Box<Fault> {
         Outcome::Reply(_) | Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
             Box::new(none())
         }
-    }
-}
-
-/// A place among those that wait for a worker.
-struct Waiting<'a>(&'a Runner);
-
-impl<'a> Waiting<'a> {
-    fn begin(runner: &'a Runner) -> Option<Self> {
-        let more = |waiting| (waiting < runner.max_waiting).then_some(waiting + 1);
-        runner.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(runner))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -43,7 +43,7 @@ impl Bulkhead {
 pub(super) struct Room {
     places: Arc<Semaphore>,
     settings: Bulkhead,
-    waiting: AtomicUsize,
+    queue: Queue,
 }
 
 /// What a bulkhead is like at the moment.
@@ -60,7 +60,8 @@ pub(super) struct IsFull;
 
 impl Room {
     pub(super) fn new(settings: Bulkhead) -> Self {
-        Self { places: Arc::new(Semaphore::new(settings.concurrency)), settings, waiting: AtomicUsize::new(0) }
+        let queue = Queue::new(settings.queue);
+        Self { places: Arc::new(Semaphore::new(settings.concurrency)), settings, queue }
     }
 
     /// Takes a place that is free and that nobody waits for. Whoever drops it makes room.
@@ -70,7 +71,7 @@ impl Room {
 
     /// Waits for a place, where it may. Whoever drops the wait, or the place, makes room.
     pub(super) async fn wait(&self) -> Result<OwnedSemaphorePermit, IsFull> {
-        let _waiting = Waiting::begin(self).ok_or(IsFull)?;
+        let _waiting = self.queue.enter().ok_or(IsFull)?;
         // It is never closed.
         self.places.clone().acquire_owned().await.map_err(|_| IsFull)
     }
@@ -78,7 +79,7 @@ impl Room {
     pub(super) fn look(&self) -> BulkheadSight {
         let concurrency = self.settings.concurrency;
         let busy = concurrency.saturating_sub(self.places.available_permits());
-        BulkheadSight { busy, waiting: self.waiting.load(Ordering::Relaxed), concurrency }
+        BulkheadSight { busy, waiting: self.queue.waiting.load(Ordering::Relaxed), concurrency }
     }
 
     pub(super) fn settings(&self) -> &Bulkhead {
@@ -86,15 +87,28 @@ impl Room {
     }
 }
 
-/// A place among those that wait.
-struct Waiting<'a>(&'a Room);
+/// How many wait for something, of how many that may.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    waiting: AtomicUsize,
+    most: usize,
+}
 
-impl<'a> Waiting<'a> {
-    fn begin(room: &'a Room) -> Option<Self> {
-        let more = |waiting| (waiting < room.settings.queue).then_some(waiting + 1);
-        room.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(room))
+impl Queue {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { waiting: AtomicUsize::new(0), most }
+    }
+
+    /// Takes a place among those that wait, if there is one. Whoever drops it makes room.
+    pub(crate) fn enter(&self) -> Option<Waiting<'_>> {
+        let more = |waiting| (waiting < self.most).then_some(waiting + 1);
+        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Waiting(self))
     }
 }
+
+/// A place among those that wait.
+#[must_use]
+pub(crate) struct Waiting<'a>(&'a Queue);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {

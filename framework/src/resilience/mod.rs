@@ -45,6 +45,7 @@ pub use self::{
 };
 #[cfg(feature = "http")]
 pub(crate) use self::{
+    bulkhead::Queue,
     overrides::Overrides,
     stats::{Outcome, StatsSnapshot},
 };

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
+
 use super::Refusal;
 use crate::observe::{Histogram, HistogramSnapshot, default_bounds};
 
@@ -137,6 +139,13 @@ impl Stats {
             fallbacks_failed: self.fallbacks[1].load(Ordering::Relaxed),
             duration: self.duration.snapshot(),
         }
+    }
+}
+
+impl StatsSnapshot {
+    /// How many came to what, as JSON.
+    pub(crate) fn calls(&self) -> Map<String, Value> {
+        self.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), (*count).into())).collect()
     }
 }
 

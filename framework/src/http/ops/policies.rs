@@ -130,10 +130,8 @@ pub(super) fn describe(sight: &PolicySight) -> Value {
 
 /// What calls under a policy came to as JSON.
 pub(super) fn counts(counted: &StatsSnapshot) -> Value {
-    let calls: Map<String, Value> =
-        counted.ended.iter().map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
     json!({
-        "calls": calls,
+        "calls": counted.calls(),
         "repeated": counted.repeated,
         "fallbacks": { "ok": counted.fallbacks_ok, "failed": counted.fallbacks_failed },
         "p50_seconds": counted.duration.quantile(0.5),
