@@ -15,7 +15,7 @@ const TIERS: &[&[&str]] = &[
     &["error", "protocol", "codec", "context", "validate"],
     &["transport", "layer"],
     &["client", "event", "dead_letter", "dependency", "entrypoint", "service", "worker", "resilience", "auth"],
-    &["container"],
+    &["container", "server"],
     &["saga", "sql", "metrics", "otel", "documents", "http", "grpc", "discovery", "ops"],
 ];
 

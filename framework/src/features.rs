@@ -9,6 +9,8 @@ pub(crate) const GATEWAYS: &[MakeGateway] = &[
     crate::discovery::BrokerDiscovery::make,
     #[cfg(feature = "http")]
     crate::http::HttpGateway::make,
+    #[cfg(feature = "grpc")]
+    crate::grpc::GrpcGateway::make,
 ];
 
 /// Where spans go beside memory.

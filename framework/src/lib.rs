@@ -119,6 +119,8 @@ mod entrypoint;
 mod error;
 pub mod event;
 mod features;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod log;
@@ -131,6 +133,8 @@ pub mod protocol;
 pub mod resilience;
 #[cfg(feature = "saga")]
 pub mod saga;
+#[cfg(feature = "http")]
+mod server;
 pub mod service;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -24,7 +24,7 @@ pub use crate::{
     service::expansion::*,
     service::{
         Access, AccessInfo, Answer, AnswerShape, Anything, Argument, BatchInfo, BindInfo, BodyFormat, ConsumerInfo,
-        Contract, ContractInfo, Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, HandlerKind,
+        Contract, ContractInfo, Covered, DispatchInfo, Dispatches, DynService, EventHandlerInfo, GrpcInfo, HandlerKind,
         HandlingInfo, IdempotencyInfo, IdempotencyStore, Lists, Method, MethodInfo, Named, NotProvided, NotResult,
         Outcome, ParamPlace, Parts, Probe, Provided, Provider, RetryPolicy, RouteAbout, RouteInfo, RouteParam, Rule,
         Schedule, SecurityScheme, ServedBy, Service, ServiceDescriptor, Text, TimerInfo, WorkerCall, assert_provided,
@@ -40,6 +40,8 @@ pub use crate::{
 pub use crate::__shape as shape;
 #[cfg(feature = "jwt")]
 pub use crate::auth::expansion as auth;
+#[cfg(feature = "grpc")]
+pub use crate::grpc::expansion as grpc;
 #[cfg(feature = "http")]
 pub use crate::http::expansion as http;
 #[cfg(feature = "schema")]

@@ -1,6 +1,8 @@
 //! What fires a service's methods.
 
 mod message;
+#[cfg(feature = "http")]
+pub(crate) mod request;
 mod rpc;
 mod timer;
 

@@ -13,8 +13,8 @@ use sync_wrapper::SyncWrapper;
 use crate::{
     codec::Format,
     protocol::{Fault, ServiceError},
-    service::{FaultKind, Outcome},
-    worker::unexpected,
+    service::Outcome,
+    worker::{failed, unexpected},
 };
 
 /// A response, and why it is one of failure.
@@ -118,9 +118,7 @@ pub trait AnswersError<const IS_SERVICE_ERROR: bool> {
 
 impl<E: ServiceError> AnswersError<true> for E {
     fn answer(self) -> Outcome {
-        let fault = self.to_fault();
-        let kind = if fault.internal { FaultKind::Unexpected } else { FaultKind::Expected };
-        Outcome::Fault { fault: Box::new(fault), kind }
+        failed(self)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::protocol::{
     context_data::{IDEMPOTENCY_KEY, TOKEN_HEADER, TRACE_COMPANIONS, TRACE_PARENT},
 };
 
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest `X-Request-Id` that is taken over: it goes along with every nested call.
 const MAX_REQUEST_ID: usize = 128;
@@ -28,17 +28,13 @@ impl Head {
         // One pass over the few headers of a request costs less than a look for each of those that count. Of several the first does.
         for (name, value) in http {
             let (key, value) = match name.as_str() {
-                "accept-language" => ("nameko.language", value.to_str().ok().and_then(preferred)),
-                "authorization" => (TOKEN_HEADER, value.to_str().ok().and_then(bearer)),
-                "idempotency-key" => (IDEMPOTENCY_KEY, value.to_str().ok().and_then(key)),
                 "x-request-id" if !is_named => {
                     is_named = true;
                     id = Some(value).filter(|id| is_plain(id)).cloned();
                     ("nameko.request_id", id.as_ref().and_then(|id| id.to_str().ok()))
                 }
-                TRACE_PARENT => (TRACE_PARENT, value.to_str().ok()),
-                name => match TRACE_COMPANIONS.into_iter().find(|known| *known == name) {
-                    Some(key) => (key, value.to_str().ok()),
+                name => match known(name, value) {
+                    Some(known) => known,
                     None => continue,
                 },
             };
@@ -51,6 +47,18 @@ impl Head {
         }
         Self { headers, id }
     }
+}
+
+/// A header that means the same to everybody: what the worker's message has in its place, and the value of it, if there is one.
+pub(crate) fn known<'v>(name: &str, value: &'v HeaderValue) -> Option<(&'static str, Option<&'v str>)> {
+    let text = || value.to_str().ok();
+    Some(match name {
+        "accept-language" => ("nameko.language", text().and_then(preferred)),
+        "authorization" => (TOKEN_HEADER, text().and_then(bearer)),
+        "idempotency-key" => (IDEMPOTENCY_KEY, text().and_then(key)),
+        TRACE_PARENT => (TRACE_PARENT, text()),
+        name => (TRACE_COMPANIONS.into_iter().find(|known| *known == name)?, text()),
+    })
 }
 
 /// What a request is called, for its answer: whoever answers, a worker or nobody.
@@ -77,7 +85,7 @@ impl RequestId {
 }
 
 /// Whether an id can go into logs and headers as it is.
-fn is_plain(id: &HeaderValue) -> bool {
+pub(crate) fn is_plain(id: &HeaderValue) -> bool {
     !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 

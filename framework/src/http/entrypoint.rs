@@ -18,8 +18,7 @@ use super::{
     challenge, context, problem,
     request::Request,
     router::{PathParams, Route},
-    runner::{Runner, Target, failure},
-    server::{check_declared, watched},
+    serving::{check_declared, watched},
     token_cookie::TokenCookie,
     websocket::{SocketEndpoint, SocketSettings},
 };
@@ -27,8 +26,11 @@ use crate::{
     Error, Result,
     container::ServiceParts,
     context::{Cancelled, WorkerContext},
-    entrypoint::Entrypoint,
-    observe::Watch,
+    entrypoint::{
+        Entrypoint,
+        request::{Runner, Target, failure},
+    },
+    observe::{EntrypointKind, Watch},
     protocol::{Fault, Message, Properties},
     service::{FaultKind, Outcome, RouteInfo},
     transport::{ConsumerStatus, Transport},
@@ -81,7 +83,7 @@ pub(super) struct Served {
 impl HttpEntrypoint {
     pub(crate) fn new(of: ServiceParts, defaults: RouteDefaults, sockets: &SocketSettings) -> Self {
         let scope = of.scope.clone();
-        let runner = Runner::new(of, defaults.max_waiting);
+        let runner = Runner::new(of.service, of.limits, of.tasks, defaults.max_waiting);
         let cookie = Arc::new(TokenCookie::of(&scope));
         let sockets = SocketEndpoint::new(&runner, &scope, defaults.timeout, sockets, &cookie);
         Self { runner, defaults, sockets, cookie }
@@ -104,8 +106,8 @@ impl HttpEntrypoint {
         let descriptor = self.runner.descriptor();
         let routes = descriptor.routes.iter().map(|info| {
             let limit = info.timeout.unwrap_or(self.defaults.timeout);
-            let target =
-                self.runner.target((info.index, info.method), Some((info.verb, info.path)), info.max_workers, limit);
+            let (method, route) = ((info.index, info.method), (info.verb, info.path));
+            let target = self.runner.target(method, EntrypointKind::Http, Some(route), info.max_workers, limit);
             let (runner, params) = (self.runner.clone(), PathParams::of(info.path));
             let served =
                 Arc::new(Served { runner, defaults: self.defaults, info, params, target, cookie: self.cookie.clone() });
@@ -187,14 +189,17 @@ impl Served {
             let (message, unread, path) = match (read, path) {
                 (Ok((body, unread)), Ok(path)) => (message(body), unread, path),
                 (Err(fault), _) | (_, Err(fault)) => {
-                    let context = self.runner.context(&self.target, &arrived, message(Bytes::new()));
+                    let deadline = self.target.deadline(&arrived);
+                    let context = self.runner.context(&self.target, &arrived, message(Bytes::new()), deadline);
                     let outcome = Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected };
                     return self.answer((outcome, arrived), &context, id);
                 }
             };
-            let context = self.runner.context(&self.target, &arrived, message);
+            let deadline = self.target.deadline(&arrived);
+            let context = self.runner.context(&self.target, &arrived, message, deadline);
             let request = Arc::new(Request::new(parts, path, unread));
-            let (outcome, seen) = self.runner.run(&self.target, arrived, &context, Some(request), |work| work).await;
+            let ended = self.runner.run(&self.target, arrived, &context, Some(request), |work| work).await;
+            let (outcome, seen) = (ended.outcome, ended.watch);
             let outcome = match watch.and_then(|watch| watch.fault()) {
                 None => outcome,
                 Some(fault) => Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Rejected },

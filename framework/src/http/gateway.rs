@@ -14,7 +14,7 @@ use super::{
     entrypoint::HttpEntrypoint,
     ops::{self, OpsSettings, Phase, Token, Watched},
     router::router,
-    server::{Bound, HttpSettings, Routers, Server, Tls},
+    serving::{HttpSettings, Routers},
     site::Site,
     websocket::SocketSettings,
 };
@@ -24,6 +24,7 @@ use crate::{
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
     discovery::Neighbours,
     entrypoint::Entrypoint,
+    server::{Bound, Protocol, Server, Tls},
 };
 
 /// How long the answers of workers that were dropped may take to leave.
@@ -175,7 +176,8 @@ impl Gateway for HttpGateway {
     async fn open(&self) -> Result<()> {
         let mut doors = self.doors();
         if let (Some((bound, tls)), Some(routers)) = (doors.bound.take(), self.routers.get()) {
-            let server = Server::start(bound.listen()?, routers.clone(), self.settings.limits, tls)?;
+            let server =
+                Server::start(bound.listen()?, routers.clone(), Protocol::default(), self.settings.limits, tls)?;
             doors.http = Some(Arc::new(server));
         }
         if let Some(watched) = &doors.watched {

@@ -7,7 +7,7 @@ mod answer;
 mod app;
 mod bind;
 mod challenge;
-mod context;
+pub(crate) mod context;
 mod docs;
 mod entrypoint;
 #[doc(hidden)]
@@ -24,8 +24,7 @@ mod page;
 mod problem;
 mod request;
 mod router;
-mod runner;
-mod server;
+mod serving;
 mod site;
 mod token_cookie;
 mod websocket;
@@ -34,7 +33,7 @@ mod websocket;
 pub(crate) use self::fetch::fetch;
 pub(crate) use self::gateway::HttpGateway;
 #[cfg(feature = "testing")]
-pub(crate) use self::server::Routers;
+pub(crate) use self::serving::Routers;
 pub use self::{
     file::File,
     media::Secured,

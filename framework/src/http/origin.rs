@@ -2,8 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header, request::Parts};
 
-use super::server::texts;
-use crate::{Result, config::Settings};
+use crate::{Result, config::Settings, server::texts};
 
 /// The origins that a setting names.
 #[derive(Debug, Clone)]

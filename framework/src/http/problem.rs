@@ -166,11 +166,6 @@ pub(super) fn too_slow(limit: Duration) -> Fault {
     Fault { code: Some("TOO_SLOW".into()), ..plain(StatusCode::REQUEST_TIMEOUT, text) }
 }
 
-pub(super) fn stopping() -> Fault {
-    let text = "this instance is stopping: ask again";
-    Fault { code: Some("STOPPING".into()), retryable: Some(true), ..plain(StatusCode::SERVICE_UNAVAILABLE, text) }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

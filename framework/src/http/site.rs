@@ -14,7 +14,7 @@ use tower_http::services::{ServeDir, ServeFile};
 use super::{
     problem,
     router::{Routes, is_below},
-    server::{self, HttpSettings, Routers},
+    serving::{HttpSettings, Routers, bounded},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -68,7 +68,7 @@ impl Site {
         let mut has_fallback = false;
         for Mount { path, content } in self.mounts {
             let prefix = prefix(&path)?;
-            let content = server::bounded(content.router(&path, &prefix)?, settings.requests);
+            let content = bounded(content.router(&path, &prefix)?, settings.requests);
             if prefix.is_empty() {
                 if std::mem::replace(&mut has_fallback, true) {
                     return Err(usage("`/` is served twice: mount one of them below a path of its own"));

@@ -25,6 +25,8 @@ pub(crate) enum EntrypointKind {
     Http,
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only what a feature adds has it"))]
     Websocket,
+    #[cfg_attr(not(feature = "grpc"), allow(dead_code, reason = "only what a feature adds has it"))]
+    Grpc,
     #[cfg_attr(not(feature = "saga"), allow(dead_code, reason = "only what a feature adds has it"))]
     Saga,
 }
@@ -39,6 +41,7 @@ impl EntrypointKind {
             Self::Timer => "timer",
             Self::Http => "http",
             Self::Websocket => "websocket",
+            Self::Grpc => "grpc",
             Self::Saga => "saga",
         }
     }
@@ -49,7 +52,7 @@ pub(crate) struct Entrypoint {
     pub(crate) service: &'static str,
     pub(crate) method: &'static str,
     pub(crate) kind: EntrypointKind,
-    /// What the world calls it, where that is not its method: of HTTP `GET /orders/{id}`.
+    /// What the world calls it, where that is not its method: of HTTP `GET /orders/{id}`, of gRPC `inventory.v1.Inventory/CheckStock`.
     pub(crate) route: Option<(&'static str, &'static str)>,
     pub(super) ended: [AtomicU64; Ended::ALL.len()],
     pub(super) duration: Histogram,
@@ -96,7 +99,8 @@ impl Entrypoint {
 
     /// What the world calls it, where that is not its method.
     pub(super) fn route(&self) -> Option<String> {
-        self.route.map(|(verb, path)| format!("{verb} {path}"))
+        let separator = if self.kind == EntrypointKind::Grpc { '/' } else { ' ' };
+        self.route.map(|(first, second)| format!("{first}{separator}{second}"))
     }
 
     /// Something that fires it is there; it may have to wait for a worker.

@@ -96,7 +96,9 @@ impl Watch {
                 context: trace.own,
                 parent: trace.parent,
                 kind: match entrypoint.kind {
-                    EntrypointKind::Rpc | EntrypointKind::Http | EntrypointKind::Websocket => SpanKind::Server,
+                    EntrypointKind::Rpc | EntrypointKind::Http | EntrypointKind::Websocket | EntrypointKind::Grpc => {
+                        SpanKind::Server
+                    }
                     EntrypointKind::Event | EntrypointKind::Consume => SpanKind::Consumer,
                     EntrypointKind::Timer | EntrypointKind::Saga => SpanKind::Internal,
                 },

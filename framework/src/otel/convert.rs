@@ -83,6 +83,7 @@ fn attributes(span: &Span, messaging: &'static str) -> Vec<KeyValue> {
                 (EntrypointKind::Rpc | EntrypointKind::Websocket, _) => {
                     call(&mut attributes, entrypoint.service, entrypoint.method);
                 }
+                (EntrypointKind::Grpc, Some((service, method))) => rpc(&mut attributes, "grpc", service, method),
                 _ => {}
             }
             if let Some(message) = message {
@@ -105,8 +106,12 @@ fn attributes(span: &Span, messaging: &'static str) -> Vec<KeyValue> {
 }
 
 fn call(attributes: &mut Vec<KeyValue>, service: &str, method: &str) {
+    rpc(attributes, "kinoko", service, method);
+}
+
+fn rpc(attributes: &mut Vec<KeyValue>, system: &'static str, service: &str, method: &str) {
     attributes.extend([
-        KeyValue::new("rpc.system", "kinoko"),
+        KeyValue::new("rpc.system", system),
         KeyValue::new("rpc.service", service.to_owned()),
         KeyValue::new("rpc.method", method.to_owned()),
     ]);

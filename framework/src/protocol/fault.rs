@@ -104,6 +104,13 @@ impl Fault {
         }
     }
 
+    /// Nothing has run, since this instance is about to end. Another one may answer the same call.
+    #[cfg(feature = "http")]
+    pub(crate) fn stopping() -> Self {
+        let busy = Self::busy("this instance is stopping: ask again");
+        Self { exc_type: "Stopping".into(), exc_path: "kinoko.Stopping".into(), code: Some("STOPPING".into()), ..busy }
+    }
+
     /// After how long the same call may be made again, where that was said.
     pub fn retry_after(&self) -> Option<std::time::Duration> {
         self.retry_after_ms.map(std::time::Duration::from_millis)

@@ -9,6 +9,7 @@ pub(crate) mod description;
 mod entrypoints;
 #[doc(hidden)]
 pub mod expansion;
+mod grpc;
 mod handling_json;
 mod provided;
 mod queues;
@@ -29,6 +30,7 @@ pub use self::{
         BatchInfo, BindInfo, ConsumerInfo, DispatchInfo, EventHandlerInfo, HandlerKind, HandlingInfo, IdempotencyInfo,
         IdempotencyStore, RetryPolicy, Schedule, TimerInfo,
     },
+    grpc::GrpcInfo,
     provided::{NotProvided, Prepare, Provided, Provider, assert_provided},
     queues::assert_queues,
     routes::{AnswerShape, BodyFormat, ParamPlace, RouteAbout, RouteInfo, RouteParam, SecurityScheme},
@@ -63,6 +65,8 @@ pub struct ServiceDescriptor {
     pub routes: &'static [RouteInfo],
     /// The methods that a message of a websocket fires.
     pub sockets: &'static [MethodInfo],
+    /// The methods that a gRPC call fires.
+    pub grpc: &'static [GrpcInfo],
     /// What stands before the paths of its routes: `/api/v1`, or nothing.
     pub http_prefix: &'static str,
     /// The events that it says it dispatches, for documents.
@@ -86,6 +90,7 @@ impl ServiceDescriptor {
             timers: &[],
             routes: &[],
             sockets: &[],
+            grpc: &[],
             http_prefix: "",
             dispatches: &[],
             access: AccessInfo::OPEN,
@@ -106,7 +111,8 @@ impl ServiceDescriptor {
         let timers = self.timers.iter().map(|timer| (timer.index, timer.method));
         let routes = self.routes.iter().map(|route| (route.index, route.method));
         let sockets = self.sockets.iter().map(|method| (method.index, method.name));
-        methods.chain(events).chain(consumers).chain(timers).chain(routes).chain(sockets)
+        let grpc = self.grpc.iter().map(|method| (method.index, method.method));
+        methods.chain(events).chain(consumers).chain(timers).chain(routes).chain(sockets).chain(grpc)
     }
 }
 

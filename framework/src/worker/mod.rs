@@ -9,6 +9,8 @@ mod running;
 pub use self::message::{
     Batch, BatchResult, Handled, IntoVerdict, NoReply, NotHandled, payload, payload_batch, settled, settled_batch,
 };
+#[cfg(feature = "http")]
+pub(crate) use self::run::failed;
 pub use self::run::{
     HookTrouble, HooksSoFar, answer, arguments, each_hook, hooks_over, inject, refuse, run_worker, unexpected,
 };

@@ -110,6 +110,14 @@ pub fn answer<T: Answer, E: ServiceError>(call: &WorkerCall, value: Result<T, E>
     }
 }
 
+/// The outcome of a method's own error, where its attribute lists none as expected: one with a code of its own was foreseen.
+#[cfg(feature = "http")]
+pub(crate) fn failed<E: ServiceError>(error: E) -> Outcome {
+    let fault = error.to_fault();
+    let kind = if fault.internal { FaultKind::Unexpected } else { FaultKind::Expected };
+    Outcome::Fault { fault: Box::new(fault), kind }
+}
+
 /// The outcome of a worker that nobody foresaw.
 pub fn unexpected(fault: Fault) -> Outcome {
     Outcome::Fault { fault: Box::new(fault), kind: FaultKind::Unexpected }

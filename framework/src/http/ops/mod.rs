@@ -33,7 +33,7 @@ use self::{health::json_response, info::About, page::Page};
 use super::{
     entrypoint::RouteDefaults,
     problem,
-    server::{self, Address, ConnectionLimits, Server},
+    serving::{Routers, bounded},
 };
 #[cfg(feature = "metrics")]
 use crate::metrics::Exposition;
@@ -44,6 +44,7 @@ use crate::{
     config::{Mode, Settings},
     container::Program,
     discovery::Neighbours,
+    server::{Address, ConnectionLimits, Protocol, Server, listen_first},
 };
 
 const FIRST_PORT: u16 = 9000;
@@ -85,7 +86,7 @@ impl OpsSettings {
         if !by_default {
             return Ok(None);
         }
-        let listener = server::listen_first(FIRST_PORT..=LAST_PORT);
+        let listener = listen_first(FIRST_PORT..=LAST_PORT);
         if listener.is_none() {
             tracing::warn!(
                 "no operations endpoints: the ports {FIRST_PORT} to {LAST_PORT} are all taken; set `ops.address`, or `ops.enabled` to false"
@@ -142,7 +143,8 @@ pub(super) fn start(
     // Few look, and none of them sends a body.
     let limits = ConnectionLimits { max_connections: 64, ..ConnectionLimits::default() };
     let requests = RouteDefaults { max_body_bytes: 65_536, ..RouteDefaults::default() };
-    Server::start(listener, server::bounded(router(watched, neighbours, token), requests).into(), limits, None)
+    let routers = Routers::from(bounded(router(watched, neighbours, token), requests));
+    Server::start(listener, routers, Protocol::default(), limits, None)
 }
 
 /// The sagas in the program's log, where it has one.

@@ -20,13 +20,9 @@ use crate::{
     Result,
     codec::Format,
     dependency::ContainerScope,
-    http::{
-        context::Head,
-        problem,
-        router::Route,
-        runner::{Runner, Target, failure},
-        token_cookie::TokenCookie,
-    },
+    entrypoint::request::{Ended, Runner, Target, failure},
+    http::{context::Head, problem, router::Route, token_cookie::TokenCookie},
+    observe::EntrypointKind,
     protocol::{Fault, Headers, Message, Properties, context_data::TOKEN_HEADER, excerpt},
     service::{MethodInfo, Outcome},
     transport::{Consumer, ConsumerStatus, Transport},
@@ -62,7 +58,13 @@ impl SocketEndpoint {
         }
         let methods = descriptor.sockets.iter().map(|info| {
             let limit = info.timeout.unwrap_or(default_timeout);
-            (info.name, (info, runner.target((info.index, info.name), None, info.max_workers, limit)))
+            (
+                info.name,
+                (
+                    info,
+                    runner.target((info.index, info.name), EntrypointKind::Websocket, None, info.max_workers, limit),
+                ),
+            )
         });
         Some(Arc::new(Self {
             methods: methods.collect(),
@@ -128,7 +130,7 @@ impl SocketEndpoint {
             Err(rejection) => return refuse(&problem::plain(rejection.status(), rejection.body_text())),
         };
         if self.sockets.is_stopping() {
-            return refuse(&problem::stopping());
+            return refuse(&Fault::stopping());
         }
         let cookie = self.cookie.as_ref().as_ref().ok().and_then(Option::as_ref);
         let headers = Head::read(&parts.headers, cookie.and_then(|cookie| cookie.token_of_socket(&parts))).headers;
@@ -177,8 +179,8 @@ impl SocketEndpoint {
             body: request.body,
             ..Message::default()
         };
-        let context = self.runner.context(target, &watch, Arc::new(message));
-        let (outcome, watch) =
+        let context = self.runner.context(target, &watch, Arc::new(message), target.deadline(&watch));
+        let Ended { outcome, watch, .. } =
             self.runner.run(target, watch, &context, None, |work| Box::pin(socket.scope(work))).await;
         watch.end(&context, &outcome);
         let result = match outcome {

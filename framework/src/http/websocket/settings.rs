@@ -2,10 +2,8 @@ use std::time::Duration;
 
 use crate::{
     Result, Settings,
-    http::{
-        origin::Origins,
-        server::{lasting, number},
-    },
+    http::origin::Origins,
+    server::{lasting, number},
 };
 
 /// What the settings say of websockets.

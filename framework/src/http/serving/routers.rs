@@ -1,19 +1,28 @@
 //! What a server serves: from a request to its answer, with what goes around all of them.
 
-use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe};
+use std::{
+    convert::Infallible,
+    future::{Future, ready},
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+};
 
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, StatusCode, header},
+    http::{Request, StatusCode, Version, header},
     response::Response,
 };
 use futures_util::{FutureExt, future::BoxFuture};
+use hyper::body::{Body as _, Incoming};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::{HttpSettings, compression};
-use crate::http::{context::RequestId, problem, router::Direct};
+use crate::{
+    http::{context::RequestId, problem, router::Direct},
+    server::Answer,
+};
 
 /// A router, and the same with compression, for callers that take it: the others need not pay for asking.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +72,33 @@ impl Routers {
         }
         .boxed()
     }
+}
+
+impl Answer for Routers {
+    type Body = Body;
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response> + Send + 'static + use<> {
+        if is_for_no_host(&request) {
+            let fault = problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once");
+            let mut response = problem::response(&fault, "");
+            RequestId::of(request.headers()).name(&mut response);
+            return ready(response).boxed();
+        }
+        // Most requests have no body, and an empty one costs nothing.
+        let body = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+        Routers::answer(self, request.map(body), Some(peer))
+    }
+}
+
+/// Whether a request names no host, or two of them, of which a proxy may have looked at the other (RFC 9112, 3.2).
+fn is_for_no_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_named = hosts.next().is_some() || request.version() != Version::HTTP_11;
+    !is_named || hosts.next().is_some()
 }
 
 impl From<Router> for Routers {

@@ -1,18 +1,17 @@
-//! The HTTP server: one listener, its connections and their limits. What it serves, others made.
+//! A server: one listener, its connections and their limits. What it serves, HTTP or gRPC, is said by whoever starts it.
 
 mod activity;
-mod body;
-mod compression;
 mod connection;
-mod cors;
 mod io;
 mod listener;
-mod routers;
 mod settings;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error as StdError, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -20,14 +19,38 @@ use tokio::{
 };
 
 use self::connection::Shared;
-pub(in crate::http) use self::{
-    body::{bounded, check_declared, watched},
-    listener::{Address, Bound, listen_first},
-    settings::{ConnectionLimits, lasting, number, texts},
-    tls::Tls,
+#[cfg(feature = "http")]
+pub(crate) use self::{listener::listen_first, settings::texts};
+pub(crate) use self::{
+    listener::{Address, Bound},
+    settings::{ConnectionKeys, ConnectionLimits, lasting, number},
+    tls::{Tls, TlsFiles, TlsKeys},
 };
-pub(crate) use self::{routers::Routers, settings::HttpSettings};
 use crate::{Result, task::Tasks};
+
+/// What answers the requests of a server.
+pub(crate) trait Answer: Send + Sync + 'static {
+    /// The body of an answer.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Unpin + Send + 'static;
+
+    /// One request, of whoever is connected from there.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Self::Body>> + Send + 'static + use<Self>;
+}
+
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Protocol {
+    /// Not HTTP/1.1 as well.
+    pub(crate) is_http2_only: bool,
+    /// The most requests of one HTTP/2 connection at once; 200 where none is given.
+    pub(crate) max_streams: Option<u32>,
+    /// How often an HTTP/2 connection is asked whether its other side is there, and how long the answer may take.
+    pub(crate) keep_alive: Option<(Duration, Duration)>,
+}
 
 /// How long to wait after the system had no place for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(500);
@@ -46,7 +69,7 @@ enum Stage {
 
 /// A listener and its connections. Dropped, they end.
 #[derive(Debug)]
-pub(in crate::http) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     stage: watch::Sender<Stage>,
     tasks: Tasks,
@@ -54,39 +77,40 @@ pub(in crate::http) struct Server {
 
 impl Server {
     /// Begins to accept.
-    pub(in crate::http) fn start(
+    pub(crate) fn start(
         listener: TcpListener,
-        routers: Routers,
+        answer: impl Answer,
+        protocol: Protocol,
         limits: ConnectionLimits,
         tls: Option<Tls>,
     ) -> Result<Self> {
         let address = listener.local_addr()?;
         let (stage, seen) = watch::channel(Stage::Open);
         let tasks = Tasks::new();
-        let shared = Arc::new(Shared::new(routers, limits, tls, &tasks));
+        let shared = Arc::new(Shared::new(answer, protocol, limits, tls, &tasks));
         tasks.spawn(accept(listener, shared, Arc::new(Semaphore::new(limits.max_connections)), seen, tasks.clone()));
         Ok(Self { address, stage, tasks })
     }
 
     /// Where it listens.
-    pub(in crate::http) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Accepts no more, and tells connections to close when their requests are answered.
-    pub(in crate::http) fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.stage.send_replace(Stage::Draining);
     }
 
     /// Waits until all connections have closed after [`drain`](Self::drain), up to `grace`.
-    pub(in crate::http) async fn drained(&self, grace: Duration) {
+    pub(crate) async fn drained(&self, grace: Duration) {
         if timeout(grace, self.tasks.join()).await.is_err() {
             tracing::warn!(address = %self.address, tasks = self.tasks.len(), "closing connections with requests that still run");
         }
     }
 
     /// Closes what is left. What runs for it is dropped.
-    pub(in crate::http) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.stage.send_replace(Stage::Closed);
         let _ = timeout(CLOSE_LIMIT, self.tasks.join()).await;
     }
@@ -95,7 +119,7 @@ impl Server {
 /// Accepts as long as there are places; who finds none waits in the system's queue.
 async fn accept(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<impl Answer>>,
     places: Arc<Semaphore>,
     mut stage: watch::Receiver<Stage>,
     tasks: Tasks,

@@ -9,11 +9,11 @@ use axum::{
 use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::settings::texts;
 use crate::{
     Result,
     config::Settings,
     http::{context::REQUEST_ID, origin::Origins},
+    server::texts,
 };
 
 /// How long a browser may keep the answer to its preflight, where nobody says otherwise.

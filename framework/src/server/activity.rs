@@ -108,16 +108,17 @@ pub(super) enum Overdue {
 }
 
 impl Activity {
-    pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
+    /// `is_http2`: known before its first request; then it may rest without having sent one.
+    pub(super) fn new(limits: ConnectionLimits, is_http2: bool) -> Arc<Self> {
         Arc::new(Self {
             limits,
             base: Instant::now(),
             requests: AtomicUsize::new(0),
-            in_head: AtomicBool::new(true),
+            in_head: AtomicBool::new(!is_http2),
             waiting: Since::begun(),
             stalled: Since::not(),
             closing: Since::not(),
-            is_http2: AtomicBool::new(false),
+            is_http2: AtomicBool::new(is_http2),
             upgraded: AtomicBool::new(false),
         })
     }
@@ -248,7 +249,7 @@ pub(super) struct Watchdog {
 
 impl Watchdog {
     pub(super) fn new(activity: Arc<Activity>) -> Self {
-        let first = Instant::now() + activity.limits.header_timeout;
+        let first = Instant::now() + activity.limits.header_timeout.min(activity.limits.idle_timeout);
         Self { activity, sleep: Box::pin(sleep_until(first)) }
     }
 }

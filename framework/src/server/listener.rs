@@ -15,18 +15,18 @@ const BACKLOG: u32 = 1024;
 
 /// Where to listen, as a setting says it.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Address {
+pub(crate) struct Address {
     key: &'static str,
     text: String,
     /// Where it was set, for people.
     origin: String,
     /// Whether anybody set it.
-    pub(in crate::http) is_set: bool,
+    pub(crate) is_set: bool,
 }
 
 impl Address {
     /// `host:port`, or as Nameko has it the port alone, which is all interfaces.
-    pub(in crate::http) fn read(settings: &Settings, key: &'static str, default: SocketAddr) -> Result<Self> {
+    pub(crate) fn read(settings: &Settings, key: &'static str, default: SocketAddr) -> Result<Self> {
         let set = settings.get::<String>(key)?;
         let origin = settings.origin(key).unwrap_or_else(|| "the default".to_owned());
         let is_set = set.is_some();
@@ -48,7 +48,7 @@ impl Address {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] for an address that is taken or not this machine's.
-    pub(in crate::http) async fn bind(&self) -> Result<Bound> {
+    pub(crate) async fn bind(&self) -> Result<Bound> {
         let found = lookup_host(&self.text).await.map_err(|error| self.refused(&error))?;
         let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in found {
@@ -81,7 +81,7 @@ impl Address {
 
 /// A socket with an address and no listener yet.
 #[derive(Debug)]
-pub(in crate::http) struct Bound {
+pub(crate) struct Bound {
     socket: TcpSocket,
     address: Address,
 }
@@ -92,13 +92,28 @@ impl Bound {
     /// # Errors
     ///
     /// As [`Address::bind`]: two programs can have bound one address, and the first to listen has it.
-    pub(in crate::http) fn listen(self) -> Result<TcpListener> {
+    pub(crate) fn listen(self) -> Result<TcpListener> {
         self.socket.listen(BACKLOG).map_err(|error| self.address.refused(&error))
     }
 }
 
+impl Bound {
+    /// Any port of this machine's own interface that is free: a test's.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn any_port() -> Result<Self> {
+        let address = Address {
+            key: "grpc.address",
+            text: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string(),
+            origin: "the test".to_owned(),
+            is_set: false,
+        };
+        let socket = bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(|error| address.refused(&error))?;
+        Ok(Self { socket, address })
+    }
+}
+
 /// Listens on the first of these ports that is free, on this machine's own interface. `None`: all are taken.
-pub(in crate::http) fn listen_first(ports: RangeInclusive<u16>) -> Option<TcpListener> {
+pub(crate) fn listen_first(ports: RangeInclusive<u16>) -> Option<TcpListener> {
     ports.into_iter().find_map(|port| bind((Ipv4Addr::LOCALHOST, port).into()).ok()?.listen(BACKLOG).ok())
 }
 

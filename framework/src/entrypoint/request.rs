@@ -1,4 +1,4 @@
-//! Workers that something over HTTP fires, a request or a message of a socket: from the wait for a slot to the end.
+//! Workers whom somebody waits for over a connection, of HTTP, of a socket or of gRPC: from the wait for a slot to the end.
 
 use std::{
     any::Any,
@@ -10,15 +10,14 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
-use super::problem;
+use super::timeout;
 use crate::{
     codec::Format,
-    container::ServiceParts,
     context::{Cancelled, WorkerContext, WorkerOrigin},
-    entrypoint::timeout,
     observe::{self, EntrypointKind, Watch},
     protocol::{Fault, Message},
     resilience::Queue,
@@ -29,66 +28,112 @@ use crate::{
 
 impl Target {
     /// Something that fires it is there.
-    pub(super) fn arrived(&self) -> Watch {
+    pub(crate) fn arrived(&self) -> Watch {
         self.seen.arrived()
+    }
+
+    /// When a worker that began with this has run for as long as it may. A limit beyond the end of time is none.
+    pub(crate) fn deadline(&self, watch: &Watch) -> Option<Instant> {
+        watch.arrived().checked_add(self.timeout)
+    }
+}
+
+impl Target {
+    /// What a worker comes to that was cancelled. At the method's own limit that is the service's fault; at the end of its caller's time
+    /// nobody's.
+    pub(crate) fn cancelled(&self, context: &WorkerContext, watch: &Watch, reason: Cancelled) -> Outcome {
+        match reason {
+            Cancelled::DeadlinePassed if context.deadline() >= self.deadline(watch) => {
+                unexpected(timeout(context.service(), context.entrypoint(), Some(self.timeout)))
+            }
+            reason => Outcome::Cancelled(reason),
+        }
+    }
+}
+
+/// How a worker ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) watch: Watch,
+    /// Of one that ran: what a stop waits for, and what it cancels.
+    pub(crate) held: Option<Held>,
+}
+
+/// The place of a worker among those that run. Kept beyond its method, the stream that it gave belongs to it.
+pub(crate) struct Held {
+    _running: Running,
+    _token: TaskTrackerToken,
+}
+
+impl Ended {
+    /// Of one that has not run.
+    fn before(outcome: Outcome, watch: Watch) -> Self {
+        Self { outcome, watch, held: None }
     }
 }
 
 /// Runs the workers of one service.
-pub(super) struct Runner {
+pub(crate) struct Runner {
     service: Arc<dyn DynService>,
     limits: Arc<Limits>,
-    pub(super) tasks: Tasks,
-    pub(super) workers: Arc<Workers>,
+    pub(crate) tasks: Tasks,
+    pub(crate) workers: Arc<Workers>,
     /// Those that wait for a worker.
     queue: Queue,
 }
 
 /// One method, as what fires it finds it.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// What [`DynService::dispatch`] knows it by.
     index: usize,
     method: &'static str,
     slots: Arc<MethodSlots>,
     seen: Arc<observe::Entrypoint>,
-    /// How long a worker of it may run.
-    pub(super) timeout: Duration,
+    timeout: Duration,
 }
 
 impl Runner {
-    pub(super) fn new(of: ServiceParts, max_waiting: usize) -> Arc<Self> {
-        let ServiceParts { service, limits, tasks, .. } = of;
+    pub(crate) fn new(
+        service: Arc<dyn DynService>,
+        limits: Arc<Limits>,
+        tasks: Tasks,
+        max_waiting: usize,
+    ) -> Arc<Self> {
         let workers = Workers::new(&tasks);
         Arc::new(Self { service, limits, tasks, workers, queue: Queue::new(max_waiting) })
     }
 
-    pub(super) fn descriptor(&self) -> &'static ServiceDescriptor {
+    pub(crate) fn descriptor(&self) -> &'static ServiceDescriptor {
         self.service.descriptor()
     }
 
     /// Ends when the service stops.
-    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
         self.limits.stopped()
     }
 
-    /// A method; `route` is what HTTP knows it by, and a socket's messages have none.
-    pub(super) fn target(
+    /// A method; `route` is what the world calls it, where that is not its name.
+    pub(crate) fn target(
         &self,
         (index, method): (usize, &'static str),
+        kind: EntrypointKind,
         route: Option<(&'static str, &'static str)>,
         max_workers: Option<usize>,
         timeout: Duration,
     ) -> Target {
-        let kind = if route.is_some() { EntrypointKind::Http } else { EntrypointKind::Websocket };
         let seen = self.limits.observer().entrypoint(self.descriptor().name, method, kind, route);
         Target { index, method, slots: Arc::new(MethodSlots::new(self.limits.clone(), max_workers)), seen, timeout }
     }
 
-    /// The context of a worker whose time begins now.
-    pub(super) fn context(&self, target: &Target, watch: &Watch, message: Arc<Message>) -> WorkerContext {
-        // A limit beyond the end of time is none.
-        let deadline = watch.arrived().checked_add(target.timeout);
+    /// The context of a worker that may run until then.
+    pub(crate) fn context(
+        &self,
+        target: &Target,
+        watch: &Watch,
+        message: Arc<Message>,
+        deadline: Option<Instant>,
+    ) -> WorkerContext {
         WorkerContext::new(WorkerOrigin {
             service: self.descriptor().name,
             entrypoint: target.method,
@@ -102,30 +147,30 @@ impl Runner {
 
     /// The worker, with `around` what it can ask for. Dropped early, whoever fired it is gone: it is cancelled, and its hooks run to their
     /// end all the same.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         target: &Target,
         mut watch: Watch,
         context: &WorkerContext,
         request: Option<Arc<dyn Any + Send + Sync>>,
         around: impl FnOnce(Work) -> Work,
-    ) -> (Outcome, Watch) {
+    ) -> Ended {
         // A stop waits for it, although its task is the connection's.
         let token = self.tasks.token();
         let running = self.workers.enter(context.clone());
         let waited = !target.slots.take_free();
         if waited {
             let Some(_place) = self.queue.enter() else {
-                return (busy("all workers are busy, and as many wait for one as may"), watch);
+                return Ended::before(busy("all workers are busy, and as many wait for one as may"), watch);
             };
             // Rare, so it takes no room in the future of every request.
             let taken = context.until_cancelled(Box::pin(target.slots.take())).await;
             watch.waited();
             match taken {
                 Ok(Some(())) => {}
-                Ok(None) => return (Outcome::Cancelled(Cancelled::Stopping), watch),
-                Err(Cancelled::DeadlinePassed) => return (too_late(), watch),
-                Err(reason) => return (Outcome::Cancelled(reason), watch),
+                Ok(None) => return Ended::before(Outcome::Cancelled(Cancelled::Stopping), watch),
+                Err(Cancelled::DeadlinePassed) => return Ended::before(too_late(), watch),
+                Err(reason) => return Ended::before(Outcome::Cancelled(reason), watch),
             }
         }
         if let Some(slot) = context.slot() {
@@ -138,7 +183,7 @@ impl Runner {
                 false => self.limits.too_late(&watch, left, watch.arrived().elapsed()).map(rejected),
             };
             if let Some(outcome) = fault {
-                return (outcome, watch);
+                return Ended::before(outcome, watch);
             }
         }
         let call = WorkerCall { request, ..WorkerCall::new(target.index, Format::Json, context.clone()) };
@@ -147,23 +192,19 @@ impl Runner {
             Some(span) => work.instrument(span).boxed(),
             None => work,
         };
-        let (outcome, watch) =
-            Working { tasks: &self.tasks, worker: Some(Worker { work, running, token, watch }) }.await;
-        let outcome = match outcome {
-            Outcome::Cancelled(Cancelled::DeadlinePassed) => {
-                unexpected(timeout(context.service(), context.entrypoint(), Some(target.timeout)))
-            }
-            outcome => outcome,
-        };
-        (outcome, watch)
+        let ended = Working { tasks: &self.tasks, worker: Some(Worker { work, running, token, watch }) }.await;
+        match ended.outcome {
+            Outcome::Cancelled(reason) => Ended { outcome: target.cancelled(context, &ended.watch, reason), ..ended },
+            _ => ended,
+        }
     }
 }
 
 /// Why there is no answer; `none` is what is told of a method that something else fires.
-pub(super) fn failure(outcome: Outcome, none: fn() -> Fault) -> Box<Fault> {
+pub(crate) fn failure(outcome: Outcome, none: fn() -> Fault) -> Box<Fault> {
     match outcome {
         Outcome::Fault { fault, .. } => fault,
-        Outcome::Cancelled(_) => Box::new(problem::stopping()),
+        Outcome::Cancelled(_) => Box::new(Fault::stopping()),
         Outcome::Reply(_) | Outcome::Response(_) | Outcome::Done | Outcome::Failed(_) | Outcome::Batch(_) => {
             Box::new(none())
         }
@@ -183,7 +224,7 @@ fn rejected(fault: Box<Fault>) -> Outcome {
 }
 
 /// What runs hooks and method.
-pub(super) type Work = BoxFuture<'static, Outcome>;
+pub(crate) type Work = BoxFuture<'static, Outcome>;
 
 /// A worker that runs, and what it holds meanwhile.
 struct Worker {
@@ -200,13 +241,15 @@ struct Working<'a> {
 }
 
 impl Future for Working<'_> {
-    type Output = (Outcome, Watch);
+    type Output = Ended;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         let Some(Worker { work, running, .. }) = &mut self.worker else { unreachable!("polled after its end") };
         let outcome = ready!(running.context().within(|| work.as_mut().poll(cx)));
-        let Some(Worker { watch, .. }) = self.worker.take() else { unreachable!("it was there a moment ago") };
-        Poll::Ready((outcome, watch))
+        let Some(Worker { watch, running, token, .. }) = self.worker.take() else {
+            unreachable!("it was there a moment ago")
+        };
+        Poll::Ready(Ended { outcome, watch, held: Some(Held { _running: running, _token: token }) })
     }
 }
 

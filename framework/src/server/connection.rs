@@ -2,20 +2,17 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, ready},
+    future::Future,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use axum::{
-    body::{Body, HttpBody},
-    http::{Request, Response, StatusCode, Version, header},
-};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use hyper::body::{Frame, Incoming, SizeHint};
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -28,21 +25,19 @@ use tokio::{
 };
 
 use super::{
-    Routers, Stage,
+    Answer, Protocol, Stage,
     activity::{Activity, Overdue, Running, Watchdog},
     io::Io,
     settings::ConnectionLimits,
     tls::Tls,
 };
-use crate::{
-    http::{context::RequestId, problem},
-    task::Tasks,
-};
+use crate::task::Tasks;
 
 /// What every connection of a server has.
-pub(super) struct Shared {
-    routers: Routers,
+pub(super) struct Shared<A> {
+    answer: A,
     protocol: auto::Builder<Streams>,
+    is_http2_only: bool,
     limits: ConnectionLimits,
     tls: Option<Tls>,
 }
@@ -57,14 +52,29 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
     }
 }
 
-impl Shared {
-    pub(super) fn new(routers: Routers, limits: ConnectionLimits, tls: Option<Tls>, tasks: &Tasks) -> Self {
+impl<A: Answer> Shared<A> {
+    pub(super) fn new(
+        answer: A,
+        Protocol { is_http2_only, max_streams, keep_alive }: Protocol,
+        limits: ConnectionLimits,
+        tls: Option<Tls>,
+        tasks: &Tasks,
+    ) -> Self {
         let mut protocol = auto::Builder::new(Streams(tasks.clone()));
+        if is_http2_only {
+            protocol = protocol.http2_only();
+        }
         // The limits on time are the watchdog's.
         protocol.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.max_header_bytes);
         let most = u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX);
         protocol.http2().timer(TokioTimer::new()).max_header_list_size(most);
-        Self { routers, protocol, limits, tls }
+        if let Some(max_streams) = max_streams {
+            protocol.http2().max_concurrent_streams(max_streams);
+        }
+        if let Some((interval, timeout)) = keep_alive {
+            protocol.http2().keep_alive_interval(interval).keep_alive_timeout(timeout);
+        }
+        Self { answer, protocol, is_http2_only, limits, tls }
     }
 
     /// Serves a connection until one of both sides ends it.
@@ -86,7 +96,7 @@ impl Shared {
         match shaken {
             Ok(Ok(stream)) => self.speak(stream, peer, stage, permit).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long (http.header_timeout)"),
+            Err(_) => tracing::debug!(%peer, "the TLS handshake took longer than a head may"),
         }
     }
 
@@ -99,7 +109,7 @@ impl Shared {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let activity = Activity::new(self.limits);
+        let activity = Activity::new(self.limits, self.is_http2_only);
         let io = TokioIo::new(Io::new(stream, activity.clone(), stage.clone(), permit));
         let requests = hyper::service::service_fn(|request| self.answer(request, peer, &activity));
         let mut connection = std::pin::pin!(self.protocol.serve_connection_with_upgrades(io, requests));
@@ -140,22 +150,9 @@ impl Shared {
         request: Request<Incoming>,
         peer: SocketAddr,
         activity: &Arc<Activity>,
-    ) -> impl Future<Output = Result<Response<Sending>, Infallible>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<Sending<A::Body>>, Infallible>> + Send + use<A> {
         let running = activity.request(request.version() == Version::HTTP_2);
-        let answer = match is_for_no_host(&request) {
-            true => {
-                let fault = problem::bad_request("MALFORMED_HOST", "`Host` has to be there, once");
-                let mut response = problem::response(&fault, "");
-                RequestId::of(request.headers()).name(&mut response);
-                ready(response).boxed()
-            }
-            // Most requests have no body, and an empty one costs nothing.
-            false => {
-                let body = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(body) };
-                self.routers.answer(request.map(body), Some(peer))
-            }
-        };
-        answer.map(move |response| {
+        self.answer.answer(request, peer).map(move |response| {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 running.activity().upgraded();
             }
@@ -164,24 +161,17 @@ impl Shared {
     }
 }
 
-/// Whether a request names no host, or two of them, of which a proxy may have looked at the other (RFC 9112, 3.2).
-fn is_for_no_host<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let is_named = hosts.next().is_some() || request.version() != Version::HTTP_11;
-    !is_named || hosts.next().is_some()
-}
-
 /// The body of an answer; its request runs until it has left.
-struct Sending {
-    body: Body,
+struct Sending<B> {
+    body: B,
     _running: Running,
 }
 
-impl HttpBody for Sending {
+impl<B: Body<Data = Bytes> + Unpin> Body for Sending<B> {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
