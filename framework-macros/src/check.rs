@@ -12,7 +12,7 @@ use crate::{
     args::{Compensate, StepArgs},
     diag::Diag,
     model::{
-        Access, ConsumerModel, Entrypoints, ErrorKind, ErrorModel, HttpModel, MethodModel, Role, RpcModel, ungrouped,
+        Access, ConsumerModel, Entrypoints, ErrorKind, ErrorModel, GrpcModel, HttpModel, MethodModel, Role, RpcModel, ungrouped,
     },
 };
 
@@ -123,6 +123,21 @@ pub(crate) fn routes(routes: &[HttpModel], diag: &mut Diag) {
                     "`{other}` answers {verb} {path} already, and nobody could tell whom a request means: write another path or method"
                 );
                 diag.at(args.path.span, text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Two methods that serve one method of a `.proto` file.
+pub(crate) fn grpc(methods: &[GrpcModel], diag: &mut Diag) {
+    let mut seen: HashMap<String, &GrpcModel> = HashMap::new();
+    for grpc in methods {
+        let (service, name) = (grpc.by.service.to_token_stream().to_string().replace(' ', ""), grpc.by.name.unraw());
+        match seen.insert(format!("{service}::{name}"), grpc) {
+            Some(first) if first.method.cfgs.is_empty() || grpc.method.cfgs.is_empty() => {
+                let other = &first.method.ident;
+                diag.at(grpc.by.args.span, format!("`{other}` serves `{service}::{name}` already: leave one of them out"));
             }
             _ => {}
         }

@@ -86,6 +86,12 @@ pub fn websocket(_: TokenStream, item: TokenStream) -> TokenStream {
 
 #[allow(missing_docs, reason = "documented where kinoko re-exports it")]
 #[proc_macro_attribute]
+pub fn grpc(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::stray("grpc", "service", item.into()).into()
+}
+
+#[allow(missing_docs, reason = "documented where kinoko re-exports it")]
+#[proc_macro_attribute]
 pub fn guard(_: TokenStream, item: TokenStream) -> TokenStream {
     expand::stray_access("guard", item.into()).into()
 }

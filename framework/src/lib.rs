@@ -185,6 +185,10 @@ pub use kinoko_macros::event_handler;
 #[doc = include_str!("docs/guard.md")]
 #[doc(inline)]
 pub use kinoko_macros::guard;
+#[cfg(feature = "grpc")]
+#[doc = include_str!("docs/grpc.md")]
+#[doc(inline)]
+pub use kinoko_macros::grpc;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/http.md")]
 #[doc(inline)]
@@ -243,6 +247,8 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, policy, rpc, service, timer,
     };
+    #[cfg(feature = "grpc")]
+    pub use crate::grpc;
     #[cfg(feature = "jwt")]
     pub use crate::{guard, public};
     #[cfg(feature = "http")]

@@ -7,6 +7,7 @@ mod dependency;
 mod event;
 mod event_handler;
 mod fault;
+mod grpc;
 mod guard;
 mod handling;
 mod http;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     event::EventArgs,
     event_handler::{EventArg, EventHandlerArgs, Kind},
     fault::FaultArgs,
+    grpc::GrpcArgs,
     guard::GuardArgs,
     handling::{HandlingArgs, RetryArgs},
     http::HttpArgs,

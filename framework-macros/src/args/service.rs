@@ -14,12 +14,14 @@ pub(crate) struct ServiceArgs {
     pub(crate) max_workers: Option<usize>,
     /// What stands before the paths of its routes.
     pub(crate) http: String,
+    /// The service of a `.proto` file that its `#[grpc]` methods serve, all of it.
+    pub(crate) grpc: Option<Path>,
     /// The types of the events that it dispatches.
     pub(crate) dispatches: Vec<Path>,
     pub(crate) krate: Path,
 }
 
-const KEYS: [&str; 8] = ["name", "contract", "client", "wire", "max_workers", "http", "dispatches", "crate"];
+const KEYS: [&str; 9] = ["name", "contract", "client", "wire", "max_workers", "http", "grpc", "dispatches", "crate"];
 
 impl ServiceArgs {
     pub(crate) fn parse(tokens: TokenStream, diag: &mut Diag) -> Self {
@@ -31,6 +33,7 @@ impl ServiceArgs {
             nameko_wire: false,
             max_workers: None,
             http: String::new(),
+            grpc: None,
             dispatches: Vec::new(),
             krate: default_crate(),
         };
@@ -69,6 +72,7 @@ impl ServiceArgs {
                     let text = entry.text("/api/v1", diag);
                     args.http = text.and_then(|text| super::http::prefix(&text, diag)).unwrap_or_default();
                 }
+                "grpc" => args.grpc = entry.path(diag),
                 "dispatches" => args.dispatches = entry.paths("OrderPlaced", diag),
                 "crate" => args.krate = entry.krate(diag).unwrap_or(args.krate),
                 _ => unknown_key(&entry, "service", &KEYS, diag),

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    arguments, fired, guard, http, idempotent,
+    arguments, fired, grpc, guard, http, idempotent,
     output::{Reply, split},
 };
 use crate::{
@@ -73,7 +73,8 @@ pub(super) fn other_arms(
     let timers = entrypoints.timers.iter().map(|timer| fired::timer(timer, target, k));
     let sockets = entrypoints.sockets.iter().map(|socket| arm(socket, target, k));
     let routes = entrypoints.routes.iter().map(|route| http::arm(route, target, k));
-    events.chain(consumers).chain(timers).chain(sockets).chain(routes)
+    let grpc = entrypoints.grpc.iter().map(|method| grpc::arm(method, target, k));
+    events.chain(consumers).chain(timers).chain(sockets).chain(routes).chain(grpc)
 }
 
 fn arm(rpc: &RpcModel, target: &Target<'_>, k: &TokenStream) -> TokenStream {
@@ -192,7 +193,7 @@ fn decoded(param: &ParamModel, place: usize, args: &Ident, k: &TokenStream) -> T
     }
 }
 
-fn passed(param: &ParamModel, k: &TokenStream) -> TokenStream {
+pub(super) fn passed(param: &ParamModel, k: &TokenStream) -> TokenStream {
     let (local, span) = (local(param), at(param.ty.span()));
     let k = &moved(k, span);
     match arguments::pass(param) {

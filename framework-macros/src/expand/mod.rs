@@ -12,6 +12,7 @@ mod entrypoints;
 mod error;
 mod event;
 mod fired;
+mod grpc;
 mod guard;
 mod http;
 mod idempotent;

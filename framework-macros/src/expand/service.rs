@@ -11,7 +11,7 @@ use super::{
     descriptor::{method_info, method_infos, option, param_info},
     dispatch::{self, Target},
     entrypoints::{self, First},
-    guard, http, idempotent,
+    grpc, guard, http, idempotent,
     output::Reply,
 };
 use crate::{
@@ -57,6 +57,10 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
     let first = first(model);
     let routes = model.entrypoints.routes.iter().filter(|_| !broken);
     let routes = routes.map(|route| http::route(route, First(first.as_ref()), &model.args.http, k));
+    let methods = model.entrypoints.grpc.iter().filter(|_| !broken);
+    let grpc = methods.map(|method| grpc::info(method, First(first.as_ref()), k));
+    let complete = model.args.grpc.as_ref().filter(|_| !broken && cfg!(feature = "grpc"));
+    let complete = complete.map(|service| grpc::complete(service, &model.entrypoints.grpc, k));
     let queues = (!broken).then(|| queues(model, k));
     let registration = (!broken).then(|| {
         quote! {
@@ -76,6 +80,8 @@ pub(crate) fn expand(model: &ServiceModel, broken: bool) -> TokenStream {
         const _: () = {
             #contract
             #(#routes)*
+            #(#grpc)*
+            #complete
             #service
             #queues
             #registration
@@ -151,6 +157,10 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
         let (cfgs, info, index) = (&socket.method.cfgs, method_info(socket, k), first.index(socket.index));
         quote!(#(#cfgs)* #k::MethodInfo { index: #index, ..#info })
     });
+    let grpc = others.grpc.iter().map(|method| {
+        let (cfgs, constant) = (&method.method.cfgs, grpc::constant(method));
+        quote!(#(#cfgs)* #constant)
+    });
     let http_prefix = &model.args.http;
     let access = if broken { quote!(#k::AccessInfo::OPEN) } else { guard::info(model, k) };
     let dispatches = model.args.dispatches.iter().filter(|_| !broken).map(|event| {
@@ -171,6 +181,7 @@ fn descriptor(model: &ServiceModel, broken: bool, k: &TokenStream) -> TokenStrea
             timers: &[#(#timers),*],
             routes: &[#(#routes),*],
             sockets: &[#(#sockets),*],
+            grpc: &[#(#grpc),*],
             http_prefix: #http_prefix,
             dispatches: &[#(#dispatches),*],
             access: #access,

@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use syn::{Attribute, Path};
 
-use super::{Access, Entrypoint, Giver, HttpModel, MethodModel, Role, Rpc, RpcModel, http::Http, payload};
+use super::{
+    Access, Entrypoint, Giver, GrpcModel, HttpModel, MethodModel, Role, Rpc, RpcModel, grpc::Grpc, http::Http, payload,
+};
 use crate::{
-    args::{ConsumeArgs, EventHandlerArgs, HttpArgs, RpcArgs, TimerArgs},
+    args::{ConsumeArgs, EventHandlerArgs, GrpcArgs, HttpArgs, RpcArgs, TimerArgs},
     check,
     diag::Diag,
     syntax::{Method, take_ours},
@@ -25,6 +27,9 @@ pub(crate) struct Entrypoints {
     pub(crate) timers: Vec<TimerModel>,
     pub(crate) routes: Vec<HttpModel>,
     pub(crate) sockets: Vec<RpcModel>,
+    pub(crate) grpc: Vec<GrpcModel>,
+    /// The service of a `.proto` file that the block names.
+    pub(crate) proto: Option<Path>,
     /// How many there are, the wrong ones too.
     pub(crate) count: usize,
 }
@@ -36,7 +41,8 @@ impl Entrypoints {
             && self.consumers.is_empty()
             && self.timers.is_empty()
             && self.routes.is_empty()
-            && self.sockets.is_empty())
+            && self.sockets.is_empty()
+            && self.grpc.is_empty())
     }
 
     /// The methods whose arguments are decoded by their names, each once.
@@ -60,16 +66,22 @@ impl Entrypoints {
         };
         let rpc = found("rpc");
         let (events, consumers, timers) = (found("event_handler"), found("consume"), found("timer"));
-        let (routes, sockets) = (found("http"), found("websocket"));
+        let (routes, sockets, grpc) = (found("http"), found("websocket"), found("grpc"));
         for (once, word) in [(&rpc, "rpc"), (&sockets, "websocket")] {
             if let Some(second) = once.get(1) {
                 diag.on(second, format!("`#[{word}]` is given twice: leave one of them out"));
             }
         }
-        for (attrs, word) in [(&routes, "http"), (&sockets, "websocket")] {
-            if let Some(attr) = attrs.first().filter(|_| !cfg!(feature = "http")) {
+        let (has_http, has_grpc) = (cfg!(feature = "http"), cfg!(feature = "grpc"));
+        for (attrs, word, feature, is_there) in [
+            (&routes, "http", "http", has_http),
+            (&sockets, "websocket", "http", has_http),
+            (&grpc, "grpc", "grpc", has_grpc),
+        ] {
+            if let Some(attr) = attrs.first().filter(|_| !is_there) {
                 let text = format!(
-                    "`#[{word}]` needs kinoko's feature `http`: write `kinoko = {{ …, features = [\"http\"] }}` in Cargo.toml"
+                    "`#[{word}]` needs kinoko's feature `{feature}`: write `kinoko = {{ …, features = [\"{feature}\"] }}` in \
+                     Cargo.toml"
                 );
                 diag.on(attr, text);
             }
@@ -77,8 +89,8 @@ impl Entrypoints {
         let by_rpc = role == Role::Contract || !rpc.is_empty();
         let access = Access::take(&mut method.attrs, krate, diag);
         let first = self.count;
-        self.count +=
-            usize::from(by_rpc) + events.len() + consumers.len() + timers.len() + routes.len() + sockets.len();
+        let others = [&events, &consumers, &timers, &routes, &sockets, &grpc];
+        self.count += usize::from(by_rpc) + others.map(Vec::len).iter().sum::<usize>();
         if let Some(access) = &access {
             let of_callers = self.count - first - timers.len();
             check::access(access, role, self.count > first, of_callers > 0, diag);
@@ -95,6 +107,7 @@ impl Entrypoints {
         let timers = read.each(&timers, TimerArgs::parse);
         let routes = read.each(&routes, HttpArgs::parse);
         let sockets = read.each(&sockets, |attr, diag| RpcArgs::parse(attr, "websocket", diag));
+        let grpc = read.each(&grpc, GrpcArgs::parse);
 
         let Some(mut model) = MethodModel::read(method, first, giver, role, krate, diag) else { return true };
         let rpc = rpc_args.flatten().and_then(|args| diag.clean(|diag| Rpc::read(args, &mut model, role, diag)));
@@ -108,11 +121,17 @@ impl Entrypoints {
             let read = diag.clean(|diag| Rpc::read(args, &mut model, role, diag));
             sockets_read.extend(read.map(|by| (index, by)));
         }
+        let mut grpc_read = Vec::new();
+        for (index, args) in grpc {
+            let read = diag.clean(|diag| Grpc::read(args, self.proto.as_ref(), &model, diag)).flatten();
+            grpc_read.extend(read.map(|by| (index, by)));
+        }
         model.access = access;
         let method = Rc::new(model);
         self.rpc.extend(rpc.map(|by| Entrypoint { index: first, method: method.clone(), by }));
         self.routes.extend(of(routes_read, &method));
         self.sockets.extend(of(sockets_read, &method));
+        self.grpc.extend(of(grpc_read, &method));
         self.events.extend(right(events, &method, diag, |args, diag| {
             payload::check(&method, args.handling.batch.as_ref(), diag);
             check::guarded_batch(&method, args.handling.batch.is_some(), diag);

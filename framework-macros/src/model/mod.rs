@@ -8,6 +8,7 @@ mod entrypoints;
 mod error;
 mod event;
 mod event_set;
+mod grpc;
 mod http;
 mod method;
 mod output;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     error::{ErrorField, ErrorKind, ErrorModel, FieldNames, VariantModel},
     event::EventModel,
     event_set::{EventSetModel, EventVariant},
+    grpc::{GrpcModel, is_short_result},
     http::{Format, HttpModel, Place, PlaceKind},
     method::{Entrypoint, Giver, MethodModel, Role},
     output::{Output, ungrouped},

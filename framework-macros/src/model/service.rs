@@ -30,7 +30,7 @@ impl ServiceModel {
     pub(crate) fn read(args: ServiceArgs, block: &mut ImplBlock, diag: &mut Diag) -> Option<Self> {
         let ident = check::service_head(&block.head, diag);
         let access = Access::take(&mut block.head.attrs, &args.krate, diag);
-        let mut entrypoints = Entrypoints::default();
+        let mut entrypoints = Entrypoints { proto: args.grpc.clone(), ..Entrypoints::default() };
         for method in block.body.methods_mut() {
             if !entrypoints.read(method, Role::Service, &args.krate, diag) {
                 stray_parameters(&mut method.sig.inputs, &args.krate, diag);
@@ -40,11 +40,12 @@ impl ServiceModel {
         check::queues(&entrypoints.consumers, diag);
         check::routes(&entrypoints.routes, diag);
         check::names(&entrypoints.sockets, diag);
+        check::grpc(&entrypoints.grpc, diag);
         check::batches_of_guarded(&entrypoints, access.as_ref(), diag);
         if args.contract.is_some() {
             check::contract_service(&entrypoints.rpc, diag);
         } else if entrypoints.count == 0 {
-            let text = "nothing fires a method of this service: mark one `#[rpc]`, `#[http(…)]`, `#[event_handler(…)]`, \
+            let text = "nothing fires a method of this service: mark one `#[rpc]`, `#[http(…)]`, `#[grpc]`, `#[event_handler(…)]`, \
                         `#[consume(…)]` or `#[timer(…)]`, or write `#[service(contract = …)]` to serve a contract's trait";
             diag.at(block.head.self_ty.span(), text);
         }

@@ -10,9 +10,9 @@ use super::{
     server::{Answered, Items, Pattern, Serve, Taken},
 };
 use crate::{
-    protocol::ServiceError,
+    protocol::{Fault, ServiceError},
     service::{Outcome, WorkerCall, equal},
-    worker::failed,
+    worker::{failed, unexpected},
 };
 
 /// How calls of a method are served.
@@ -36,13 +36,17 @@ where
     (<Method<P, I, O> as Pattern>::STREAMS_REQUESTS, <Method<P, I, O> as Pattern>::STREAMS_RESPONSES)
 }
 
-/// What a call brought, as the method takes it. `None`: something else fired it.
-pub fn request<P, I, O>(_: Method<P, I, O>, call: &WorkerCall) -> Option<<Method<P, I, O> as Pattern>::Request>
+/// What a call brought, as the method takes it.
+///
+/// # Errors
+///
+/// Where something else fired it.
+pub fn request<P, I, O>(_: Method<P, I, O>, call: &WorkerCall) -> Result<<Method<P, I, O> as Pattern>::Request, Outcome>
 where
     Method<P, I, O>: Pattern,
 {
-    let request = call.request.clone()?;
-    request.downcast::<Taken<<Method<P, I, O> as Pattern>::Request>>().ok()?.take()
+    let request = call.request.clone().and_then(|request| request.downcast::<Taken<_>>().ok()?.take());
+    request.ok_or_else(|| unexpected(Fault::internal("NoCall", "the method is fired by gRPC calls alone")))
 }
 
 impl<I, O: Send + 'static> Method<pattern::Unary, I, O> {
