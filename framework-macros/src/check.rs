@@ -12,7 +12,8 @@ use crate::{
     args::{Compensate, StepArgs},
     diag::Diag,
     model::{
-        Access, ConsumerModel, Entrypoints, ErrorKind, ErrorModel, GrpcModel, HttpModel, MethodModel, Role, RpcModel, ungrouped,
+        Access, ConsumerModel, Entrypoints, ErrorKind, ErrorModel, GrpcModel, HttpModel, MethodModel, Role, RpcModel,
+        ungrouped,
     },
 };
 
@@ -137,7 +138,10 @@ pub(crate) fn grpc(methods: &[GrpcModel], diag: &mut Diag) {
         match seen.insert(format!("{service}::{name}"), grpc) {
             Some(first) if first.method.cfgs.is_empty() || grpc.method.cfgs.is_empty() => {
                 let other = &first.method.ident;
-                diag.at(grpc.by.args.span, format!("`{other}` serves `{service}::{name}` already: leave one of them out"));
+                diag.at(
+                    grpc.by.args.span,
+                    format!("`{other}` serves `{service}::{name}` already: leave one of them out"),
+                );
             }
             _ => {}
         }

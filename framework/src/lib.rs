@@ -181,14 +181,14 @@ pub use kinoko_macros::event;
 #[doc = include_str!("docs/event_handler.md")]
 #[doc(inline)]
 pub use kinoko_macros::event_handler;
-#[cfg(feature = "jwt")]
-#[doc = include_str!("docs/guard.md")]
-#[doc(inline)]
-pub use kinoko_macros::guard;
 #[cfg(feature = "grpc")]
 #[doc = include_str!("docs/grpc.md")]
 #[doc(inline)]
 pub use kinoko_macros::grpc;
+#[cfg(feature = "jwt")]
+#[doc = include_str!("docs/guard.md")]
+#[doc(inline)]
+pub use kinoko_macros::guard;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/http.md")]
 #[doc(inline)]
@@ -239,6 +239,8 @@ pub use validate::{Invalid, Valid, Validated, Violation};
 
 /// What a service's file needs: `use kinoko::prelude::*`.
 pub mod prelude {
+    #[cfg(feature = "grpc")]
+    pub use crate::grpc;
     #[cfg(feature = "sql")]
     pub use crate::sql::InTx;
     pub use crate::{
@@ -247,8 +249,6 @@ pub mod prelude {
         Retry, Scope, ServiceError, ServiceProxy, Settings, SetupContext, UserId, Verdict, WorkerContext, WorkerHook,
         WorkerOutcome, consume, contract, event, event_handler, policy, rpc, service, timer,
     };
-    #[cfg(feature = "grpc")]
-    pub use crate::grpc;
     #[cfg(feature = "jwt")]
     pub use crate::{guard, public};
     #[cfg(feature = "http")]

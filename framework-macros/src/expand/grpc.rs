@@ -84,9 +84,9 @@ pub(super) fn arm(grpc: &GrpcModel, target: &Target<'_>, k: &TokenStream) -> Tok
     let (message, proto) = (Ident::new("message", hidden(of.span())), method(grpc));
     let typed = of.arguments().next().and_then(|param| {
         let (local, ty) = (local(param), slot(arguments::pass(param)?, &param.ty, k));
-        let (place, span) = (at(param.ty.span()), hidden(param.ident.span()));
-        let message = moved(&quote!(#message), place);
-        let local = moved(&quote!(#local), span);
+        let place = at(param.ty.span());
+        // Another type than the file's is told there.
+        let message = Ident::new("message", hidden(param.ty.span()));
         Some(quote_spanned!(place=> let #local: #ty = #message;))
     });
     // A method that takes nothing gets what says nothing.

@@ -52,8 +52,7 @@ impl Grpc {
 /// A call brings one message, or a stream of them.
 fn one_message(method: &MethodModel, diag: &mut Diag) {
     for param in method.params.iter().filter(|param| param.is_extracted()) {
-        let text =
-            "an extractor reads an HTTP request, and this method is called by gRPC too: give `#[http]` a method of its own";
+        let text = "an extractor reads an HTTP request, and this method is called by gRPC too: give `#[http]` a method of its own";
         diag.on(&param.ty, text);
     }
     for more in method.arguments().skip(1) {
@@ -78,5 +77,7 @@ fn returned(output: &Output, diag: &mut Diag) {
 pub(crate) fn is_short_result(ty: &Type) -> bool {
     let Type::Path(TypePath { qself: None, path, .. }) = ty else { return false };
     let last = path.segments.last();
-    last.is_some_and(|last| last.ident == "Result" && matches!(&last.arguments, PathArguments::AngleBracketed(args) if args.args.len() == 1))
+    last.is_some_and(|last| {
+        last.ident == "Result" && matches!(&last.arguments, PathArguments::AngleBracketed(args) if args.args.len() == 1)
+    })
 }

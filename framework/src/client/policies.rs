@@ -225,7 +225,7 @@ impl<E: ServiceError> CallError<E> {
 
 impl<E> CallError<E> {
     /// What a policy said no to.
-    fn refused(refused: Refused) -> Self {
+    pub(crate) fn refused(refused: Refused) -> Self {
         match refused.reason {
             Refusal::BulkheadFull => Self::BulkheadFull(refused),
             Refusal::RateLimited { .. } => Self::RateLimited(refused),
@@ -235,7 +235,7 @@ impl<E> CallError<E> {
         }
     }
 
-    pub(super) fn judgement(&self, class: Class) -> Judgement {
+    pub(crate) fn judgement(&self, class: Class) -> Judgement {
         match self {
             // The caller was too late itself.
             Self::Timeout(timeout) if !timeout.sent => Judgement::none(),

@@ -3,11 +3,14 @@
 use futures_util::{Stream, StreamExt};
 use sync_wrapper::SyncWrapper;
 
-pub use super::ProtoService;
+pub use super::{
+    ProtoService,
+    server::{Pattern, Serve, Served},
+};
 use super::{
     method::Method,
     pattern,
-    server::{Answered, Items, Pattern, Serve, Taken},
+    server::{Answered, Items, Taken},
 };
 use crate::{
     protocol::{Fault, ServiceError},

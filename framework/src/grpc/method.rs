@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::Channel;
+use super::client::Channel;
 
 /// A service of a `.proto` file. `kinoko-build` implements it; see the [module](super) for how.
 #[diagnostic::on_unimplemented(

@@ -3,6 +3,8 @@
 //! The one folder that names tonic. A call goes: listener ([`crate::server`]) → [`server`]'s table → the service's dispatch → the method →
 //! its answer, or its stream of them.
 
+mod app;
+mod client;
 #[doc(hidden)]
 pub mod expansion;
 mod metadata;
@@ -18,13 +20,10 @@ pub use prost_types;
 
 pub(crate) use self::server::GrpcGateway;
 pub use self::{
+    client::{Call, Channel, GrpcClient, GrpcClientOptions, Responses, StreamCall},
     method::{BidiStreaming, ClientStreaming, Method, ProtoMethod, ProtoService, ServerStreaming, Unary, pattern},
     server::{ResponseMetadata, Streaming},
 };
-
-/// TODO
-#[derive(Debug, Clone)]
-pub struct Channel;
 
 /// Brings what `kinoko-build` made of a package of `.proto` files: its messages, its services and their clients.
 ///

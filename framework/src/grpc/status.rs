@@ -90,6 +90,29 @@ fn of_http(status: u16) -> Option<Code> {
     })
 }
 
+/// The other way round.
+fn to_http(code: Code) -> u16 {
+    match code {
+        Code::Ok => 200,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::Unauthenticated => 401,
+        Code::PermissionDenied => 403,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::ResourceExhausted => 429,
+        Code::Cancelled => 499,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::DeadlineExceeded => 504,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+    }
+}
+
+/// Whether a status says more than its code and its text.
+pub(super) fn is_told(status: &Status) -> bool {
+    status.get_details_error_info().is_some()
+}
+
 /// The status that a fault is; of an internal one neither the text nor the data.
 pub(super) fn of_fault(fault: &Fault, service: &str, call_id: &str) -> Status {
     let code = code(fault);
@@ -130,7 +153,8 @@ pub(super) fn to_fault(status: &Status) -> Fault {
         data: told(DATA).and_then(|data| serde_json::from_str(data).ok()),
         retryable: told(RETRYABLE).map(|told| told == "true"),
         retry_after_ms: details.retry_info().and_then(|info| info.retry_delay).map(milliseconds),
-        http: None,
+        // By which policies tell an answer from a failure.
+        http: Some(to_http(status.code())),
         grpc: Some(code.into()),
         internal: false,
         causes: None,

@@ -23,6 +23,7 @@ pub use self::{
     patterns::{Pattern, Serve},
     requests::Streaming,
     response_metadata::ResponseMetadata,
+    serve::Served,
 };
 pub(super) use self::{
     responses::Items,
