@@ -9,6 +9,8 @@ mod client;
 pub mod expansion;
 mod metadata;
 mod method;
+#[doc(hidden)]
+pub mod serde;
 mod server;
 mod status;
 mod timeout;
