@@ -112,7 +112,7 @@ mod container;
 mod context;
 pub mod dead_letter;
 pub mod dependency;
-mod discovery;
+pub mod discovery;
 #[cfg(feature = "schema")]
 mod documents;
 mod entrypoint;

@@ -20,6 +20,7 @@ mod fallbacks;
 mod hooks;
 mod http;
 mod inject;
+mod instances;
 mod limits;
 mod logs;
 mod panics;

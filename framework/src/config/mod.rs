@@ -66,6 +66,9 @@ use crate::{
 /// | `heartbeat` | `5s` | how often the broker is asked for a sign of life; `0s`: never |
 /// | `redeclare_interval` | `30s` | how often exchanges, queues and bindings are declared again, should somebody have deleted one; `0s`: never |
 /// | `discovery.broker` | `true` | whether programs on one broker see each other |
+/// | `discovery.services` | none | where the instances of services are that are called without the broker: see [`discovery`](crate::discovery#settings) |
+/// | `discovery.dns_refresh` | `5s` | how often DNS is asked for them again |
+/// | `discovery.wait` | `5s` | how long a call waits for the first answer to where they are |
 /// | `log` | `info` | what is logged: a level, or `target=level` pairs with commas between |
 /// | `log_format` | `text` | `json`: one object a line |
 /// | `traces.sample` | 1 | the share of new traces that is recorded, 0 to 1; 0: nothing is traced |

@@ -22,6 +22,8 @@ const OWN: &[(&str, &str)] = &[
     ("heartbeat", "5s"),
     ("redeclare_interval", "30s"),
     ("discovery.broker", "true"),
+    ("discovery.dns_refresh", "5s"),
+    ("discovery.wait", "5s"),
     ("log", "info"),
     ("log_format", "text"),
     ("traces.sample", "1"),
@@ -82,6 +84,7 @@ const SAGA: &[(&str, &str)] = &[];
 
 /// Those that are nothing, or what another one says, where nobody sets them.
 const WITHOUT_DEFAULT: &[&str] = &[
+    "discovery.services",
     #[cfg(any(feature = "http", feature = "jwt"))]
     "mode",
     #[cfg(feature = "http")]

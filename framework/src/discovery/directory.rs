@@ -1,0 +1,74 @@
+//! The services that a program follows.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use super::{
+    Discovery, Target,
+    followed::Followed,
+    instances::WAIT,
+    place::{FORMS, Place},
+};
+use crate::{
+    Error, ErrorKind, Result, Settings,
+    dependency::{Dependency, Scope, SetupContext},
+    protocol::Value,
+};
+
+/// How old an answer of DNS may be, where no setting says.
+const DNS_REFRESH: Duration = Duration::from_secs(5);
+
+/// What all of a program's [`Instances`](super::Instances) share.
+#[derive(Clone)]
+pub(crate) struct Directory(Arc<Shared>);
+
+struct Shared {
+    dns_refresh: Duration,
+    wait: Duration,
+    followed: Mutex<HashMap<Target, Weak<Followed>>>,
+}
+
+impl Directory {
+    /// Follows a service, as the settings say; with those that follow it already.
+    pub(super) fn follow(&self, settings: &Settings, target: Target) -> Result<Arc<Followed>> {
+        let mut all = self.0.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(followed) = all.get(&target).and_then(Weak::upgrade) {
+            return Ok(followed);
+        }
+        let source = self.source(settings, &target)?;
+        let followed = Followed::begin(source, target.clone(), self.0.wait);
+        all.insert(target, Arc::downgrade(&followed));
+        Ok(followed)
+    }
+
+    fn source(&self, settings: &Settings, target: &Target) -> Result<Arc<dyn Discovery>> {
+        let key = format!("discovery.services.{}", target.service);
+        let Some(value) = settings.get::<Value>(&key)? else {
+            let text = format!("nothing says where service `{}` is: set `{key}`: {FORMS}", target.service);
+            return Err(Error::new(ErrorKind::Config, text));
+        };
+        let place = Place::read(&value, target, self.0.dns_refresh).map_err(|error| settings.refuse(&key, error))?;
+        match place {
+            Place::Here(source) => Ok(source),
+            Place::Consul { .. } => Err(settings.refuse(&key, "`consul://` needs the feature `consul`")),
+        }
+    }
+}
+
+impl Dependency for Directory {
+    type Options = ();
+
+    const SCOPE: Scope = Scope::Process;
+
+    async fn setup(cx: &SetupContext, (): ()) -> Result<Self> {
+        let settings = cx.settings();
+        Ok(Self(Arc::new(Shared {
+            dns_refresh: settings.duration("discovery.dns_refresh", DNS_REFRESH)?,
+            wait: settings.duration("discovery.wait", WAIT)?,
+            followed: Mutex::default(),
+        })))
+    }
+}
