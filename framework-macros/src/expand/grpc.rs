@@ -117,15 +117,17 @@ pub(super) fn arm(grpc: &GrpcModel, target: &Target<'_>, k: &TokenStream) -> Tok
     }
 }
 
-/// The method's value as a `Result`. A stream is mostly written `impl Stream`, which no other type can name.
+/// The method's value as a `Result`. A stream is mostly written `impl Stream`, which no other type can name; and what cannot fail has no
+/// type of errors to be guessed.
 fn result(method: &MethodModel, value: &TokenStream, k: &TokenStream) -> TokenStream {
-    let Output::Unknown(written) = &method.output else { return split(method, value, k) };
     let span = at(method.span());
-    match written {
-        Type::ImplTrait(_) => {
+    match &method.output {
+        Output::Plain(_) | Output::Unknown(Type::ImplTrait(_)) => {
             quote_spanned!(span=> ::core::result::Result::<_, ::core::convert::Infallible>::Ok(#value))
         }
-        written if is_short_result(written) && find_word("impl", quote!(#written)).is_some() => value.clone(),
+        Output::Unknown(written) if is_short_result(written) && find_word("impl", quote!(#written)).is_some() => {
+            value.clone()
+        }
         _ => split(method, value, k),
     }
 }
