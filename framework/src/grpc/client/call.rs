@@ -21,7 +21,7 @@ use tonic::metadata::MetadataMap;
 use super::{
     Channel,
     codec::Encoded,
-    failure::{Failure, Origin, is_unreached},
+    failure::{Failure, Origin, is_cut_by_deadline, is_unreached},
     pool::Picked,
     responses::Responses,
 };
@@ -245,6 +245,9 @@ impl Request {
             tried += 1;
             let status = match answered {
                 Ok(Ok(response)) => return Ok((response, picked, watch)),
+                Ok(Err(status)) if is_cut_by_deadline(&status, until) => {
+                    return Err((Failure::Late { sent: true }, Some(watch)));
+                }
                 Ok(Err(status)) => status,
                 Err(_) => return Err((Failure::Late { sent: true }, Some(watch))),
             };

@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
+use tokio::time::Instant;
 use tonic::{Code, ConnectError, Status};
 
 use crate::{
@@ -44,6 +45,19 @@ pub(super) fn is_unreached(status: &Status) -> bool {
     false
 }
 
+/// Servers keep the deadline by clocks and roundings of their own.
+const SKEW: Duration = Duration::from_millis(10);
+
+/// Whether the other side cut a call off because its time was over, a moment before we say so ourselves.
+pub(super) fn is_cut_by_deadline(status: &Status, until: Instant) -> bool {
+    is_cut(status) && until.saturating_duration_since(Instant::now()) <= SKEW
+}
+
+/// Whether there is no answer but the end of the call's stream, or of its connection.
+fn is_cut(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) && status.source().is_some()
+}
+
 impl Origin<'_> {
     #[cold]
     pub(super) fn fail<E: ServiceError>(self, failure: Failure) -> CallError<E> {
@@ -77,9 +91,7 @@ impl Origin<'_> {
             _ if status::is_told(status) => CallError::from_fault(Box::new(fault), self.service, self.method),
             Code::Unavailable if is_unreached(status) => CallError::Unavailable(causes(status)),
             // The connection broke, or the call was withdrawn on its way.
-            Code::Unavailable | Code::Unknown | Code::Cancelled if status.source().is_some() => {
-                CallError::ReplyChannelLost
-            }
+            _ if is_cut(status) => CallError::ReplyChannelLost,
             Code::DeadlineExceeded => self.late(true),
             Code::Unimplemented => {
                 CallError::MethodNotFound { service: self.service.to_owned(), method: self.method.to_owned() }

@@ -8,10 +8,11 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Status;
 
 use super::{
     Channel,
-    failure::{Failure, Origin},
+    failure::{Failure, Origin, is_cut_by_deadline},
     pool::Picked,
 };
 use crate::{
@@ -60,7 +61,12 @@ impl<O, E> Responses<O, E> {
 impl<O> Open<O> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<O, Failure>>> {
         if let Poll::Ready(next) = self.inner.poll_next_unpin(cx) {
-            return Poll::Ready(next.map(|next| next.map_err(|status| Failure::Status(Box::new(status)))));
+            let until = self.limit.as_ref().map(|(_, sleep)| sleep.deadline());
+            let failed = |status: Status| match until.is_some_and(|until| is_cut_by_deadline(&status, until)) {
+                true => Failure::Late { sent: true },
+                false => Failure::Status(Box::new(status)),
+            };
+            return Poll::Ready(next.map(|next| next.map_err(failed)));
         }
         let Some((_, sleep)) = &mut self.limit else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));

@@ -64,7 +64,7 @@ impl<T> Stream for Streaming<T> {
                 self.inner = None;
                 let error = error(&status);
                 // It is told once.
-                let _ = self.broken.set(status);
+                let _ = self.broken.set(told(status));
                 Poll::Ready(Some(Err(error)))
             }
         }
@@ -74,6 +74,14 @@ impl<T> Stream for Streaming<T> {
 impl<T> std::fmt::Debug for Streaming<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Streaming").field("is_open", &self.inner.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What keeps a message from being read, to its caller: that it is larger than we take, tonic tells by another code than everybody else.
+fn told(status: Status) -> Status {
+    match status.code() {
+        Code::OutOfRange => Status::resource_exhausted(status.message()),
+        _ => status,
     }
 }
 

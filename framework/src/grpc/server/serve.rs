@@ -25,6 +25,10 @@ use crate::{
 /// Who answers, as a header of every answer: `inventory/1.4.0`.
 pub(super) const SERVER: HeaderName = http::header::SERVER;
 
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const OUT_OF_RANGE: &str = "11";
+const RESOURCE_EXHAUSTED: HeaderValue = HeaderValue::from_static("8");
+
 /// One method, as its calls find it.
 pub struct Served {
     pub(super) runner: Arc<Runner>,
@@ -184,6 +188,10 @@ impl Call {
             let text = response.headers().get("grpc-message").and_then(|text| text.to_str().ok()).unwrap_or_default();
             let fault = Box::new(Fault::nameko("MalformedRequest", text));
             watch.end(&self.context, &Outcome::Fault { fault, kind: FaultKind::Rejected });
+            // As of a stream: the message is larger than we take.
+            if response.headers().get(GRPC_STATUS).is_some_and(|code| code == OUT_OF_RANGE) {
+                response.headers_mut().insert(GRPC_STATUS, RESOURCE_EXHAUSTED);
+            }
         }
         let headers = response.headers_mut();
         headers.insert(SERVER, self.served.server.clone());
