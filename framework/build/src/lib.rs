@@ -48,6 +48,7 @@
 
 mod comments;
 mod error;
+mod lints;
 mod messages;
 mod names;
 mod protos;

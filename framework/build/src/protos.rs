@@ -12,7 +12,7 @@ use prost_types::{DescriptorProto, FileDescriptorSet};
 use protox::Compiler;
 
 use crate::{
-    Error, comments,
+    Error, comments, lints,
     messages::Derives,
     names,
     service::{self, Services, package_name},
@@ -195,6 +195,7 @@ impl Protos {
             }));
             comments::tame(&mut code);
             found.extend(self.derives.add(&mut code));
+            lints::silence(&mut code);
             let text =
                 format!("// Written by kinoko-build, of the package `{package}`.\n{}", prettyplease::unparse(&code));
             outputs.insert(format!("{}.rs", package_name(package)), text.into_bytes());
