@@ -1,8 +1,8 @@
-//! Tells the tests what there is, so that a test without its broker or database shows as ignored.
+//! Tells the tests what there is, so that a test without its broker or database shows as ignored; and compiles their `.proto` files.
 
 use std::env;
 
-fn main() {
+fn main() -> Result<(), kinoko_build::Error> {
     for (variables, cfg) in [
         (&["KINOKO_TEST_AMQP_URI"][..], "broker"),
         (&["KINOKO_TEST_RABBITMQ_SERVER"], "private_broker"),
@@ -10,6 +10,7 @@ fn main() {
         (&["KINOKO_TEST_PYTHON_NAMEKO2", "KINOKO_TEST_PYTHON_NAMEKO3"], "python"),
         (&["KINOKO_TEST_PYTHON_HTTP"], "python_http"),
         (&["KINOKO_TEST_PYTHON_JWT"], "python_jwt"),
+        (&["KINOKO_TEST_PYTHON_GRPC"], "python_grpc"),
         (&["KINOKO_TEST_PYTHON_HTTP", "KINOKO_TEST_CHROMIUM"], "browser"),
         (&["KINOKO_TEST_PROMETHEUS"], "prometheus"),
         (&["KINOKO_TEST_QUICK"], "quick"),
@@ -22,4 +23,10 @@ fn main() {
             println!("cargo::rustc-cfg={cfg}");
         }
     }
+    kinoko_build::Protos::new()
+        .file("protos/forms.proto")
+        .file("protos/warehouse.proto")
+        .errors("warehouse.v1.Warehouse", "super::WarehouseError")
+        .schema(true)
+        .compile()
 }

@@ -271,6 +271,8 @@ ensure_python_peers() {
     export KINOKO_TEST_PYTHON_NAMEKO2=$folder/nameko-2.14.1/bin/python
     export KINOKO_TEST_PYTHON_NAMEKO3=$folder/nameko-3.0.0rc11/bin/python
     ensure_python_peer tests/python/requirements-jwt.txt "$folder/jwt" "import cryptography, jwt"
+    ensure_python_peer tests/python/requirements-grpc.txt "$folder/grpc" "import grpc_health, grpc_reflection, grpc_status, grpc_tools, nameko_grpc.entrypoint"
+    export KINOKO_TEST_PYTHON_GRPC=$folder/grpc/bin/python
     export KINOKO_TEST_PYTHON_HTTP=$folder/http/bin/python
     export KINOKO_TEST_PYTHON_JWT=$folder/jwt/bin/python
 }
@@ -347,7 +349,7 @@ ensure_all() {
     {
         echo "# Written by test.sh. A broker or a PostgreSQL that test.sh started itself is gone by now."
         for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_PYTHON_GRPC KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod events;
+mod grpc;
 mod idempotency;
 mod nameko;
 mod outage;
