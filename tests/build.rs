@@ -25,6 +25,7 @@ fn main() -> Result<(), kinoko_build::Error> {
     }
     kinoko_build::Protos::new()
         .file("protos/forms.proto")
+        .file("protos/shop.proto")
         .file("protos/warehouse.proto")
         .errors("warehouse.v1.Warehouse", "super::WarehouseError")
         .schema(true)

@@ -1,4 +1,7 @@
-"""The warehouse as grpcio serves it. Prints its port, and ends with its standard input."""
+"""The warehouse as grpcio serves it: `grpc_server.py [CA CERTIFICATE KEY]`, with files by TLS, to clients whose certificate is of the CA.
+
+Prints its port, and ends with its standard input.
+"""
 
 import json
 import sys
@@ -67,7 +70,12 @@ class Keeper(services.WarehouseServicer):
 def main():
     server = grpc.server(ThreadPoolExecutor(8))
     services.add_WarehouseServicer_to_server(Keeper(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if len(sys.argv) > 1:
+        ca, certificate, key = (open(path, "rb").read() for path in sys.argv[1:])
+        credentials = grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
     sys.stdin.read()

@@ -5,6 +5,7 @@ use std::{collections::HashMap, io::Write};
 use kinoko::{
     Value,
     grpc::{
+        GrpcClient,
         prost::Message,
         prost_types::{Duration, Timestamp},
     },
@@ -13,11 +14,29 @@ use kinoko::{
 };
 use serde_json::json;
 
-use self::forms::{Color, Form, form};
-use super::python;
+use self::{
+    forms::{Color, Form, form},
+    packages::{
+        common::v1::{Currency, Money},
+        shop::Price,
+    },
+};
+use super::{Article, KeeperClient, Stock, Warehouse, python, warehouse};
 
 mod forms {
     kinoko::proto!("forms.v1");
+}
+
+/// Packages that name each other, where their names say.
+mod packages {
+    pub(super) mod shop {
+        kinoko::proto!("shop");
+    }
+    pub(super) mod common {
+        pub(crate) mod v1 {
+            kinoko::proto!("common.v1");
+        }
+    }
 }
 
 /// Something in every field.
@@ -169,6 +188,25 @@ async fn a_message_travels_by_rpc_in_either_codec() {
         }
         app.stop().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_method_is_called_by_rpc_and_by_grpc_with_one_message() {
+    let app = warehouse("{}").await;
+    let (article, stock) = (Article { sku: "nut".to_owned() }, Stock { sku: "nut".to_owned(), count: 3 });
+    assert_eq!(app.client::<KeeperClient>().check(article.clone()).await.unwrap(), stock);
+    let client = GrpcClient::<Warehouse>::connect(format!("http://{}", app.grpc_address().unwrap())).unwrap();
+    assert_eq!(client.check(article).await.unwrap(), stock);
+    app.stop().await.unwrap();
+}
+
+#[test]
+fn packages_name_each_others_messages() {
+    let price =
+        Price { money: Some(Money { cents: 5, currency: Currency::Chf.into() }), currency: Currency::Chf.into() };
+    let json = json!({ "money": { "cents": 5, "currency": "CURRENCY_CHF" }, "currency": "CURRENCY_CHF" });
+    assert_eq!(serde_json::to_value(&price).unwrap(), json);
+    assert_eq!(serde_json::from_value::<Price>(json).unwrap(), price);
 }
 
 #[test]
