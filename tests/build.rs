@@ -2,7 +2,8 @@
 
 use std::env;
 
-fn main() -> Result<(), kinoko_build::Error> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    plain_tonic()?;
     for (variables, cfg) in [
         (&["KINOKO_TEST_AMQP_URI"][..], "broker"),
         (&["KINOKO_TEST_RABBITMQ_SERVER"], "private_broker"),
@@ -23,11 +24,22 @@ fn main() -> Result<(), kinoko_build::Error> {
             println!("cargo::rustc-cfg={cfg}");
         }
     }
+    kinoko_build::compile(["protos/echo.proto", "protos/stock.proto"])?;
     kinoko_build::Protos::new()
         .file("protos/forms.proto")
         .file("protos/shop.proto")
         .file("protos/warehouse.proto")
         .errors("warehouse.v1.Warehouse", "super::WarehouseError")
         .schema(true)
-        .compile()
+        .compile()?;
+    Ok(())
+}
+
+/// The same as tonic makes it, for the benchmark.
+fn plain_tonic() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::path::Path::new(&env::var("OUT_DIR")?).join("tonic");
+    std::fs::create_dir_all(&folder)?;
+    let files = protox::compile(["protos/echo.proto"], ["protos"])?;
+    tonic_prost_build::configure().out_dir(folder).compile_fds(files)?;
+    Ok(())
 }

@@ -59,6 +59,9 @@
 //! **HTTP.** With the feature `http`, `#[http(GET, "/orders/{id}")]` on a method answers requests, and the module `http` has files, problems
 //! and axum itself. Parameters come from path, query, headers and body by one rule, and every request runs a worker, as a call does.
 //!
+//! **gRPC.** With the feature `grpc` methods with `#[grpc]` serve a `.proto` file that the build script compiled, in all four patterns, with
+//! health and reflection; `GrpcClient<Inventory>` is a field that calls one. Workers, errors, guards and traces are those of RPC.
+//!
 //! **Databases.** With the feature `sql`, `kinoko::sql::Database` is a field, SQLite or PostgreSQL by its URL, and `#[inject] tx: Tx` a
 //! transaction that is committed before the reply leaves, or rolled back. Migrations run at the start.
 //!
@@ -77,6 +80,7 @@
 //! | `cli` | yes | the command line of every program; without it `run` runs, whatever the arguments |
 //! | `validate` | no | [`Valid`]: parameters that hold to the rules of their type; `http` brings it |
 //! | `http` | no | `#[http]` and `#[websocket]`, validation, OpenAPI and AsyncAPI with a page to try them, operations endpoints; with `tls` over TLS |
+//! | `grpc` | no | `kinoko::grpc`: `#[grpc]` on methods, clients, health, reflection; with `tls` over TLS; brings `http` |
 //! | `jwt` | no | `kinoko::auth`: tokens, `#[guard]` and `#[public]`, passwords |
 //! | `metrics` | no | `/metrics` for Prometheus, and `kinoko::metrics` for those of your own; brings `http` |
 //! | `otel` | no | traces to a collector, by OTLP |

@@ -1,4 +1,4 @@
-//! What calls, events, HTTP requests, sagas and policies cost through kinoko, next to hand-written lapin, plain axum, sqlx and tower-resilience
+//! What calls, events, HTTP requests, sagas and policies cost through kinoko, next to hand-written lapin, plain axum, plain tonic, sqlx and tower-resilience
 //! with the same semantics:
 //! `cargo bench -p kinoko-tests --bench performance`.
 //!
@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
 mod events;
+mod grpc;
 mod http;
 mod load;
 mod measure;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Mode::Role(Role::Rpc(role)) => rpc::run(*role, &options),
         Mode::Role(Role::Events(role)) => events::run(*role, &options),
         Mode::Role(Role::Http(role)) => http::run(*role),
+        Mode::Role(Role::Grpc(role)) => grpc::run(*role),
         Mode::Role(Role::Outbox(role)) => outbox::run(*role, &options),
         Mode::Role(Role::Sagas(role)) => sagas::run(*role),
         Mode::Compare => compare(&options),
@@ -75,6 +77,9 @@ fn compare(options: &Options) -> Result<(), Failed> {
     }
     if options.http {
         http::compare(options, &mut goals)?;
+    }
+    if options.grpc {
+        grpc::compare(options, &mut goals)?;
     }
     if options.outbox && options.amqp {
         outbox::compare(options)?;

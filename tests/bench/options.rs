@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::{
     events::{self, QueueType},
-    http, outbox,
+    grpc, http, outbox,
     payload::Codec,
     rpc::{self, Path},
     sagas,
 };
 
 const USAGE: &str =
-    "usage: performance [rpc|events|http|outbox|sagas|policies] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
+    "usage: performance [rpc|events|http|grpc|outbox|sagas|policies] [--quick] [--only memory|amqp] [--rounds N] [--seconds S] [--broker URL]
          of rpc alone:    [--codec msgpack|json] [--path short|nameko]
          of events alone: [--queue classic|quorum] [--backlog N]
          of outbox alone: [--backlog N]
@@ -24,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) rpc: bool,
     pub(crate) events: bool,
     pub(crate) http: bool,
+    pub(crate) grpc: bool,
     pub(crate) outbox: bool,
     pub(crate) sagas: bool,
     pub(crate) policies: bool,
@@ -54,6 +55,7 @@ pub(crate) enum Role {
     Rpc(rpc::Role),
     Events(events::Role),
     Http(http::Role),
+    Grpc(grpc::Role),
     Outbox(outbox::Role),
     Sagas(sagas::Role),
 }
@@ -65,6 +67,7 @@ impl Options {
             rpc: true,
             events: true,
             http: true,
+            grpc: true,
             outbox: true,
             sagas: true,
             policies: true,
@@ -85,7 +88,7 @@ impl Options {
             match arg.as_str() {
                 // What cargo itself passes.
                 "--bench" => {}
-                "rpc" | "events" | "http" | "outbox" | "sagas" | "policies" => options.only(&arg),
+                "rpc" | "events" | "http" | "grpc" | "outbox" | "sagas" | "policies" => options.only(&arg),
                 "--quick" => {
                     options.codecs = vec![Codec::MessagePack];
                     options.bytes = vec![100];
@@ -122,6 +125,7 @@ impl Options {
         self.rpc = subject == "rpc";
         self.events = subject == "events";
         self.http = subject == "http";
+        self.grpc = subject == "grpc";
         self.outbox = subject == "outbox";
         self.sagas = subject == "sagas";
         self.policies = subject == "policies";
@@ -132,6 +136,7 @@ impl Role {
     fn parse(text: &str) -> Result<Self, String> {
         let role = rpc::Role::parse(text).map(Self::Rpc).or_else(|| events::Role::parse(text).map(Self::Events));
         let role = role.or_else(|| http::Role::parse(text).map(Self::Http));
+        let role = role.or_else(|| grpc::Role::parse(text).map(Self::Grpc));
         let role = role.or_else(|| outbox::Role::parse(text).map(Self::Outbox));
         let role = role.or_else(|| sagas::Role::parse(text).map(Self::Sagas));
         role.ok_or_else(|| format!("no role `{text}`"))

@@ -17,6 +17,7 @@ mod entrypoints;
 mod errors;
 mod events;
 mod fallbacks;
+mod grpc;
 mod hooks;
 mod http;
 mod inject;

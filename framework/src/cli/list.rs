@@ -9,7 +9,7 @@ use crate::{
     container::App,
     service::{
         ServiceDescriptor,
-        description::{consumer, describe, event, first_line, route, signature, timer},
+        description::{consumer, describe, event, first_line, grpc, route, signature, timer},
     },
 };
 
@@ -60,5 +60,6 @@ fn entrypoints(service: &ServiceDescriptor) -> Vec<(&'static str, String, &'stat
     let timers = service.timers.iter().map(|info| ("timer", timer(info), info.doc));
     let routes = service.routes.iter().map(|info| ("http", who(info.index, route(info)), info.doc));
     let sockets = service.sockets.iter().map(|method| ("websocket", who(method.index, signature(method)), method.doc));
-    methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect()
+    let grpc = service.grpc.iter().map(|info| ("grpc", who(info.index, grpc(info)), info.doc));
+    methods.chain(routes).chain(sockets).chain(grpc).chain(events).chain(consumers).chain(timers).collect()
 }

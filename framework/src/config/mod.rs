@@ -100,6 +100,7 @@ use crate::{
 /// | `http.docs` | `true` | whether documents and the docs page are served beside the routes |
 /// | `http.tls.certificate` | none | file of the server's certificate: it speaks TLS |
 /// | `http.tls.key` | in the certificate's file | file of its key |
+/// | `http.tls.client_ca` | none | callers show a certificate that one of these CAs issued |
 /// | `http.cors.origins` | none | the origins whose pages may call; `*`: all |
 /// | `http.cors.methods` | the usual six | by which methods they may |
 /// | `http.cors.headers` | all | with which headers |
@@ -114,6 +115,34 @@ use crate::{
 /// | `ops.enabled` | `true` | whether there are operations endpoints |
 /// | `ops.address` | `127.0.0.1:9000` | where they are; not set: there or at the next free port up to 9099 |
 /// | `ops.token` | none | what a request must bring that changes something |
+///
+/// With the feature `grpc`:
+///
+/// | key | default | |
+/// | --- | --- | --- |
+/// | `grpc.address` | `127.0.0.1:50051` | where the gRPC server listens |
+/// | `grpc.timeout` | `30s` | how long a call with one request and one response may take, where nobody else says |
+/// | `grpc.body_timeout` | `10s` | how long the message of a call may keep its reader waiting |
+/// | `grpc.max_message_bytes` | 4194304 | the largest message that is read |
+/// | `grpc.max_waiting` | 1024 | the most calls that wait for a worker of one service |
+/// | `grpc.max_concurrent_streams` | 200 | the most calls of one connection at once |
+/// | `grpc.compression` | `false` | whether responses are compressed for all who can read it |
+/// | `grpc.reflection` | `true` | whether tools may ask which services there are |
+/// | `grpc.keep_alive` | `60s` | how often a connection is asked whether its other side is there |
+/// | `grpc.keep_alive_timeout` | `20s` | how long the answer to that may take |
+/// | `grpc.header_timeout` | `5s` | how long a TLS handshake may take |
+/// | `grpc.idle_timeout` | `1h` | how long a connection may rest |
+/// | `grpc.max_header_bytes` | 16384 | the most bytes of a call's metadata |
+/// | `grpc.max_connections` | 10000 | the most connections at once |
+/// | `grpc.tls.certificate` | none | file of the server's certificate: it speaks TLS |
+/// | `grpc.tls.key` | in the certificate's file | file of its key |
+/// | `grpc.tls.client_ca` | none | callers show a certificate that one of these CAs issued |
+/// | `grpc.client.compression` | `false` | whether clients compress their requests |
+/// | `grpc.client.connect_timeout` | `5s` | how long a client takes to connect |
+/// | `grpc.client.tls.ca` | none | by whose certificates clients verify servers |
+/// | `grpc.client.tls.certificate` | none | file of the certificate that clients show |
+/// | `grpc.client.tls.key` | in the certificate's file | file of its key |
+/// | `grpc.client.tls.domain` | none | the name that servers' certificates have to be for |
 /// | `mode` | by the broker | `development` or `production` |
 ///
 /// With the feature `otel`:

@@ -58,6 +58,29 @@ const HTTP: &[(&str, &str)] = &[
 #[cfg(not(feature = "http"))]
 const HTTP: &[(&str, &str)] = &[];
 
+/// Those of gRPC.
+#[cfg(feature = "grpc")]
+const GRPC: &[(&str, &str)] = &[
+    ("grpc.address", "127.0.0.1:50051"),
+    ("grpc.timeout", "30s"),
+    ("grpc.body_timeout", "10s"),
+    ("grpc.max_message_bytes", "4194304"),
+    ("grpc.max_waiting", "1024"),
+    ("grpc.max_concurrent_streams", "200"),
+    ("grpc.compression", "false"),
+    ("grpc.reflection", "true"),
+    ("grpc.keep_alive", "60s"),
+    ("grpc.keep_alive_timeout", "20s"),
+    ("grpc.header_timeout", "5s"),
+    ("grpc.idle_timeout", "1h"),
+    ("grpc.max_header_bytes", "16384"),
+    ("grpc.max_connections", "10000"),
+    ("grpc.client.compression", "false"),
+    ("grpc.client.connect_timeout", "5s"),
+];
+#[cfg(not(feature = "grpc"))]
+const GRPC: &[(&str, &str)] = &[];
+
 /// Those of Prometheus.
 #[cfg(feature = "metrics")]
 const METRICS: &[(&str, &str)] = &[("metrics.enabled", "true")];
@@ -92,6 +115,22 @@ const WITHOUT_DEFAULT: &[&str] = &[
     #[cfg(feature = "http")]
     "http.tls.key",
     #[cfg(feature = "http")]
+    "http.tls.client_ca",
+    #[cfg(feature = "grpc")]
+    "grpc.tls.certificate",
+    #[cfg(feature = "grpc")]
+    "grpc.tls.key",
+    #[cfg(feature = "grpc")]
+    "grpc.tls.client_ca",
+    #[cfg(feature = "grpc")]
+    "grpc.client.tls.ca",
+    #[cfg(feature = "grpc")]
+    "grpc.client.tls.certificate",
+    #[cfg(feature = "grpc")]
+    "grpc.client.tls.key",
+    #[cfg(feature = "grpc")]
+    "grpc.client.tls.domain",
+    #[cfg(feature = "http")]
     "http.cors.origins",
     #[cfg(feature = "http")]
     "http.cors.methods",
@@ -114,6 +153,7 @@ pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
     let with_default = OWN
         .iter()
         .chain(HTTP)
+        .chain(GRPC)
         .chain(METRICS)
         .chain(OTEL)
         .chain(SQL)

@@ -9,7 +9,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::timeout::{self, GRPC_TIMEOUT};
 use crate::{
-    codec::Format,
     http::context::{REQUEST_ID, is_plain, known},
     protocol::{
         Headers, Properties, Value,
@@ -94,10 +93,7 @@ pub(super) fn write(properties: &Properties, metadata: &mut HeaderMap) {
                 value.as_str().map(|token| ("authorization".to_owned(), format!("Bearer {token}")))
             }
             _ if *name == IDEMPOTENCY_KEY => text(value).map(|key| ("idempotency-key".to_owned(), key)),
-            (Some(key), value) => {
-                let json = Format::Json.encode(value).ok().and_then(|json| String::from_utf8(json.to_vec()).ok());
-                json.map(|json| (format!("{NAMEKO}{key}"), json))
-            }
+            (Some(key), value) => Some((format!("{NAMEKO}{key}"), ascii(&value.to_string()))),
             (None, value) => text(value).map(|text| (name.to_string(), text)),
         };
         let Some((name, value)) = pair else { continue };
@@ -108,6 +104,18 @@ pub(super) fn write(properties: &Properties, metadata: &mut HeaderMap) {
             None => tracing::debug!(name, "a header has no form as metadata, and stays behind"),
         }
     }
+}
+
+/// JSON whose letters all have a place in metadata, as Python writes it.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter.is_ascii() {
+            true => text.push(letter),
+            false => text.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+        }
+    }
+    text
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -9,6 +9,7 @@ mod client;
 pub mod expansion;
 mod metadata;
 mod method;
+mod own;
 #[doc(hidden)]
 pub mod serde;
 mod server;

@@ -100,7 +100,7 @@ impl<A: Answer> Shared<A> {
         }
     }
 
-    async fn speak<S>(
+    pub(super) async fn speak<S>(
         &self,
         stream: S,
         peer: SocketAddr,

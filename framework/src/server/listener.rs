@@ -97,21 +97,6 @@ impl Bound {
     }
 }
 
-impl Bound {
-    /// Any port of this machine's own interface that is free: a test's.
-    #[cfg(feature = "grpc")]
-    pub(crate) fn any_port() -> Result<Self> {
-        let address = Address {
-            key: "grpc.address",
-            text: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string(),
-            origin: "the test".to_owned(),
-            is_set: false,
-        };
-        let socket = bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(|error| address.refused(&error))?;
-        Ok(Self { socket, address })
-    }
-}
-
 /// Listens on the first of these ports that is free, on this machine's own interface. `None`: all are taken.
 pub(crate) fn listen_first(ports: RangeInclusive<u16>) -> Option<TcpListener> {
     ports.into_iter().find_map(|port| bind((Ipv4Addr::LOCALHOST, port).into()).ok()?.listen(BACKLOG).ok())

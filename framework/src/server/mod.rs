@@ -75,7 +75,31 @@ pub(crate) struct Server {
     tasks: Tasks,
 }
 
+/// Connects to a server in this process: the other end of a connection that no system has.
+#[cfg(feature = "testing")]
+pub(crate) type Connect = Arc<dyn Fn() -> tokio::io::DuplexStream + Send + Sync>;
+
 impl Server {
+    /// Begins to answer who connects in this process, and nobody else: a test, whose clock may stand still.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_memory(answer: impl Answer, protocol: Protocol, limits: ConnectionLimits) -> (Self, Connect) {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (stage, seen) = watch::channel(Stage::Open);
+        let tasks = Tasks::new();
+        let shared = Arc::new(Shared::new(answer, protocol, limits, None, &tasks));
+        let (places, connections) = (Arc::new(Semaphore::new(limits.max_connections)), tasks.clone());
+        let connect = move || {
+            let (own, other) = tokio::io::duplex(64 * 1024);
+            // Where there is no place any more, the other end is closed at once.
+            if let Ok(place) = places.clone().try_acquire_owned() {
+                let (shared, stage) = (shared.clone(), seen.clone());
+                connections.spawn(async move { shared.speak(own, address, stage, place).await });
+            }
+            other
+        };
+        (Self { address, stage, tasks }, Arc::new(connect))
+    }
+
     /// Begins to accept.
     pub(crate) fn start(
         listener: TcpListener,

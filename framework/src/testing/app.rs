@@ -259,6 +259,13 @@ impl RunningTestApp {
         super::WebSocketCall::new(gateway.map(crate::http::HttpGateway::routers).unwrap_or_default(), path)
     }
 
+    /// A client of a service in a `.proto` file that these services serve, with no socket: through the same server as a real one.
+    #[cfg(feature = "grpc")]
+    pub fn grpc<S: crate::grpc::ProtoService>(&self) -> Result<crate::grpc::GrpcClient<S>> {
+        let gateway = self.app.gateway::<crate::grpc::GrpcGateway>();
+        crate::grpc::GrpcClient::of_own(gateway.map(crate::grpc::GrpcGateway::own).unwrap_or_default())
+    }
+
     /// Waits until an entrypoint of these services has fired: made before what fires it, awaited afterwards.
     ///
     /// ```

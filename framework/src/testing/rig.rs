@@ -61,6 +61,7 @@ impl Rig {
             timers: kept(whole.timers, only, |timer| timer.method),
             sockets: kept(whole.sockets, only, |method| method.name),
             routes: kept(whole.routes, only, |route| route.method),
+            grpc: kept(whole.grpc, only, |method| method.method),
             ..*whole
         };
         Ok(Box::leak(Box::new(restricted)))

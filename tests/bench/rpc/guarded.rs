@@ -62,10 +62,10 @@ impl Server {
     }
 }
 
-/// Who calls with a token.
+/// Who calls with a token, or the same without one.
 pub(crate) struct Client {
     target: Target,
-    token: String,
+    token: Option<String>,
     _owner: Owner,
 }
 
@@ -84,20 +84,22 @@ impl Client {
     pub(crate) async fn connect(broker: &str, codec: Codec, role: Role) -> Result<Self, Failed> {
         let client = kinoko::Client::connect_with(broker, &settings(codec)).await?;
         let target = match role {
-            Role::TokenClient => Target::Open(client.service()),
+            Role::TokenClient | Role::OpenClient => Target::Open(client.service()),
             _ => Target::Guarded(client.service()),
         };
-        Ok(Self { target, token: token().await?, _owner: Owner::Client { _client: client } })
+        let token = if role == Role::OpenClient { None } else { Some(token().await?) };
+        Ok(Self { target, token, _owner: Owner::Client { _client: client } })
     }
 
     /// With the service in the same process.
     pub(crate) async fn in_memory(codec: Codec, role: Role) -> Result<Self, Failed> {
         let app = app("memory://", codec).service::<Open>().start().await?;
         let target = match role {
-            Role::MemoryToken => Target::Open(app.client()),
+            Role::MemoryToken | Role::MemoryOpen => Target::Open(app.client()),
             _ => Target::Guarded(app.client()),
         };
-        Ok(Self { target, token: token().await?, _owner: Owner::App { _app: app } })
+        let token = if role == Role::MemoryOpen { None } else { Some(token().await?) };
+        Ok(Self { target, token, _owner: Owner::App { _app: app } })
     }
 
     pub(crate) async fn load(&self, run: Load, payload: Payload) -> Result<Done, Failed> {
@@ -105,11 +107,18 @@ impl Client {
         match &self.target {
             Target::Guarded(client) => {
                 let client = client.clone();
+                let token = token.unwrap_or_default();
                 echoes(run, Clock::Seldom, payload, move |payload| client.echo(payload).auth_token(&token)).await
             }
             Target::Open(client) => {
                 let client = client.clone();
-                echoes(run, Clock::Seldom, payload, move |payload| client.echo(payload).auth_token(&token)).await
+                match token {
+                    Some(token) => {
+                        let call = move |payload| client.echo(payload).auth_token(&token);
+                        echoes(run, Clock::Seldom, payload, call).await
+                    }
+                    None => echoes(run, Clock::Seldom, payload, move |payload| client.echo(payload)).await,
+                }
             }
         }
     }
@@ -138,7 +147,7 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
     let codec = Codec::MessagePack;
     if options.memory {
         let start = |role: Role| Ok::<_, Failed>(Side::alone(role.start(codec, &options.broker)?));
-        let mut sides = [start(Role::Memory)?, start(Role::MemoryToken)?, start(Role::MemoryGuarded)?];
+        let mut sides = [start(Role::MemoryOpen)?, start(Role::MemoryToken)?, start(Role::MemoryGuarded)?];
         rows("in memory", &mut sides, options, None)?;
     }
     if options.amqp {
@@ -147,7 +156,7 @@ pub(crate) fn compare(options: &Options, goals: &mut Goals) -> Result<(), Failed
             Ok::<_, Failed>(Side::over_broker(client.start(codec, &options.broker)?, server))
         };
         let mut sides = [
-            start(Role::FrameworkClient, Role::FrameworkServer)?,
+            start(Role::OpenClient, Role::TokenServer)?,
             start(Role::TokenClient, Role::TokenServer)?,
             start(Role::GuardedClient, Role::GuardedServer)?,
         ];

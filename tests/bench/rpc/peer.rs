@@ -25,7 +25,9 @@ pub(crate) enum Role {
     GuardedClient,
     /// Answers what is not guarded.
     TokenServer,
-    /// Calls what is not guarded, with a token.
+    /// Calls it without a token.
+    OpenClient,
+    /// Calls it with a token that it takes no notice of.
     TokenClient,
     /// Calls and answers through tokio's channels.
     Channels,
@@ -34,11 +36,12 @@ pub(crate) enum Role {
     /// The same, of a guarded method.
     MemoryGuarded,
     MemoryToken,
+    MemoryOpen,
     /// Starts a service, says how long it took, and ends.
     Start,
 }
 
-const NAMES: [(Role, &str); 15] = [
+const NAMES: [(Role, &str); 17] = [
     (Role::TwinServer, "twin-server"),
     (Role::TwinClient, "twin-client"),
     (Role::PlainServer, "plain-server"),
@@ -49,10 +52,12 @@ const NAMES: [(Role, &str); 15] = [
     (Role::GuardedClient, "guarded-client"),
     (Role::TokenServer, "token-server"),
     (Role::TokenClient, "token-client"),
+    (Role::OpenClient, "open-client"),
     (Role::Channels, "channels"),
     (Role::Memory, "memory"),
     (Role::MemoryGuarded, "memory-guarded"),
     (Role::MemoryToken, "memory-token"),
+    (Role::MemoryOpen, "memory-open"),
     (Role::Start, "start"),
 ];
 
@@ -108,12 +113,14 @@ pub(crate) fn run(role: Role, options: &Options) -> Result<(), Failed> {
             Role::GuardedServer | Role::TokenServer => {
                 Peer::Answering { _server: Box::new(guarded::Server::start(broker, codec, role).await?) }
             }
-            Role::GuardedClient | Role::TokenClient => {
+            Role::GuardedClient | Role::TokenClient | Role::OpenClient => {
                 Peer::Guarded(guarded::Client::connect(broker, codec, role).await?)
             }
             Role::Channels => Peer::Channels(memory::Channels::start(codec)),
             Role::Memory => Peer::Memory(memory::InProcess::start(codec).await?),
-            Role::MemoryGuarded | Role::MemoryToken => Peer::Guarded(guarded::Client::in_memory(codec, role).await?),
+            Role::MemoryGuarded | Role::MemoryToken | Role::MemoryOpen => {
+                Peer::Guarded(guarded::Client::in_memory(codec, role).await?)
+            }
         };
         obey(peer).await
     })

@@ -92,6 +92,12 @@ enum Messages {
 macro_rules! options {
     ($call:ident) => {
         impl<O, E> $call<O, E> {
+            /// The same call, whose service fails with errors of this type: they come as the variants that they were. Where the client was
+            /// made for them (`Protos::errors` of `kinoko-build`), that is so without this.
+            pub fn errors<F: ServiceError>(self) -> $call<O, F> {
+                $call { request: self.request, types: PhantomData }
+            }
+
             /// How long it may take. The server is told, and stops working at the deadline.
             pub fn timeout(mut self, timeout: Duration) -> Self {
                 self.request.timeout = Some(timeout);

@@ -93,6 +93,10 @@ impl Channel {
         self.0.settings.parents_tracked
     }
 
+    pub(super) fn unready(&self) -> Option<String> {
+        self.0.pool.unready()
+    }
+
     pub(super) async fn pick(&self) -> Result<Picked, String> {
         self.0.pool.pick().await
     }

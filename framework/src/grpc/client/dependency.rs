@@ -3,12 +3,17 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::{Channel, pool::Pool, settings::ClientSettings};
+use super::{
+    Channel,
+    pool::{Pool, Source},
+    settings::ClientSettings,
+};
 use crate::{
     Error, ErrorKind, Result, Settings,
     config::SettingInfo,
     dependency::{Dependency, SetupContext},
-    grpc::ProtoService,
+    discovery::{Balance, Instances, Protocol, Target},
+    grpc::{ProtoService, own::OwnServer},
     observe::Observer,
     resilience::PolicySettings,
 };
@@ -17,23 +22,33 @@ use crate::{
 /// `kinoko-build` makes, to which it dereferences.
 ///
 /// Options: `service`, the name under which its instances are found, where that is not the last word of its name in the file in snake case
-/// (`inventory` for `inventory.v1.Inventory`); and those of a [`Policy`](crate::resilience::Policy) around each call: `timeout`, `retry`,
+/// (`inventory` for `inventory.v1.Inventory`): [discovery](mod@crate::discovery) says how. What the program serves itself needs no address: where nothing
+/// else is said, calls go to its own server. `balance`: `"round_robin"` (the default), `"least_loaded"` or `"nearest"`. And those of a [`Policy`](crate::resilience::Policy) around each call: `timeout`, `retry`,
 /// `breaker`, `bulkhead`, `rate_limit`.
 ///
 /// Outside a service, [`connect`](Self::connect) makes one.
-pub struct GrpcClient<S: ProtoService>(S::Client);
+pub struct GrpcClient<S: ProtoService> {
+    client: S::Client,
+    channel: Channel,
+}
 
 /// The options of a [`GrpcClient`] field.
 #[derive(Debug, Clone, Default)]
 pub struct GrpcClientOptions {
     /// The name under which the instances are found.
     pub service: Option<String>,
+    /// Which instance a call goes to.
+    pub balance: Balance,
     /// What goes around each call. Its `timeout` is how long a call may take in all, where the call does not say; default: the setting
     /// `grpc.timeout`.
     pub policy: PolicySettings,
 }
 
 impl<S: ProtoService> GrpcClient<S> {
+    fn over(channel: Channel) -> Self {
+        Self { client: channel.clone().into(), channel }
+    }
+
     /// A client of the service at an address, for tests and tools: `http://127.0.0.1:50051`. Connects with the first call.
     ///
     /// # Errors
@@ -51,9 +66,20 @@ impl<S: ProtoService> GrpcClient<S> {
     pub fn connect_with(address: impl Into<String>, settings: &Settings) -> Result<Self> {
         let (address, settings) = (address.into(), ClientSettings::read(settings)?);
         settings.endpoint(&address).map_err(|text| Error::new(ErrorKind::Config, text))?;
-        let pool = Pool::new(vec![address], settings.clone());
+        let instances = Instances::fixed(S::NAME, [address])?;
+        let pool = Pool::new(Source::Found(instances), settings.clone());
         let channel = Channel::new(S::NAME.into(), pool, settings, (None, None), Observer::off());
-        Ok(Self(channel.into()))
+        Ok(Self::over(channel))
+    }
+}
+
+#[cfg(feature = "testing")]
+impl<S: ProtoService> GrpcClient<S> {
+    /// A client of the program's own server.
+    pub(crate) fn of_own(own: OwnServer) -> Result<Self> {
+        let settings = ClientSettings::read(&Settings::default())?;
+        let pool = Pool::new(Source::Own(own), settings.clone());
+        Ok(Self::over(Channel::new(S::NAME.into(), pool, settings, (None, None), Observer::off())))
     }
 }
 
@@ -84,15 +110,29 @@ impl<S: ProtoService> Dependency for GrpcClient<S> {
         let timeout = policy.timeout;
         let policy = policy.has_parts().then(|| policies.get(cx.service(), S::NAME, policy)).transpose()?;
         let service = options.service.unwrap_or_else(|| name_in_discovery(S::NAME));
-        let pool = Pool::new(vec![service], settings.clone());
+        let own = cx.require::<OwnServer>().await?;
+        let source = match Instances::of(cx, Target::new(service, Protocol::Grpc)).await {
+            Ok(instances) => Source::Found(instances.balance(options.balance)),
+            // That is known when all services of the program are.
+            Err(error) => {
+                own.want(S::NAME, error.chain());
+                Source::Own(own)
+            }
+        };
+        let pool = Pool::new(source, settings.clone());
         let channel = Channel::new(S::NAME.into(), pool, settings, (timeout, policy), cx.observer().clone());
-        Ok(Self(channel.into()))
+        Ok(Self::over(channel))
+    }
+
+    /// Nobody can be called where nothing is known of where they are.
+    fn unready(&self) -> Option<String> {
+        self.channel.unready()
     }
 }
 
 impl<S: ProtoService> Clone for GrpcClient<S> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { client: self.client.clone(), channel: self.channel.clone() }
     }
 }
 
@@ -100,7 +140,7 @@ impl<S: ProtoService> Deref for GrpcClient<S> {
     type Target = S::Client;
 
     fn deref(&self) -> &S::Client {
-        &self.0
+        &self.client
     }
 }
 

@@ -1,9 +1,9 @@
 //! Why a call has no answer.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error, time::Duration};
 
 use tokio::time::Instant;
-use tonic::{Code, ConnectError, Status};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
 use crate::{
     client::{CallError, Timeout},
@@ -35,9 +35,13 @@ pub(super) struct Origin<'a> {
 
 /// Whether a status tells that nobody was reached.
 pub(super) fn is_unreached(status: &Status) -> bool {
+    is_because_of::<ConnectError>(status)
+}
+
+fn is_because_of<T: Error + 'static>(status: &Status) -> bool {
     let mut source = status.source();
     while let Some(error) = source {
-        if error.is::<ConnectError>() {
+        if error.is::<T>() {
             return true;
         }
         source = error.source();
@@ -89,6 +93,8 @@ impl Origin<'_> {
         // What tells no more than its code: of a server that knows nothing of kinoko, or of what stands between.
         match status.code() {
             _ if status::is_told(status) => CallError::from_fault(Box::new(fault), self.service, self.method),
+            // tonic looks at the time, too.
+            _ if is_because_of::<TimeoutExpired>(status) => self.late(true),
             Code::Unavailable if is_unreached(status) => CallError::Unavailable(causes(status)),
             // The connection broke, or the call was withdrawn on its way.
             _ if is_cut(status) => CallError::ReplyChannelLost,

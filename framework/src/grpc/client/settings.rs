@@ -46,6 +46,14 @@ impl ClientSettings {
         })
     }
 
+    /// A connection in this process.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_memory(&self, connect: crate::server::Connect) -> tonic::transport::Channel {
+        let connect =
+            move |_: http::Uri| std::future::ready(Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(connect())));
+        Endpoint::from_static("http://in.memory").connect_with_connector_lazy(tower::service_fn(connect))
+    }
+
     /// A connection to an address, not yet made: `http://127.0.0.1:50051`, `https://…`, or the host and the port alone.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     Result, Settings,
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
     entrypoint::Entrypoint,
+    grpc::own::{OwnPlace, OwnServer},
     server::{Bound, Server, Tls},
 };
 
@@ -33,14 +34,22 @@ pub(crate) struct GrpcGateway {
     launch: Launch,
     services: Mutex<Vec<Arc<GrpcEntrypoint>>>,
     phase: watch::Sender<Phase>,
+    own: OnceLock<OwnServer>,
     door: Mutex<Door>,
 }
 
 /// What listens, or is about to. Dropped, it ends with its connections.
 #[derive(Default)]
 struct Door {
-    bound: Option<(Bound, Table, Option<Tls>)>,
+    bound: Option<(Listening, Table)>,
     server: Option<Arc<Server>>,
+}
+
+/// Where to listen.
+enum Listening {
+    At(Bound, Option<Tls>),
+    /// Nowhere: `kinoko::testing` connects in this process.
+    InMemory,
 }
 
 impl GrpcGateway {
@@ -50,12 +59,20 @@ impl GrpcGateway {
             launch: extensions.get::<Launch>().clone(),
             services: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
+            own: OnceLock::new(),
             door: Mutex::default(),
         }))
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.door().server.as_ref().map(|server| server.address())
+        let server = self.door().server.clone()?;
+        (server.address().port() > 0).then(|| server.address())
+    }
+
+    /// Connects in this process, where the program is a test's.
+    #[cfg(feature = "testing")]
+    pub(crate) fn own(&self) -> OwnServer {
+        self.own.get().cloned().unwrap_or_default()
     }
 
     fn door(&self) -> MutexGuard<'_, Door> {
@@ -69,16 +86,22 @@ impl GrpcGateway {
         let server = HeaderValue::from_str(&format!("{name}/{version}")).unwrap_or(HeaderValue::from_static("kinoko"));
         let descriptors = program.descriptors();
         let infos = || descriptors.iter().flat_map(|descriptor| descriptor.grpc);
-        let mut names: Vec<_> = infos().map(|info| info.service).collect();
-        names.sort_unstable();
-        names.dedup();
-        let mut own = vec![health::of(program.clone(), names.into(), self.phase.subscribe())];
+        let mut own = vec![health::of(program.clone(), served(program).into(), self.phase.subscribe())];
         if self.settings.reflection {
             own.extend(reflection::of(infos())?);
         }
         let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         Table::new(services.iter().flat_map(|service| service.methods(&server)), own, server.clone())
     }
+}
+
+/// The services of `.proto` files of which a program serves anything.
+fn served(program: &Program) -> Vec<&'static str> {
+    let mut names: Vec<_> =
+        program.descriptors().iter().flat_map(|descriptor| descriptor.grpc).map(|info| info.service).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// What a program is called, by what it serves.
@@ -99,26 +122,49 @@ impl Gateway for GrpcGateway {
     }
 
     async fn prepare(&self, program: Program) -> Result<()> {
+        let own = program.shared::<OwnServer>().unwrap_or_default();
+        own.check(&served(&program))?;
+        let _ = self.own.set(own);
         if self.services.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             return Ok(());
         }
         let table = self.table(&program)?;
         // What is wrong with either ends the start before anything has run.
-        let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;
-        let bound = match program.is_test() {
-            true => Bound::any_port()?,
-            false => self.settings.address.bind().await?,
+        let listening = match program.is_test() {
+            true => Listening::InMemory,
+            false => {
+                let tls = self.settings.tls.as_ref().map(Tls::load).transpose()?;
+                Listening::At(self.settings.address.bind().await?, tls)
+            }
         };
-        self.door().bound = Some((bound, table, tls));
+        self.door().bound = Some((listening, table));
         Ok(())
     }
 
     async fn open(&self) -> Result<()> {
         let mut door = self.door();
-        if let Some((bound, table, tls)) = door.bound.take() {
-            let server = Server::start(bound.listen()?, table, self.settings.protocol, self.settings.limits, tls)?;
-            tracing::info!(grpc = %server.address(), tls = self.settings.tls.is_some(), "listening");
+        if let Some((listening, table)) = door.bound.take() {
+            let GrpcSettings { protocol, limits, .. } = self.settings;
+            let (server, place) = match listening {
+                Listening::At(bound, tls) => {
+                    let is_tls = tls.is_some();
+                    let server = Server::start(bound.listen()?, table, protocol, limits, tls)?;
+                    let address = server.address();
+                    tracing::info!(grpc = %address, tls = is_tls, "listening");
+                    (server, OwnPlace::At(address, is_tls))
+                }
+                #[cfg(feature = "testing")]
+                Listening::InMemory => {
+                    let (server, connect) = Server::in_memory(table, protocol, limits);
+                    (server, OwnPlace::InMemory(connect))
+                }
+                #[cfg(not(feature = "testing"))]
+                Listening::InMemory => return Ok(()),
+            };
             door.server = Some(Arc::new(server));
+            if let Some(own) = self.own.get() {
+                own.opened(place);
+            }
         }
         self.phase.send_replace(Phase::Running);
         Ok(())

@@ -76,9 +76,18 @@ fn service(service: &ServiceDescriptor) -> Value {
         .iter()
         .map(|route| json!({"method": route.method, "verb": route.verb, "path": route.path}))
         .collect();
+    let grpc: Vec<_> =
+        service.grpc.iter().map(|method| json!({"method": method.method, "path": method.path})).collect();
     json!({
         "name": service.name,
-        "entrypoints": {"rpc": rpc, "events": events, "consumers": consumers, "timers": timers, "http": http},
+        "entrypoints": {
+            "rpc": rpc,
+            "events": events,
+            "consumers": consumers,
+            "timers": timers,
+            "http": http,
+            "grpc": grpc,
+        },
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a service is, as data and as text: for `list`, and for whoever asks over the broker.
 
 mod fired;
+mod grpc;
 mod routes;
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use serde_json::json;
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     fired::{consumer, event, timer},
+    grpc::grpc,
     routes::route,
 };
 use super::{MethodInfo, ServiceDescriptor, millis};
@@ -27,8 +29,9 @@ pub(crate) fn describe(service: &ServiceDescriptor) -> Value {
     let events = service.events.iter().map(|handler| who(handler.index, fired::event_json(service, handler)));
     let consumers = service.consumers.iter().map(|consumer| who(consumer.index, fired::consumer_json(consumer)));
     let timers = service.timers.iter().map(fired::timer_json);
+    let grpc = service.grpc.iter().map(|method| who(method.index, grpc::grpc_json(method)));
     let entrypoints: Vec<_> =
-        methods.chain(routes).chain(sockets).chain(events).chain(consumers).chain(timers).collect();
+        methods.chain(routes).chain(sockets).chain(grpc).chain(events).chain(consumers).chain(timers).collect();
     json!({
         "name": service.name,
         "doc": service.doc,

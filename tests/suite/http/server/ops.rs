@@ -53,7 +53,7 @@ async fn info_says_what_runs_and_metrics_are_valid() {
         info["services"],
         json!([{
             "name": "http_plain",
-            "entrypoints": {"rpc": [{"method": "nothing"}], "events": [], "consumers": [], "timers": [], "http": []},
+            "entrypoints": {"rpc": [{"method": "nothing"}], "events": [], "consumers": [], "timers": [], "http": [], "grpc": []},
         }])
     );
     let metrics = get(address, "/metrics").await;
