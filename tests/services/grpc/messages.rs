@@ -17,7 +17,7 @@ use serde_json::json;
 use self::{
     forms::{Color, Form, form},
     packages::{
-        common::v1::{Currency, Money},
+        money::v1::{Currency, Money},
         shop::Price,
     },
 };
@@ -32,9 +32,9 @@ mod packages {
     pub(super) mod shop {
         kinoko::proto!("shop");
     }
-    pub(super) mod common {
+    pub(super) mod money {
         pub(crate) mod v1 {
-            kinoko::proto!("common.v1");
+            kinoko::proto!("money.v1");
         }
     }
 }
@@ -205,7 +205,7 @@ fn packages_name_each_others_messages() {
     let price =
         Price { money: Some(Money { cents: 5, currency: Currency::Chf.into() }), currency: Currency::Chf.into() };
     let json = json!({ "money": { "cents": 5, "currency": "CURRENCY_CHF" }, "currency": "CURRENCY_CHF" });
-    assert_eq!(serde_json::to_value(&price).unwrap(), json);
+    assert_eq!(serde_json::to_value(price).unwrap(), json);
     assert_eq!(serde_json::from_value::<Price>(json).unwrap(), price);
 }
 

@@ -83,7 +83,7 @@ impl Keeper {
     ) -> Result<impl Stream<Item = Result<Stock, WarehouseError>> + Send + use<>, WarehouseError> {
         let sku = article.sku.clone();
         let counts = (1..=3).map(move |count| Ok(Stock { sku: sku.clone(), count }));
-        let end = (article.sku == "short").then(|| Err(WarehouseError::OutOfStock { sku: article.sku, left: 0 }));
+        let end = (article.sku == "short").then_some(Err(WarehouseError::OutOfStock { sku: article.sku, left: 0 }));
         Ok(stream::iter(counts.chain(end)))
     }
 
