@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{HOLDING, asked, python, warehouse};
 
 /// Runs one case of `grpc_client.py` against a warehouse.
-async fn case(name: &str, yaml: &str) -> Value {
-    let app = warehouse(yaml).await;
+async fn case(name: &str, grpc: &str) -> Value {
+    let app = warehouse(grpc).await;
     let address = app.grpc_address().unwrap().to_string();
     let answer = asked("grpc_client.py", vec![address, name.to_owned()]).await;
     app.stop().await.unwrap();
@@ -24,20 +24,20 @@ async fn grpcio_calls_all_four_patterns() {
         "server_stream": [["nut", 1], ["nut", 2], ["nut", 3]],
         "bidi_stream": [["a", 2], ["b", 4]],
     });
-    assert_eq!(case("patterns", "{}").await, expected);
+    assert_eq!(case("patterns", "").await, expected);
 }
 
 #[tokio::test]
 #[cfg_attr(not(python_grpc), ignore = "needs Python with grpcio: run ./test.sh")]
 async fn metadata_and_deadlines_of_grpcio_are_the_workers_context() {
     let expected = json!({ "shard": "7", "tenant": "acme", "language": "de-CH", "has_deadline": true });
-    assert_eq!(case("metadata", "{}").await, expected);
+    assert_eq!(case("metadata", "").await, expected);
 }
 
 #[tokio::test]
 #[cfg_attr(not(python_grpc), ignore = "needs Python with grpcio: run ./test.sh")]
 async fn grpcio_tells_errors_apart_by_their_details() {
-    let answer = case("errors", "{}").await;
+    let answer = case("errors", "").await;
     let typed = &answer["typed"];
     assert_eq!(typed["code"], "FAILED_PRECONDITION");
     assert_eq!(typed["message"], "only 2 left of nut");
@@ -56,10 +56,10 @@ async fn grpcio_tells_errors_apart_by_their_details() {
 #[cfg_attr(not(python_grpc), ignore = "needs Python with grpcio: run ./test.sh")]
 async fn what_grpcio_gives_up_ends_here_too() {
     let mut holding = HOLDING.subscribe();
-    assert_eq!(case("late", "{}").await, json!("DEADLINE_EXCEEDED"));
+    assert_eq!(case("late", "").await, json!("DEADLINE_EXCEEDED"));
     soon("it is dropped", holding.wait_for(|count| *count == 0)).await.unwrap();
 
-    let app = warehouse("{}").await;
+    let app = warehouse("").await;
     let address = app.grpc_address().unwrap().to_string();
     let mut client = python("grpc_client.py").args([&address, "cancelled"]).spawn().expect("python runs");
     soon("it begins", holding.wait_for(|count| *count == 1)).await.unwrap();
@@ -78,13 +78,13 @@ async fn grpcio_checks_and_watches_health() {
         "program": "SERVING", "service": "SERVING", "unknown": "NOT_FOUND",
         "watched": "SERVING", "watched_unknown": "SERVICE_UNKNOWN",
     });
-    assert_eq!(case("health", "{}").await, expected);
+    assert_eq!(case("health", "").await, expected);
 }
 
 #[tokio::test]
 #[cfg_attr(not(python_grpc), ignore = "needs Python with grpcio: run ./test.sh")]
 async fn grpcio_learns_by_reflection_what_is_served_and_calls_it() {
-    let answer = case("reflection", "{}").await;
+    let answer = case("reflection", "").await;
     let services: Vec<_> = answer["services"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(
         services.contains(&"warehouse.v1.Warehouse") && services.contains(&"grpc.health.v1.Health"),
@@ -94,14 +94,14 @@ async fn grpcio_learns_by_reflection_what_is_served_and_calls_it() {
     assert_eq!(answer["file"], "warehouse.proto");
     assert_eq!(answer["methods"], json!(["Check", "Receive", "Watch", "Chat", "Reserve", "Hold", "Seen"]));
     assert_eq!(answer["called"], json!(["nut", 3]));
-    let silent = case("reflection_off", "grpc: {reflection: false}").await;
+    let silent = case("reflection_off", "reflection: false").await;
     assert_eq!(silent, json!("UNIMPLEMENTED"));
 }
 
 #[tokio::test]
 #[cfg_attr(not(python_grpc), ignore = "needs Python with grpcio: run ./test.sh")]
 async fn grpcio_compresses_and_is_told_what_is_too_large() {
-    let answer = case("sizes", "grpc: {max_message_bytes: 10000}").await;
+    let answer = case("sizes", "max_message_bytes: 10000").await;
     // What is compressed counts by what it is unpacked.
     let expected = json!({ "gzip": 5000, "gzip_answered": "gzip", "too_large": "RESOURCE_EXHAUSTED", "too_large_in_a_stream": "RESOURCE_EXHAUSTED", "bomb": "RESOURCE_EXHAUSTED" });
     assert_eq!(answer, expected);

@@ -192,7 +192,7 @@ async fn a_message_travels_by_rpc_in_either_codec() {
 
 #[tokio::test]
 async fn a_method_is_called_by_rpc_and_by_grpc_with_one_message() {
-    let app = warehouse("{}").await;
+    let app = warehouse("").await;
     let (article, stock) = (Article { sku: "nut".to_owned() }, Stock { sku: "nut".to_owned(), count: 3 });
     assert_eq!(app.client::<KeeperClient>().check(article.clone()).await.unwrap(), stock);
     let client = GrpcClient::<Warehouse>::connect(format!("http://{}", app.grpc_address().unwrap())).unwrap();

@@ -14,12 +14,8 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream};
-use kinoko::{
-    Value, WorkerContext,
-    grpc::Streaming,
-    prelude::*,
-    testing::{RunningTestApp, TestApp},
-};
+use kinoko::{RunningApp, Settings, Value, WorkerContext, grpc::Streaming, prelude::*};
+use kinoko_tests::unique;
 use tokio::sync::watch;
 
 pub(crate) use self::proto::{Article, Context, Stock, Warehouse};
@@ -116,8 +112,12 @@ impl Keeper {
     }
 }
 
-async fn warehouse(yaml: &str) -> RunningTestApp {
-    TestApp::new().service::<Keeper>().yaml(yaml).start().await.unwrap()
+/// The warehouse at a port of its own, with these settings of gRPC.
+async fn warehouse(grpc: &str) -> RunningApp {
+    let yaml = format!("grpc: {{address: '127.0.0.1:0', {grpc}}}\nops: {{address: '127.0.0.1:0'}}");
+    let settings = Settings::from_yaml(&yaml).unwrap();
+    let app = App::new().service::<Keeper>().settings(settings).broker(format!("memory://{}", unique("warehouse")));
+    app.start().await.unwrap()
 }
 
 fn python(script: &str) -> Command {

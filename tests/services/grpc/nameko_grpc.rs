@@ -8,7 +8,7 @@ use super::{Article, Server, Warehouse, asked, warehouse};
 #[tokio::test]
 #[cfg_attr(not(python_grpc), ignore = "needs Python with nameko-grpc: run ./test.sh")]
 async fn a_client_of_nameko_grpc_calls_with_its_context_data() {
-    let app = warehouse("{}").await;
+    let app = warehouse("").await;
     let address = app.grpc_address().unwrap();
     let answer = asked("grpc_nameko.py", vec!["call".to_owned(), address.port().to_string()]).await;
     let expected = json!({ "check": ["nut", 3], "tenant": "acme", "language": "de-CH", "error": ["FAILED_PRECONDITION", "only 2 left of nut"] });

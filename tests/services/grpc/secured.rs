@@ -22,9 +22,8 @@ async fn grpcio_calls_by_tls_and_shows_its_certificate_where_it_is_asked_for_one
     let (client_certificate, client_key) = authority.issue(&["client"], |_| {}).write(&folder);
     for mutual in [false, true] {
         let client_ca = if mutual { format!(", client_ca: {}", ca.display()) } else { String::new() };
-        let yaml =
-            format!("grpc: {{tls: {{certificate: {}, key: {}{client_ca}}}}}", certificate.display(), key.display());
-        let app = warehouse(&yaml).await;
+        let tls = format!("tls: {{certificate: {}, key: {}{client_ca}}}", certificate.display(), key.display());
+        let app = warehouse(&tls).await;
         let address = format!("localhost:{}", app.grpc_address().unwrap().port());
         let files = [&ca, &client_certificate, &client_key].map(|path| text(path));
         let arguments = [vec![address, "tls".to_owned()], files.to_vec()].concat();
