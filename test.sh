@@ -176,7 +176,7 @@ main() {
     --quick)
         say "quick: no broker, no PostgreSQL, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
         unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM KINOKO_TEST_CONSUL
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;

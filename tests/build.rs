@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (&["KINOKO_TEST_PYTHON_GRPC"], "python_grpc"),
         (&["KINOKO_TEST_PYTHON_HTTP", "KINOKO_TEST_CHROMIUM"], "browser"),
         (&["KINOKO_TEST_PROMETHEUS"], "prometheus"),
+        (&["KINOKO_TEST_CONSUL"], "consul"),
         (&["KINOKO_TEST_QUICK"], "quick"),
     ] {
         for variable in variables {

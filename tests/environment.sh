@@ -336,6 +336,50 @@ ensure_prometheus() {
     export KINOKO_TEST_PROMETHEUS
 }
 
+# --- Consul
+
+find_consul() {
+    local candidate
+    for candidate in "${KINOKO_TEST_CONSUL:-}" "$(command -v consul || true)" "$target/consul/usr/bin/consul"; do
+        if [ -n "$candidate" ] && [ -x "$candidate" ]; then
+            absolute_file "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian has it in bullseye only. That suite comes from the mirror that the machine's own sources name, with lists of its own: those of the
+# machine stay as they are. Unpacked and not installed: the package would start an agent.
+unpack_consul() {
+    command -v apt-get >/dev/null 2>&1 || return 1
+    local folder mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian|Debian|//p' | head -n 1)
+    [ -n "$mirror" ] || return 1
+    say "fetching Consul"
+    rm -rf "$target/consul"
+    mkdir -p "$target/consul/lists/partial" "$target/consul/archives/partial"
+    folder=$(absolute "$target/consul")
+    echo "deb [signed-by=$keys] $mirror bullseye main" >"$folder/sources.list"
+    (
+        cd "$folder"
+        options=(-o "Dir::Etc::SourceList=$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null
+            -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o APT::Sandbox::User=)
+        apt-get update -qq "${options[@]}"
+        apt-get download -qq "${options[@]}" consul/bullseye
+        dpkg-deb -x consul_*.deb .
+    )
+} </dev/null >&2
+
+ensure_consul() {
+    if ! KINOKO_TEST_CONSUL=$(find_consul); then
+        unpack_consul || true
+        KINOKO_TEST_CONSUL=$(find_consul) || stop_with \
+            "no Consul, and it could not be fetched. Install Consul 1.8 or newer, or name the program in KINOKO_TEST_CONSUL. Without it: ./test.sh --quick"
+    fi
+    export KINOKO_TEST_CONSUL
+}
+
 ensure_all() {
     local name
     mkdir -p "$target"
@@ -345,11 +389,13 @@ ensure_all() {
     ensure_python_peers
     ensure_chromium
     ensure_prometheus
+    ensure_consul
     check_broker
     {
         echo "# Written by test.sh. A broker or a PostgreSQL that test.sh started itself is gone by now."
         for name in KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_PYTHON_GRPC KINOKO_TEST_CHROMIUM KINOKO_TEST_PROMETHEUS; do
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_PYTHON_GRPC KINOKO_TEST_CHROMIUM \
+            KINOKO_TEST_PROMETHEUS KINOKO_TEST_CONSUL; do
             printf 'export %s=%q\n' "$name" "${!name}"
         done
     } >"$target/test-env"

@@ -11,6 +11,9 @@ pub(crate) const GATEWAYS: &[MakeGateway] = &[
     crate::http::HttpGateway::make,
     #[cfg(feature = "grpc")]
     crate::grpc::GrpcGateway::make,
+    // It opens last and closes first: what it tells others of is open meanwhile.
+    #[cfg(feature = "consul")]
+    crate::discovery::ConsulGateway::make,
 ];
 
 /// Where spans go beside memory.

@@ -7,6 +7,7 @@ mod guide;
 mod kills;
 mod log;
 mod private_broker;
+mod private_consul;
 mod proxy;
 mod python;
 mod raw;
@@ -21,6 +22,7 @@ pub use self::{
     kills::{Kills, Order, Point},
     log::captured_log,
     private_broker::{PrivateBroker, free_ports},
+    private_consul::PrivateConsul,
     proxy::{Direction, Proxy},
     python::{Python, PythonLoad, PythonService},
     raw::Raw,

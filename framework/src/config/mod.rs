@@ -145,6 +145,24 @@ use crate::{
 /// | `grpc.client.tls.domain` | none | the name that servers' certificates have to be for |
 /// | `mode` | by the broker | `development` or `production` |
 ///
+/// With the feature `consul`:
+///
+/// | key | default | what |
+/// | --- | --- | --- |
+/// | `consul.address` | none | where the agent is: `http://127.0.0.1:8500`, `https://…`; without it there is no Consul |
+/// | `consul.token` | none | what the agent knows the program by; never shown |
+/// | `consul.datacenter` | the agent's | where services are looked for |
+/// | `consul.tls.ca` | the system's | file of the certificates that vouch for the agent |
+/// | `consul.tls.certificate` | none | file of the program's own certificate |
+/// | `consul.tls.key` | in the certificate's file | file of its key |
+/// | `consul.register` | `true` | whether the program's ports are registered |
+/// | `consul.advertise` | where it listens | the host that others are told; where it listens on all addresses, the agent's |
+/// | `consul.tags` | none | tags beside `http` and `grpc` |
+/// | `consul.meta` | none | what else others are told, as a map of texts |
+/// | `consul.check` | `ttl` | `ttl`: the program says how it is; `http`: Consul asks `/health/ready`; `grpc`: Consul asks gRPC's health service |
+/// | `consul.check_interval` | `10s` | how long Consul waits for a word of the program, or how often it asks; 1 s at least |
+/// | `consul.deregister_after` | `1m` | after how long without one it forgets the instance; a minute at least, as Consul has it |
+///
 /// With the feature `otel`:
 ///
 /// | key | default | what |

@@ -81,6 +81,17 @@ const GRPC: &[(&str, &str)] = &[
 #[cfg(not(feature = "grpc"))]
 const GRPC: &[(&str, &str)] = &[];
 
+/// Those of Consul.
+#[cfg(feature = "consul")]
+const CONSUL: &[(&str, &str)] = &[
+    ("consul.register", "true"),
+    ("consul.check", "ttl"),
+    ("consul.check_interval", "10s"),
+    ("consul.deregister_after", "1m"),
+];
+#[cfg(not(feature = "consul"))]
+const CONSUL: &[(&str, &str)] = &[];
+
 /// Those of Prometheus.
 #[cfg(feature = "metrics")]
 const METRICS: &[(&str, &str)] = &[("metrics.enabled", "true")];
@@ -108,6 +119,24 @@ const SAGA: &[(&str, &str)] = &[];
 /// Those that are nothing, or what another one says, where nobody sets them.
 const WITHOUT_DEFAULT: &[&str] = &[
     "discovery.services",
+    #[cfg(feature = "consul")]
+    "consul.address",
+    #[cfg(feature = "consul")]
+    "consul.token",
+    #[cfg(feature = "consul")]
+    "consul.datacenter",
+    #[cfg(feature = "consul")]
+    "consul.tls.ca",
+    #[cfg(feature = "consul")]
+    "consul.tls.certificate",
+    #[cfg(feature = "consul")]
+    "consul.tls.key",
+    #[cfg(feature = "consul")]
+    "consul.advertise",
+    #[cfg(feature = "consul")]
+    "consul.tags",
+    #[cfg(feature = "consul")]
+    "consul.meta",
     #[cfg(any(feature = "http", feature = "jwt"))]
     "mode",
     #[cfg(feature = "http")]
@@ -154,6 +183,7 @@ pub(crate) fn own() -> impl Iterator<Item = SettingInfo> {
         .iter()
         .chain(HTTP)
         .chain(GRPC)
+        .chain(CONSUL)
         .chain(METRICS)
         .chain(OTEL)
         .chain(SQL)

@@ -138,7 +138,8 @@ impl RunningApp {
     ///
     /// Dropped early, what is left ends without order, as in a crash.
     pub async fn stop(self) -> Result<()> {
-        for gateway in &self.gateways {
+        // The other way round than they opened: whoever tells others of a port does it before the port is shut.
+        for gateway in self.gateways.iter().rev() {
             gateway.stop_taking().await;
         }
         let Program { containers, transport, process, .. } = &self.program;
@@ -146,7 +147,7 @@ impl RunningApp {
         let drained = join_all(containers.iter().map(|container| container.drain(self.grace)));
         let passed = join_all(self.gateways.iter().map(|gateway| gateway.drain(self.grace)));
         let late: usize = futures_util::join!(drained, passed).0.iter().sum();
-        for gateway in &self.gateways {
+        for gateway in self.gateways.iter().rev() {
             gateway.close().await;
         }
         for scope in self.scopes.iter().rev() {

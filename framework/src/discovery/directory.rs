@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "consul")]
+use super::consul::{Consul, InConsul};
 use super::{
     Discovery, Target,
     followed::Followed,
@@ -28,6 +30,8 @@ pub(crate) struct Directory(Arc<Shared>);
 struct Shared {
     dns_refresh: Duration,
     wait: Duration,
+    #[cfg(feature = "consul")]
+    consul: Option<Arc<Consul>>,
     followed: Mutex<HashMap<Target, Weak<Followed>>>,
 }
 
@@ -47,12 +51,23 @@ impl Directory {
     fn source(&self, settings: &Settings, target: &Target) -> Result<Arc<dyn Discovery>> {
         let key = format!("discovery.services.{}", target.service);
         let Some(value) = settings.get::<Value>(&key)? else {
+            #[cfg(feature = "consul")]
+            if let Some(consul) = &self.0.consul {
+                let (name, tag) = (target.service.clone(), Some(target.protocol.name().to_owned()));
+                return Ok(Arc::new(InConsul { consul: consul.clone(), name, tag, datacenter: None }));
+            }
             let text = format!("nothing says where service `{}` is: set `{key}`: {FORMS}", target.service);
             return Err(Error::new(ErrorKind::Config, text));
         };
         let place = Place::read(&value, target, self.0.dns_refresh).map_err(|error| settings.refuse(&key, error))?;
         match place {
             Place::Here(source) => Ok(source),
+            #[cfg(feature = "consul")]
+            Place::Consul { name, tag, datacenter } => match &self.0.consul {
+                Some(consul) => Ok(Arc::new(InConsul { consul: consul.clone(), name, tag, datacenter })),
+                None => Err(settings.refuse(&key, "`consul://` needs an agent: set `consul.address`")),
+            },
+            #[cfg(not(feature = "consul"))]
             Place::Consul { .. } => Err(settings.refuse(&key, "`consul://` needs the feature `consul`")),
         }
     }
@@ -64,10 +79,17 @@ impl Dependency for Directory {
     const SCOPE: Scope = Scope::Process;
 
     async fn setup(cx: &SetupContext, (): ()) -> Result<Self> {
-        let settings = cx.settings();
+        Self::read(cx.settings())
+    }
+}
+
+impl Directory {
+    pub(super) fn read(settings: &Settings) -> Result<Self> {
         Ok(Self(Arc::new(Shared {
             dns_refresh: settings.duration("discovery.dns_refresh", DNS_REFRESH)?,
             wait: settings.duration("discovery.wait", WAIT)?,
+            #[cfg(feature = "consul")]
+            consul: Consul::from_settings(settings)?.map(Arc::new),
             followed: Mutex::default(),
         })))
     }

@@ -4,7 +4,7 @@ use super::{
     Balance, Discovery, Instance, Pick, Protocol, Target, directory::Directory, fixed::Fixed, followed::Followed,
 };
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Settings,
     dependency::{Dependency, SetupContext},
 };
 
@@ -89,6 +89,20 @@ impl Instances {
     pub async fn of(cx: &SetupContext, target: Target) -> Result<Self> {
         let directory = cx.require::<Directory>().await?;
         Ok(Self { followed: directory.follow(cx.settings(), target)?, balance: Balance::default() })
+    }
+
+    /// What settings say of a service: for programs that have no service themselves. In one, [`of`](Self::of) shares what is found.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn from_settings(settings: &Settings, target: Target) -> Result<Self> {
+        let followed = Directory::read(settings)?.follow(settings, target)?;
+        Ok(Self { followed, balance: Balance::default() })
     }
 
     /// Chooses otherwise than in turn.

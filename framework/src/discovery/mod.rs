@@ -36,6 +36,8 @@
 
 mod balance;
 mod broker;
+#[cfg(feature = "consul")]
+mod consul;
 mod directory;
 mod dns;
 mod fixed;
@@ -44,6 +46,7 @@ mod instance;
 mod instances;
 mod pick;
 mod place;
+mod ports;
 
 use async_trait::async_trait;
 
@@ -56,6 +59,10 @@ pub(crate) use self::broker::PolicyStats;
 pub(crate) use self::broker::{ANSWER_TIME, Fleet, Kind, Presence, Stats};
 #[cfg(feature = "cli")]
 pub(crate) use self::broker::{EntrypointStats, plain};
+#[cfg(feature = "consul")]
+pub(crate) use self::consul::ConsulGateway;
+#[cfg(feature = "http")]
+pub(crate) use self::ports::Ports;
 pub use self::{
     balance::Balance,
     followed::Found,

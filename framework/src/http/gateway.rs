@@ -22,7 +22,7 @@ use crate::{
     Result, Settings,
     config::Mode,
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
-    discovery::Neighbours,
+    discovery::{Neighbours, Ports, Protocol as Spoken},
     entrypoint::Entrypoint,
     server::{Bound, Protocol, Server, Tls},
 };
@@ -36,6 +36,7 @@ pub(crate) struct HttpGateway {
     sockets: SocketSettings,
     ops_settings: OpsSettings,
     neighbours: Neighbours,
+    ports: Ports,
     launch: Launch,
     services: Mutex<Vec<Arc<HttpEntrypoint>>>,
     routers: OnceLock<Routers>,
@@ -68,6 +69,7 @@ impl HttpGateway {
             sockets: SocketSettings::read(settings)?,
             ops_settings: OpsSettings::read(settings)?,
             neighbours: extensions.get::<Neighbours>().clone(),
+            ports: extensions.get::<Ports>().clone(),
             launch: extensions.get::<Launch>().clone(),
             services: Mutex::default(),
             routers: OnceLock::new(),
@@ -161,7 +163,9 @@ impl Gateway for HttpGateway {
         self.doors().watched = Some(watched.clone());
         // Before all that may take its time: who waits for its broker lives.
         if let Some(listener) = self.ops_settings.listen(self.launch.is_run).await? {
-            self.doors().ops = Some(Arc::new(ops::start(listener, watched, self.neighbours.clone(), &token)?));
+            let ops = ops::start(listener, watched, self.neighbours.clone(), &token)?;
+            self.ports.operations(ops.address());
+            self.doors().ops = Some(Arc::new(ops));
         }
         let _ = self.access.set(Access { mode, token });
         if routers.is_some() {
@@ -178,6 +182,7 @@ impl Gateway for HttpGateway {
         if let (Some((bound, tls)), Some(routers)) = (doors.bound.take(), self.routers.get()) {
             let server =
                 Server::start(bound.listen()?, routers.clone(), Protocol::default(), self.settings.limits, tls)?;
+            self.ports.opened(Spoken::Http, server.address(), self.settings.tls.is_some());
             doors.http = Some(Arc::new(server));
         }
         if let Some(watched) = &doors.watched {
