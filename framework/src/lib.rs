@@ -62,6 +62,9 @@
 //! **gRPC.** With the feature `grpc` methods with `#[grpc]` serve a `.proto` file that the build script compiled, in all four patterns, with
 //! health and reflection; `GrpcClient<Inventory>` is a field that calls one. Workers, errors, guards and traces are those of RPC.
 //!
+//! **Finding services.** [`discovery::Instances`] is a field that knows where the instances of a service are that is called without the
+//! broker: by the settings, DNS, or Consul with the feature `consul`.
+//!
 //! **Databases.** With the feature `sql`, `kinoko::sql::Database` is a field, SQLite or PostgreSQL by its URL, and `#[inject] tx: Tx` a
 //! transaction that is committed before the reply leaves, or rolled back. Migrations run at the start.
 //!
@@ -84,6 +87,7 @@
 //! | `jwt` | no | `kinoko::auth`: tokens, `#[guard]` and `#[public]`, passwords |
 //! | `metrics` | no | `/metrics` for Prometheus, and `kinoko::metrics` for those of your own; brings `http` |
 //! | `otel` | no | traces to a collector, by OTLP |
+//! | `consul` | no | programs register their ports at Consul, and [`discovery`] finds others by it |
 //! | `schema` | no | the document of calls and events alone, `App::asyncapi`; `http` brings it, with OpenAPI |
 //! | `saga` | no | `kinoko::saga`: steps that are taken back when a later one fails, kept in a log |
 //! | `sql` | no | `kinoko::sql`: SQLite and PostgreSQL, a transaction for each worker |

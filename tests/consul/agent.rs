@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinoko::ErrorKind;
+use kinoko::{ErrorKind, discovery::Instances};
 use kinoko_tests::{PrivateConsul, captured_log, eventually, soon};
 
 use crate::stage::{ShelfClient, caller, settings, start};
@@ -68,6 +68,7 @@ async fn an_agent_that_was_killed_is_told_again() {
     soon("it is found", shelves.wait_for(|all| all.len() == 1)).await;
     let id = shelves.pick().await.unwrap().id.clone();
 
+    let calls = tokio::spawn(pick_until_dropped(shelves.clone()));
     consul.kill9();
     eventually(Duration::from_secs(10), "the caller notices", || async { shelves.stale() }).await;
     assert_eq!(shelves.pick().await.unwrap().id, id, "the last answer is kept");
@@ -90,7 +91,17 @@ async fn an_agent_that_was_killed_is_told_again() {
         (shelves.stale().is_none() && shelves.list().len() == 1).then_some(())
     })
     .await;
+    assert!(!calls.is_finished(), "there was an instance throughout");
+    calls.abort();
     app.stop().await.unwrap();
+}
+
+/// Ends by a panic when there is no instance.
+async fn pick_until_dropped(instances: Instances) {
+    loop {
+        instances.pick().await.expect("an instance");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
+/// How long an agent that is back may take to hear again of those that it has lost. Programs tell it after 2 s at most.
+const RETOLD: Duration = Duration::from_secs(10);
+
 /// A service in Consul.
 pub(in crate::discovery) struct InConsul {
     pub(in crate::discovery) consul: Arc<Consul>,
@@ -30,11 +33,17 @@ pub(in crate::discovery) struct InConsul {
 impl Discovery for InConsul {
     async fn follow(&self, _: &Target, found: Found) {
         let (mut index, mut retry) = (0, RETRY);
+        let mut away: Option<Instant> = None;
         loop {
             let began = Instant::now();
             match self.ask(index).await {
+                Ok((instances, _)) if instances.is_empty() && away.is_some_and(|since| since.elapsed() < RETOLD) => {
+                    found.stale("Consul is back, and was not told of any instance yet");
+                    sleep(RETRY).await;
+                }
                 Ok((instances, next)) => {
                     found.set(instances);
+                    away = None;
                     // One that went back belongs to another past, such as a snapshot's: what it waits for may never come.
                     index = if next < index { 0 } else { next };
                     retry = RETRY;
@@ -44,6 +53,7 @@ impl Discovery for InConsul {
                     found.stale(error.to_string());
                     // The agent may come back with other numbers.
                     index = 0;
+                    away = Some(Instant::now());
                     // Not all who lost it come back in one moment.
                     sleep(retry.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                     retry = (retry * 2).min(LONGEST_RETRY);
