@@ -23,6 +23,8 @@ use crate::{
 /// How old an answer of DNS may be, where no setting says.
 const DNS_REFRESH: Duration = Duration::from_secs(5);
 
+type Map = std::collections::BTreeMap<String, Value>;
+
 /// What all of a program's [`Instances`](super::Instances) share.
 #[derive(Clone)]
 pub(crate) struct Directory(Arc<Shared>);
@@ -50,7 +52,8 @@ impl Directory {
 
     fn source(&self, settings: &Settings, target: &Target) -> Result<Arc<dyn Discovery>> {
         let key = format!("discovery.services.{}", target.service);
-        let Some(value) = settings.get::<Value>(&key)? else {
+        let listed = settings.get::<Map>("discovery.services")?.unwrap_or_default();
+        let Some(value) = listed.get(&target.service) else {
             #[cfg(feature = "consul")]
             if let Some(consul) = &self.0.consul {
                 let (name, tag) = (target.service.clone(), Some(target.protocol.name().to_owned()));
@@ -59,7 +62,7 @@ impl Directory {
             let text = format!("nothing says where service `{}` is: set `{key}`: {FORMS}", target.service);
             return Err(Error::new(ErrorKind::Config, text));
         };
-        let place = Place::read(&value, target, self.0.dns_refresh).map_err(|error| settings.refuse(&key, error))?;
+        let place = Place::read(value, target, self.0.dns_refresh).map_err(|error| settings.refuse(&key, error))?;
         match place {
             Place::Here(source) => Ok(source),
             #[cfg(feature = "consul")]

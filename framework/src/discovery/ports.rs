@@ -11,6 +11,7 @@ use super::Protocol;
 pub(crate) struct Ports(Arc<Mutex<Opened>>);
 
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "consul"), allow(dead_code, reason = "only what a feature adds looks at it"))]
 struct Opened {
     ports: Vec<Port>,
     operations: Option<SocketAddr>,

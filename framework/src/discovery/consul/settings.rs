@@ -16,17 +16,16 @@ pub(super) struct AgentSettings {
 impl AgentSettings {
     /// `None` where no agent is named: then there is no Consul.
     pub(super) fn read(settings: &Settings) -> Result<Option<Self>> {
-        let text = |key: &str| settings.get::<String>(key);
-        let path = |key: &str| settings.get::<PathBuf>(key);
-        let (certificate, key) = (path("consul.tls.certificate")?, path("consul.tls.key")?);
+        let certificate = settings.get::<PathBuf>("consul.tls.certificate")?;
+        let key = settings.get::<PathBuf>("consul.tls.key")?;
         let read = Self {
             url: String::new(),
-            token: text("consul.token")?,
-            datacenter: text("consul.datacenter")?,
-            ca: path("consul.tls.ca")?,
+            token: settings.get::<String>("consul.token")?,
+            datacenter: settings.get::<String>("consul.datacenter")?,
+            ca: settings.get::<PathBuf>("consul.tls.ca")?,
             identity: certificate.map(|certificate| (certificate.clone(), key.unwrap_or(certificate))),
         };
-        let Some(address) = text("consul.address")? else { return Ok(None) };
+        let Some(address) = settings.get::<String>("consul.address")? else { return Ok(None) };
         let address = address.trim().trim_end_matches('/');
         let url = match address.split_once("://") {
             None => format!("http://{address}"),
