@@ -41,7 +41,7 @@ Reads
   KINOKO_TEST_RABBITMQ_SERVER  rabbitmq-server program for tests that start nodes of their own
   KINOKO_TEST_POSTGRES_URL     PostgreSQL to use, as a user who may create databases. Otherwise the one on 127.0.0.1:5432 that lets postgres
                                or the current user in without a password, or one that this script starts and stops
-  KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one for HTTP, one for tokens
+  KINOKO_TEST_PYTHON           Python to make the venvs with: two for Nameko, one each for HTTP, tokens and gRPC
   KINOKO_TEST_CHROMIUM         Chromium, or Chrome, that opens the docs page
   CARGO_TARGET_DIR             where cargo builds (default: target)
 
@@ -176,7 +176,8 @@ main() {
     --quick)
         say "quick: no broker, no PostgreSQL, no Python, no browser, no compile fixtures; the tests that need them show as ignored"
         unset KINOKO_TEST_AMQP_URI KINOKO_TEST_RABBITMQ_SERVER KINOKO_TEST_POSTGRES_URL KINOKO_TEST_PYTHON_NAMEKO2 \
-            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_CHROMIUM KINOKO_TEST_CONSUL
+            KINOKO_TEST_PYTHON_NAMEKO3 KINOKO_TEST_PYTHON_HTTP KINOKO_TEST_PYTHON_JWT KINOKO_TEST_PYTHON_GRPC KINOKO_TEST_CHROMIUM \
+            KINOKO_TEST_CONSUL
         export KINOKO_TEST_QUICK=1
         run_tests
         ;;
