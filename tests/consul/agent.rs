@@ -99,7 +99,7 @@ async fn an_agent_that_was_killed_is_told_again() {
 /// Ends by a panic when there is no instance.
 async fn pick_until_dropped(instances: Instances) {
     loop {
-        instances.pick().await.expect("an instance");
+        drop(instances.pick().await.expect("an instance"));
         tokio::task::yield_now().await;
     }
 }

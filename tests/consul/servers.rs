@@ -31,7 +31,7 @@ async fn discovery_answers_while_the_leader_is_killed() {
         let (shelves, over, picks) = (shelves.clone(), over.clone(), picks.clone());
         async move {
             while !over.load(Ordering::Relaxed) {
-                shelves.pick().await.expect("an instance throughout");
+                drop(shelves.pick().await.expect("an instance throughout"));
                 picks.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
             }
