@@ -2,6 +2,7 @@
 
 mod canary;
 mod features;
+mod grpc;
 mod metrics;
 mod own_metrics;
 mod prometheus;

@@ -8,6 +8,7 @@ mod kills;
 mod log;
 mod private_broker;
 mod private_consul;
+pub mod protos;
 mod proxy;
 mod python;
 mod raw;

@@ -54,6 +54,8 @@ pub(crate) struct CallWatch {
     trace: Option<Trace>,
     /// The service that calls.
     owner: &'static str,
+    /// What the call goes by, as traces name it.
+    system: &'static str,
     began: Instant,
     over: bool,
 }
@@ -64,7 +66,13 @@ impl CallWatch {
         let tracer = observer.tracer().clone();
         let trace = tracer.within(began, caller.and_then(WorkerContext::trace));
         let owner = caller.map_or(observer.owner(), WorkerContext::service);
-        Self { calls, tracer, trace, owner, began, over: false }
+        Self { calls, tracer, trace, owner, system: "kinoko", began, over: false }
+    }
+
+    /// It goes by something else than RPC.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn by(self, system: &'static str) -> Self {
+        Self { system, ..self }
     }
 
     /// Its own place in the trace, which whoever is called finds itself inside.
@@ -83,7 +91,7 @@ impl CallWatch {
                 context: trace.own,
                 parent: trace.parent,
                 kind: SpanKind::Client,
-                subject: Subject::Call { service: service.clone(), method: method.clone() },
+                subject: Subject::Call { system: self.system, service: service.clone(), method: method.clone() },
                 ended,
                 error: None,
                 started: SystemTime::now().checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH),

@@ -50,7 +50,7 @@ pub(crate) enum Subject {
         status: Option<u16>,
     },
     /// A call of another service, from the request to the reply.
-    Call { service: Name, method: Name },
+    Call { system: &'static str, service: Name, method: Name },
     /// A message that is sent, until the broker has it.
     Publish { exchange: Name, routing_key: Name, message_id: Option<Name> },
 }
@@ -82,7 +82,7 @@ impl Span {
                 let method = || format!("{}/{}", entrypoint.service, entrypoint.method);
                 entrypoint.route().unwrap_or_else(method)
             }
-            Subject::Call { service, method } => format!("{service}/{method}"),
+            Subject::Call { service, method, .. } => format!("{service}/{method}"),
             Subject::Publish { exchange, routing_key, .. } => match &**exchange {
                 "" => format!("send {routing_key}"),
                 exchange => format!("send {exchange} {routing_key}"),

@@ -90,7 +90,7 @@ fn attributes(span: &Span, messaging: &'static str) -> Vec<KeyValue> {
                 received(&mut attributes, message, messaging);
             }
         }
-        Subject::Call { service, method } => call(&mut attributes, service, method),
+        Subject::Call { system, service, method } => rpc(&mut attributes, system, service, method),
         Subject::Publish { exchange, routing_key, message_id } => {
             attributes.extend([
                 KeyValue::new("messaging.system", messaging),

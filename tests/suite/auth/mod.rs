@@ -2,6 +2,7 @@
 
 mod claims;
 mod forged;
+mod grpc;
 mod guards;
 mod handled;
 mod http;

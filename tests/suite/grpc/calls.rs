@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use kinoko::{CallError, grpc::GrpcClient, prelude::*, testing::TestApp};
+use kinoko_tests::protos::stock::Stock;
 use tokio::time::Instant;
 
-use super::{SOON, Warehouse, WarehouseClient, item, level, proto::Stock, warehouse};
+use super::{SOON, Warehouse, WarehouseClient, item, level, warehouse};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_answered() {

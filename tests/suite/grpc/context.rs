@@ -1,11 +1,9 @@
 //! What goes along with a call, and what comes with its answer.
 
 use kinoko::{grpc::GrpcClient, prelude::*, testing::TestApp};
+use kinoko_tests::protos::stock::{Delivery, Item, Level, Stock};
 
-use super::{
-    item,
-    proto::{Delivery, Item, Level, Stock},
-};
+use super::item;
 
 /// Tells what came along.
 #[derive(Dependencies)]

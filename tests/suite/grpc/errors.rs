@@ -1,6 +1,7 @@
 //! Errors: the variant comes back, and what is internal stays inside.
 
 use kinoko::{CallError, prelude::*};
+use kinoko_tests::protos::stock::{Item, Level, Stock};
 
 use super::{StockError, item, warehouse};
 
@@ -37,8 +38,8 @@ struct Plain;
 
 #[service(name = "grpc_plain")]
 impl Plain {
-    #[grpc(super::proto::Stock::check)]
-    fn check(&self, request: super::proto::Item) -> kinoko::Result<super::proto::Level> {
+    #[grpc(Stock::check)]
+    fn check(&self, request: Item) -> kinoko::Result<Level> {
         Err(kinoko::Error::msg(format!("the key of {} is k3y", request.sku)))
     }
 }
@@ -46,7 +47,7 @@ impl Plain {
 #[tokio::test(start_paused = true)]
 async fn an_error_by_a_question_mark_is_internal() {
     let app = kinoko::testing::TestApp::new().service::<Plain>().start().await.unwrap();
-    let stock = app.grpc::<super::proto::Stock>().unwrap();
+    let stock = app.grpc::<Stock>().unwrap();
     let error = stock.check(item("SPOON")).await.unwrap_err();
     assert!(!format!("{error:?}").contains("k3y"), "{error:?}");
     let CallError::Remote(fault) = error else { panic!("{error:?}") };

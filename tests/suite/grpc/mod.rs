@@ -1,8 +1,10 @@
 //! `#[grpc]` and `GrpcClient`, through the server and without a socket.
 
+mod balancing;
 mod calls;
 mod context;
 mod errors;
+mod policies;
 mod streams;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -13,15 +15,8 @@ use kinoko::{
     prelude::*,
     testing::{RunningTestApp, TestApp},
 };
+use kinoko_tests::protos::stock::{Delivery, Item, Level, Stock};
 use tokio::sync::watch;
-
-use self::proto::{Delivery, Item, Level, Stock};
-
-mod proto {
-    #![allow(unreachable_pub, reason = "it is made for a crate of its own")]
-
-    kinoko::proto!("kinoko.tests.v1");
-}
 
 #[derive(Debug, PartialEq, thiserror::Error, ServiceError)]
 enum StockError {

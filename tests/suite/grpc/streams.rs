@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use kinoko::CallError;
+use kinoko_tests::protos::stock::{Delivery, Level};
 use tokio::time::{Instant, timeout};
 
-use super::{
-    SOON, item, level,
-    proto::{Delivery, Level},
-    warehouse,
-};
+use super::{SOON, item, level, warehouse};
 
 fn delivery(sku: &str, amount: u32) -> Delivery {
     Delivery { sku: sku.to_owned(), amount }

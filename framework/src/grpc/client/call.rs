@@ -229,7 +229,8 @@ impl Request {
         let context = WorkerContext::current();
         let (service, method) = (self.channel.service_name(), Name::from_static(self.method()));
         let observer = self.channel.observer();
-        let watch = CallWatch::new(observer.calls(&service, &method), observer, context.as_ref(), now);
+        let calls = observer.calls(&service, &method);
+        let watch = CallWatch::new(calls, observer, context.as_ref(), now).by("grpc");
         if until <= now {
             return Err((Failure::Late { sent: false }, Some(watch)));
         }
