@@ -34,17 +34,21 @@ impl Target {
 
     /// When a worker that began with this has run for as long as it may. A limit beyond the end of time is none.
     pub(crate) fn deadline(&self, watch: &Watch) -> Option<Instant> {
-        watch.arrived().checked_add(self.timeout)
+        watch.arrived().checked_add(self.timeout?)
     }
-}
 
-impl Target {
+    /// How long others took says nothing of the next: a stream lasts for as long as somebody listens.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn never_too_late(self) -> Self {
+        Self { sheds: false, ..self }
+    }
+
     /// What a worker comes to that was cancelled. At the method's own limit that is the service's fault; at the end of its caller's time
     /// nobody's.
     pub(crate) fn cancelled(&self, context: &WorkerContext, watch: &Watch, reason: Cancelled) -> Outcome {
         match reason {
-            Cancelled::DeadlinePassed if context.deadline() >= self.deadline(watch) => {
-                unexpected(timeout(context.service(), context.entrypoint(), Some(self.timeout)))
+            Cancelled::DeadlinePassed if self.deadline(watch).is_some_and(|own| context.deadline() >= Some(own)) => {
+                unexpected(timeout(context.service(), context.entrypoint(), self.timeout))
             }
             reason => Outcome::Cancelled(reason),
         }
@@ -90,7 +94,10 @@ pub(crate) struct Target {
     method: &'static str,
     slots: Arc<MethodSlots>,
     seen: Arc<observe::Entrypoint>,
-    timeout: Duration,
+    /// How long a worker of it may run; `None`: as long as its caller waits.
+    timeout: Option<Duration>,
+    /// Whether what waited may be too late to begin, by how long others took.
+    sheds: bool,
 }
 
 impl Runner {
@@ -120,10 +127,11 @@ impl Runner {
         kind: EntrypointKind,
         route: Option<(&'static str, &'static str)>,
         max_workers: Option<usize>,
-        timeout: Duration,
+        timeout: Option<Duration>,
     ) -> Target {
         let seen = self.limits.observer().entrypoint(self.descriptor().name, method, kind, route);
-        Target { index, method, slots: Arc::new(MethodSlots::new(self.limits.clone(), max_workers)), seen, timeout }
+        let slots = Arc::new(MethodSlots::new(self.limits.clone(), max_workers));
+        Target { index, method, slots, seen, timeout, sheds: true }
     }
 
     /// The context of a worker that may run until then.
@@ -180,6 +188,7 @@ impl Runner {
         if waited && let Some(left) = context.remaining() {
             let fault = match left.is_zero() {
                 true => Some(too_late()),
+                false if !target.sheds => None,
                 false => self.limits.too_late(&watch, left, watch.arrived().elapsed()).map(rejected),
             };
             if let Some(outcome) = fault {

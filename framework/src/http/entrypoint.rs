@@ -107,7 +107,7 @@ impl HttpEntrypoint {
         let routes = descriptor.routes.iter().map(|info| {
             let limit = info.timeout.unwrap_or(self.defaults.timeout);
             let (method, route) = ((info.index, info.method), (info.verb, info.path));
-            let target = self.runner.target(method, EntrypointKind::Http, Some(route), info.max_workers, limit);
+            let target = self.runner.target(method, EntrypointKind::Http, Some(route), info.max_workers, Some(limit));
             let (runner, params) = (self.runner.clone(), PathParams::of(info.path));
             let served =
                 Arc::new(Served { runner, defaults: self.defaults, info, params, target, cookie: self.cookie.clone() });

@@ -71,8 +71,9 @@ impl CallWatch {
 
     /// It goes by something else than RPC.
     #[cfg(feature = "grpc")]
-    pub(crate) fn by(self, system: &'static str) -> Self {
-        Self { system, ..self }
+    pub(crate) fn by(mut self, system: &'static str) -> Self {
+        self.system = system;
+        self
     }
 
     /// Its own place in the trace, which whoever is called finds itself inside.

@@ -43,7 +43,7 @@ impl Shaky {
 
 #[derive(Dependencies)]
 struct Patient {
-    #[dependency(retry = 3, breaker(minimum = 6, failures = 0.5))]
+    #[dependency(retry = 3, breaker(min_calls = 6, failure_rate = 0.5))]
     stock: GrpcClient<Stock>,
 }
 

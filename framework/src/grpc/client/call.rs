@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     marker::PhantomData,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{
     Stream, StreamExt,
     future::BoxFuture,
-    stream::{self, BoxStream},
+    stream::BoxStream,
 };
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -86,7 +87,7 @@ struct Request {
 enum Messages {
     One(Bytes),
     /// Taken by the one attempt that there is.
-    Many(Option<BoxStream<'static, Bytes>>),
+    Many(Mutex<Option<BoxStream<'static, Bytes>>>),
 }
 
 macro_rules! options {
@@ -181,7 +182,7 @@ impl Request {
         Self {
             channel: channel.clone(),
             path,
-            messages: Messages::Many(Some(messages)),
+            messages: Messages::Many(Mutex::new(Some(messages))),
             timeout: None,
             headers: Vec::new(),
         }
@@ -198,17 +199,14 @@ impl Request {
         (time, now + time)
     }
 
-    /// One key for all attempts: the worker's own calls have keys made of its own.
+    /// One key for all attempts: its own, or one that its worker's calls have. Gives whether there is one.
     fn take_idempotency_key(&mut self) -> bool {
-        let has_key = self.headers.iter().any(|(name, _)| name == context_data::IDEMPOTENCY_KEY);
-        match has_key.then_some(None).unwrap_or_else(|| Some(idempotency::next_key())) {
-            None => true,
-            Some(None) => false,
-            Some(Some(key)) => {
-                self.headers.push((context_data::IDEMPOTENCY_KEY.into(), key.as_str().into()));
-                true
-            }
+        if self.headers.iter().any(|(name, _)| name == context_data::IDEMPOTENCY_KEY) {
+            return true;
         }
+        let Some(key) = idempotency::next_key() else { return false };
+        self.headers.push((context_data::IDEMPOTENCY_KEY.into(), key.as_str().into()));
+        true
     }
 
     fn origin(&self, timeout: Duration) -> Origin<'_> {
@@ -217,11 +215,11 @@ impl Request {
 
     /// One attempt: an instance, and its response. Where nobody was reached the next instance is asked.
     async fn attempt<O, R, F>(
-        &mut self,
+        &self,
         until: Instant,
         is_bounded: bool,
         ask: impl Fn(tonic::client::Grpc<tonic::transport::Channel>, Sending) -> F,
-    ) -> Result<(tonic::Response<R>, Picked, CallWatch), (Failure, Option<CallWatch>)>
+    ) -> Result<(tonic::Response<R>, Picked, CallWatch), (Failure, CallWatch)>
     where
         F: Future<Output = Result<tonic::Response<R>, tonic::Status>>,
     {
@@ -232,17 +230,17 @@ impl Request {
         let calls = observer.calls(&service, &method);
         let watch = CallWatch::new(calls, observer, context.as_ref(), now).by("grpc");
         if until <= now {
-            return Err((Failure::Late { sent: false }, Some(watch)));
+            return Err((Failure::Late { sent: false }, watch));
         }
         let mut tried = 0;
         loop {
             let picked = match timeout_at(until, self.channel.pick()).await {
                 Ok(Ok(picked)) => picked,
-                Ok(Err(text)) => return Err((Failure::Nobody(text), Some(watch))),
-                Err(_) => return Err((Failure::Late { sent: false }, Some(watch))),
+                Ok(Err(text)) => return Err((Failure::Nobody(text), watch)),
+                Err(_) => return Err((Failure::Late { sent: false }, watch)),
             };
-            let Some(sending) = self.sending(&picked, context.as_ref(), &watch, (until, is_bounded)) else {
-                return Err((Failure::NotSendable("its stream was sent already".to_owned()), Some(watch)));
+            let Some(sending) = self.sending(context.as_ref(), &watch, (until, is_bounded)) else {
+                return Err((Failure::NotSendable("its stream was sent already".to_owned()), watch));
             };
             let parked = context.as_ref().and_then(WorkerContext::slot).map(Slot::park);
             let answered = timeout_at(until, ask(self.channel.grpc(&picked), sending)).await;
@@ -253,10 +251,10 @@ impl Request {
             let status = match answered {
                 Ok(Ok(response)) => return Ok((response, picked, watch)),
                 Ok(Err(status)) if is_cut_by_deadline(&status, until) => {
-                    return Err((Failure::Late { sent: true }, Some(watch)));
+                    return Err((Failure::Late { sent: true }, watch));
                 }
                 Ok(Err(status)) => status,
-                Err(_) => return Err((Failure::Late { sent: true }, Some(watch))),
+                Err(_) => return Err((Failure::Late { sent: true }, watch)),
             };
             let unreached = is_unreached(&status);
             if unreached {
@@ -265,23 +263,23 @@ impl Request {
             // Nobody has read what it streams, but it may be gone.
             let again = unreached && tried < picked.of && matches!(self.messages, Messages::One(_));
             if !again {
-                return Err((Failure::Status(Box::new(status)), Some(watch)));
+                return Err((Failure::Status(Box::new(status)), watch));
             }
         }
     }
 
     /// What goes out: the messages and the metadata.
     fn sending(
-        &mut self,
-        picked: &Picked,
+        &self,
         context: Option<&WorkerContext>,
         watch: &CallWatch,
         (until, is_bounded): (Instant, bool),
     ) -> Option<Sending> {
-        let _ = picked;
-        let messages = match &mut self.messages {
-            Messages::One(message) => Messages::One(message.clone()),
-            Messages::Many(messages) => Messages::Many(Some(messages.take()?)),
+        let messages = match &self.messages {
+            Messages::One(message) => Outgoing::One(message.clone()),
+            Messages::Many(messages) => {
+                Outgoing::Many(messages.lock().unwrap_or_else(PoisonError::into_inner).take()?)
+            }
         };
         let mut properties = Properties::default();
         match context {
@@ -311,31 +309,19 @@ impl Request {
 
 /// A request as tonic takes it.
 struct Sending {
-    messages: Messages,
+    messages: Outgoing,
     metadata: MetadataMap,
     path: PathAndQuery,
 }
 
-impl Sending {
-    fn one(self) -> (tonic::Request<Bytes>, PathAndQuery) {
-        let message = match self.messages {
-            Messages::One(message) => message,
-            Messages::Many(_) => Bytes::new(),
-        };
-        (tonic::Request::from_parts(self.metadata, http::Extensions::new(), message), self.path)
-    }
+enum Outgoing {
+    One(Bytes),
+    Many(BoxStream<'static, Bytes>),
+}
 
-    fn many(self) -> (tonic::Request<BoxStream<'static, Bytes>>, PathAndQuery) {
-        let messages = match self.messages {
-            Messages::Many(messages) => messages.unwrap_or_else(|| stream::empty().boxed()),
-            Messages::One(message) => stream::iter([message]).boxed(),
-        };
-        (tonic::Request::from_parts(self.metadata, http::Extensions::new(), messages), self.path)
-    }
-
-    fn is_one(&self) -> bool {
-        matches!(self.messages, Messages::One(_))
-    }
+/// With its metadata.
+fn outgoing<T>(metadata: MetadataMap, message: T) -> tonic::Request<T> {
+    tonic::Request::from_parts(metadata, http::Extensions::new(), message)
 }
 
 impl<O, E> Call<O, E>
@@ -343,15 +329,15 @@ where
     O: Message + Default + Send + 'static,
     E: ServiceError,
 {
-    async fn once(request: &mut Request, until: Instant, timeout: Duration) -> Result<O, (CallError<E>, Class)> {
+    async fn once(request: &Request, until: Instant, timeout: Duration) -> Result<O, (CallError<E>, Class)> {
         let attempt = request.attempt::<O, O, _>(until, true, |mut grpc, sending| async move {
             grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
-            if sending.is_one() {
-                let (request, path) = sending.one();
-                grpc.unary(request, path, Encoded::<O>::NEW).await
-            } else {
-                let (request, path) = sending.many();
-                grpc.client_streaming(request, path, Encoded::<O>::NEW).await
+            let Sending { messages, metadata, path } = sending;
+            match messages {
+                Outgoing::One(message) => grpc.unary(outgoing(metadata, message), path, Encoded::<O>::NEW).await,
+                Outgoing::Many(messages) => {
+                    grpc.client_streaming(outgoing(metadata, messages), path, Encoded::<O>::NEW).await
+                }
             }
         });
         let ended = attempt.await;
@@ -361,12 +347,10 @@ where
                 watch.end(Ended::Ok, &service, &method);
                 Ok(response.into_inner())
             }
-            Err((failure, watch)) => {
+            Err((failure, mut watch)) => {
                 let said = failure.class();
                 let error: CallError<E> = request.origin(timeout).fail(failure);
-                if let Some(mut watch) = watch {
-                    watch.end(error.ended(), &service, &method);
-                }
+                watch.end(error.ended(), &service, &method);
                 let class = said.unwrap_or_else(|| error.classify());
                 Err((error, class))
             }
@@ -379,7 +363,7 @@ where
         let (time, deadline) = self.request.deadline(now, Some(channel.timeout()));
         let has_key = self.request.take_idempotency_key();
         let Some(policy) = channel.policy() else {
-            return Self::once(&mut self.request, deadline, time).await.map_err(|(error, _)| error);
+            return Self::once(&self.request, deadline, time).await.map_err(|(error, _)| error);
         };
         let is_repeatable = matches!(self.request.messages, Messages::One(_));
         let judge = |(error, class): &(CallError<E>, Class)| {
@@ -387,11 +371,10 @@ where
             error.judgement(Class { repeatable, ..*class })
         };
         let refuse = |refused| (CallError::refused(refused), Class::ANSWER);
-        let request = tokio::sync::Mutex::new(self.request);
+        let request = &self.request;
         let attempt = |pass: &Pass| {
             let time = pass.time().unwrap_or_default();
-            let request = &request;
-            async move { Self::once(&mut *request.lock().await, Instant::now() + time, time).await }
+            Self::once(request, Instant::now() + time, time)
         };
         policy.drive((now, Some(deadline)), judge, refuse, attempt).await.map_err(|(error, _)| error)
     }
@@ -415,12 +398,14 @@ where
         let attempt =
             self.request.attempt::<O, tonic::Streaming<O>, _>(deadline, is_bounded, |mut grpc, sending| async move {
                 grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
-                if sending.is_one() {
-                    let (request, path) = sending.one();
-                    grpc.server_streaming(request, path, Encoded::<O>::NEW).await
-                } else {
-                    let (request, path) = sending.many();
-                    grpc.streaming(request, path, Encoded::<O>::NEW).await
+                let Sending { messages, metadata, path } = sending;
+                match messages {
+                    Outgoing::One(message) => {
+                        grpc.server_streaming(outgoing(metadata, message), path, Encoded::<O>::NEW).await
+                    }
+                    Outgoing::Many(messages) => {
+                        grpc.streaming(outgoing(metadata, messages), path, Encoded::<O>::NEW).await
+                    }
                 }
             });
         let ended = attempt.await;
@@ -432,11 +417,9 @@ where
                 (picked, watch, pass),
                 is_bounded.then_some((time, deadline)),
             )),
-            Err((failure, watch)) => {
+            Err((failure, mut watch)) => {
                 let error: CallError<E> = self.request.origin(time).fail(failure);
-                if let Some(mut watch) = watch {
-                    watch.end(error.ended(), &self.request.channel.service_name(), &Name::from_static(method));
-                }
+                watch.end(error.ended(), &self.request.channel.service_name(), &Name::from_static(method));
                 if let Some(pass) = pass {
                     pass.end(Some(error.judgement(error.classify())));
                 }

@@ -31,7 +31,8 @@ impl GrpcEntrypoint {
         let methods = self.runner.descriptor().grpc.iter().filter_map(|info| {
             let serve = *info.serve.downcast_ref::<Serve>()?;
             let (service, name) = info.path[1..].split_once('/')?;
-            let limit = info.timeout.unwrap_or(self.settings.timeout);
+            let is_stream = info.streams != (false, false);
+            let limit = info.timeout.or((!is_stream).then_some(self.settings.timeout));
             let target = self.runner.target(
                 (info.index, info.method),
                 EntrypointKind::Grpc,
@@ -39,6 +40,7 @@ impl GrpcEntrypoint {
                 info.max_workers,
                 limit,
             );
+            let target = if is_stream { target.never_too_late() } else { target };
             let served =
                 Served { runner: self.runner.clone(), target, info, settings: self.settings, server: server.clone() };
             Some((serve, Arc::new(served)))

@@ -63,7 +63,7 @@ macro_rules! pattern {
             const STREAMS_RESPONSES: bool = $responses;
 
             fn serve(served: Arc<Served>, request: Request<Incoming>) -> BoxFuture<'static, Response<Body>> {
-                let (call, request) = match served.begin(request, (!$requests, !($requests || $responses))) {
+                let (call, request) = match served.begin(request, !$requests) {
                     Ok(begun) => begun,
                     Err(status) => return ready(status.into_http()).boxed(),
                 };

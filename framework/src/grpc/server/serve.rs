@@ -87,7 +87,7 @@ pub(super) struct Done<A> {
 }
 
 impl Served {
-    /// The call that a request begins. `is_bounded`: it is over soon, or fails.
+    /// The call that a request begins. `is_one_message`: its caller does not stream.
     ///
     /// # Errors
     ///
@@ -95,17 +95,15 @@ impl Served {
     pub(super) fn begin(
         self: Arc<Self>,
         request: Request<Incoming>,
-        (is_one_request, is_bounded): (bool, bool),
+        is_one_message: bool,
     ) -> Result<(Arc<Call>, Request<Timely>), Status> {
         let watch = self.target.arrived();
         let Head { headers, timeout, id } = Head::read(request.headers());
         let properties = Properties { headers, ..Properties::default() };
         let message = Arc::new(Message { properties, ..Message::default() });
-        let own = is_bounded.then(|| self.info.timeout.unwrap_or(self.settings.timeout)).or(self.info.timeout);
-        let given = timeout.as_ref().ok().copied().flatten();
         // A limit beyond the end of time is none.
-        let limit = own.into_iter().chain(given).min();
-        let deadline = limit.and_then(|limit| watch.arrived().checked_add(limit));
+        let given = timeout.as_ref().ok().copied().flatten().and_then(|given| watch.arrived().checked_add(given));
+        let deadline = self.target.deadline(&watch).into_iter().chain(given).min();
         let context = self.runner.context(&self.target, &watch, message, deadline);
         if let Err(text) = timeout {
             let fault = Fault {
@@ -119,7 +117,7 @@ impl Served {
             watch.end(&context, &outcome);
             return Err(self.status(&context, &outcome));
         }
-        let body_limit = is_one_request.then_some(self.settings.body_timeout);
+        let body_limit = is_one_message.then_some(self.settings.body_timeout);
         let request = request.map(|body| Timely::new(body, body_limit));
         let call = Call { served: self, context, watch: Mutex::new(Some(watch)), broken: Arc::default(), id };
         Ok((Arc::new(call), request))

@@ -62,7 +62,7 @@ impl SocketEndpoint {
                 info.name,
                 (
                     info,
-                    runner.target((info.index, info.name), EntrypointKind::Websocket, None, info.max_workers, limit),
+                    runner.target((info.index, info.name), EntrypointKind::Websocket, None, info.max_workers, Some(limit)),
                 ),
             )
         });
