@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("cargo::rustc-cfg={cfg}");
         }
     }
-    kinoko_build::compile(["protos/echo.proto", "protos/stock.proto"])?;
+    kinoko_build::compile(["protos/echo.proto", "protos/inventory.proto", "protos/stock.proto"])?;
     kinoko_build::Protos::new()
         .file("protos/forms.proto")
         .file("protos/shop.proto")

@@ -58,9 +58,9 @@ async fn one_trace_over_http_rpc_and_grpc_and_counters_of_both_sides() {
     let scraped = scrape(&app).await;
     let workers = scraped.lines("kinoko_workers_total{");
     let of_back: Vec<_> = workers.iter().filter(|line| line.contains("grpc_back") && line.contains("grpc\"")).collect();
-    assert!(of_back.iter().any(|line| line.contains("outcome=\"ok\"") && line.ends_with(" 1")), "{workers:?}");
+    assert!(of_back.iter().any(|line| line.contains("outcome=\"ok\"") && line.ends_with(" 1.0")), "{workers:?}");
     let calls = scraped.lines("kinoko_client_calls_total{");
-    assert!(calls.iter().any(|line| line.contains("kinoko.tests.v1.Stock") && line.ends_with(" 1")), "{calls:?}");
+    assert!(calls.iter().any(|line| line.contains("kinoko.tests.v1.Stock") && line.ends_with(" 1.0")), "{calls:?}");
     app.stop().await.unwrap();
     let spans = collector.spans();
     let find = |service: &str, kind: SpanKind, name: &str| -> &Collected {

@@ -75,6 +75,9 @@ mod page_26_who_may_call {}
 #[doc = include_str!("../../docs/guide/27-failing-well.md")]
 mod page_27_failing_well {}
 
+#[doc = include_str!("../../docs/guide/28-grpc.md")]
+mod page_28_grpc {}
+
 #[doc = include_str!("../../docs/guide/29-consul.md")]
 mod page_29_consul {}
 

@@ -238,6 +238,7 @@ fn settings_read(file: &File) -> Vec<String> {
         "format_setting(settings,",
         "Address::read(settings,",
         "Origins::read(settings,",
+        "file(settings,",
     ];
     for call in calls.into_iter().chain(["lasting(settings,", "number(settings,", "texts(settings,"]) {
         for (at, _) in code.match_indices(call) {
@@ -251,6 +252,11 @@ fn settings_read(file: &File) -> Vec<String> {
                 keys.push(key.to_owned());
             }
         }
+    }
+    // What several readers are given in one constant.
+    for (at, opening) in code.match_indices("Keys{") {
+        let fields = code[at + opening.len()..].split('}').next().unwrap_or_default();
+        keys.extend(fields.split(',').filter_map(|field| Some(field.split_once(":\"")?.1.trim_end_matches('"').to_owned())));
     }
     keys
 }

@@ -4,6 +4,7 @@ mod balancing;
 mod calls;
 mod context;
 mod errors;
+mod guide;
 mod policies;
 mod streams;
 

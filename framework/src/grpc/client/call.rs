@@ -214,7 +214,7 @@ impl Request {
     }
 
     /// One attempt: an instance, and its response. Where nobody was reached the next instance is asked.
-    async fn attempt<O, R, F>(
+    async fn attempt<R, F>(
         &self,
         until: Instant,
         is_bounded: bool,
@@ -330,7 +330,7 @@ where
     E: ServiceError,
 {
     async fn once(request: &Request, until: Instant, timeout: Duration) -> Result<O, (CallError<E>, Class)> {
-        let attempt = request.attempt::<O, O, _>(until, true, |mut grpc, sending| async move {
+        let attempt = request.attempt(until, true, |mut grpc, sending| async move {
             grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
             let Sending { messages, metadata, path } = sending;
             match messages {
@@ -396,7 +396,7 @@ where
             None => None,
         };
         let attempt =
-            self.request.attempt::<O, tonic::Streaming<O>, _>(deadline, is_bounded, |mut grpc, sending| async move {
+            self.request.attempt(deadline, is_bounded, |mut grpc, sending| async move {
                 grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
                 let Sending { messages, metadata, path } = sending;
                 match messages {

@@ -88,15 +88,10 @@ struct Tls {
 impl Tls {
     /// `None` where nothing is said: then addresses with `https://` are verified by the system's certificates.
     fn read(settings: &Settings) -> Result<Option<Self>> {
-        // A variable that is empty names nothing.
-        let file = |key: &str| {
-            let file = settings.get::<PathBuf>(key)?;
-            Ok::<_, crate::Error>(file.filter(|file| !file.as_os_str().is_empty()))
-        };
         let tls = Self {
-            ca: file("grpc.client.tls.ca")?,
-            certificate: file("grpc.client.tls.certificate")?,
-            key: file("grpc.client.tls.key")?,
+            ca: file(settings, "grpc.client.tls.ca")?,
+            certificate: file(settings, "grpc.client.tls.certificate")?,
+            key: file(settings, "grpc.client.tls.key")?,
             domain: settings.get::<String>("grpc.client.tls.domain")?.filter(|domain| !domain.is_empty()),
         };
         if tls.key.is_some() && tls.certificate.is_none() {
@@ -106,6 +101,11 @@ impl Tls {
         let any = tls.ca.is_some() || tls.certificate.is_some() || tls.domain.is_some();
         Ok(any.then_some(tls))
     }
+}
+
+/// A variable that is empty names nothing.
+fn file(settings: &Settings, key: &str) -> Result<Option<PathBuf>> {
+    Ok(settings.get::<PathBuf>(key)?.filter(|file| !file.as_os_str().is_empty()))
 }
 
 #[cfg(feature = "tls")]
