@@ -256,7 +256,9 @@ fn settings_read(file: &File) -> Vec<String> {
     // What several readers are given in one constant.
     for (at, opening) in code.match_indices("Keys{") {
         let fields = code[at + opening.len()..].split('}').next().unwrap_or_default();
-        keys.extend(fields.split(',').filter_map(|field| Some(field.split_once(":\"")?.1.trim_end_matches('"').to_owned())));
+        keys.extend(
+            fields.split(',').filter_map(|field| Some(field.split_once(":\"")?.1.trim_end_matches('"').to_owned())),
+        );
     }
     keys
 }

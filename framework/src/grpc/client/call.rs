@@ -9,11 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{
-    Stream, StreamExt,
-    future::BoxFuture,
-    stream::BoxStream,
-};
+use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use http::uri::PathAndQuery;
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
@@ -277,9 +273,7 @@ impl Request {
     ) -> Option<Sending> {
         let messages = match &self.messages {
             Messages::One(message) => Outgoing::One(message.clone()),
-            Messages::Many(messages) => {
-                Outgoing::Many(messages.lock().unwrap_or_else(PoisonError::into_inner).take()?)
-            }
+            Messages::Many(messages) => Outgoing::Many(messages.lock().unwrap_or_else(PoisonError::into_inner).take()?),
         };
         let mut properties = Properties::default();
         match context {
@@ -395,19 +389,16 @@ where
             Some(policy) => Some(policy.pass(now, Some(deadline)).await.map_err(CallError::refused)?),
             None => None,
         };
-        let attempt =
-            self.request.attempt(deadline, is_bounded, |mut grpc, sending| async move {
-                grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
-                let Sending { messages, metadata, path } = sending;
-                match messages {
-                    Outgoing::One(message) => {
-                        grpc.server_streaming(outgoing(metadata, message), path, Encoded::<O>::NEW).await
-                    }
-                    Outgoing::Many(messages) => {
-                        grpc.streaming(outgoing(metadata, messages), path, Encoded::<O>::NEW).await
-                    }
+        let attempt = self.request.attempt(deadline, is_bounded, |mut grpc, sending| async move {
+            grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
+            let Sending { messages, metadata, path } = sending;
+            match messages {
+                Outgoing::One(message) => {
+                    grpc.server_streaming(outgoing(metadata, message), path, Encoded::<O>::NEW).await
                 }
-            });
+                Outgoing::Many(messages) => grpc.streaming(outgoing(metadata, messages), path, Encoded::<O>::NEW).await,
+            }
+        });
         let ended = attempt.await;
         let method = self.request.method();
         match ended {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Result, Settings,
     container::{Extensions, Gateway, Launch, Program, ServiceParts},
+    discovery::{Ports, Protocol},
     entrypoint::Entrypoint,
     grpc::own::{OwnPlace, OwnServer},
     server::{Bound, Server, Tls},
@@ -32,6 +33,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 pub(crate) struct GrpcGateway {
     settings: GrpcSettings,
     launch: Launch,
+    ports: Ports,
     services: Mutex<Vec<Arc<GrpcEntrypoint>>>,
     phase: watch::Sender<Phase>,
     own: OnceLock<OwnServer>,
@@ -57,6 +59,7 @@ impl GrpcGateway {
         Ok(Arc::new(Self {
             settings: GrpcSettings::read(settings)?,
             launch: extensions.get::<Launch>().clone(),
+            ports: extensions.get::<Ports>().clone(),
             services: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
             own: OnceLock::new(),
@@ -151,6 +154,7 @@ impl Gateway for GrpcGateway {
                     let server = Server::start(bound.listen()?, table, protocol, limits, tls)?;
                     let address = server.address();
                     tracing::info!(grpc = %address, tls = is_tls, "listening");
+                    self.ports.opened(Protocol::Grpc, address, is_tls);
                     (server, OwnPlace::At(address, is_tls))
                 }
                 #[cfg(feature = "testing")]

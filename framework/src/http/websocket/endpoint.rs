@@ -62,7 +62,13 @@ impl SocketEndpoint {
                 info.name,
                 (
                     info,
-                    runner.target((info.index, info.name), EntrypointKind::Websocket, None, info.max_workers, Some(limit)),
+                    runner.target(
+                        (info.index, info.name),
+                        EntrypointKind::Websocket,
+                        None,
+                        info.max_workers,
+                        Some(limit),
+                    ),
                 ),
             )
         });
