@@ -60,6 +60,7 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) watch: Watch,
     /// Of one that ran: what a stop waits for, and what it cancels.
+    #[cfg_attr(not(feature = "grpc"), allow(dead_code, reason = "only what a feature adds keeps it"))]
     pub(crate) held: Option<Held>,
 }
 

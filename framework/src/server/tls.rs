@@ -194,13 +194,13 @@ mod without {
         ///
         /// [`ErrorKind::Config`], always.
         pub(crate) fn load(files: &TlsFiles) -> Result<Self> {
+            let TlsFiles { keys, certificate, key, client_ca } = files;
+            let named =
+                [(keys.certificate, Some(certificate)), (keys.key, Some(key)), (keys.client_ca, client_ca.as_ref())];
+            let named = named.into_iter().filter_map(|(name, file)| Some(format!("`{name}` (`{}`)", file?.display())));
+            let named = named.collect::<Vec<_>>().join(" and ");
             let text = format!(
-                "this program speaks no TLS: build it with kinoko's feature `tls` for `{}` (`{}`) and `{}` (`{}`), \
-                 or leave them out",
-                files.keys.certificate,
-                files.certificate.display(),
-                files.keys.key,
-                files.key.display()
+                "this program speaks no TLS: build it with kinoko's feature `tls` for {named}, or leave them out"
             );
             Err(Error::new(ErrorKind::Config, text))
         }
