@@ -86,9 +86,21 @@ enum Messages {
     Many(Mutex<Option<BoxStream<'static, Bytes>>>),
 }
 
-macro_rules! options {
+macro_rules! call {
     ($call:ident) => {
         impl<O, E> $call<O, E> {
+            pub(super) fn one(channel: &Channel, path: &'static str, message: &impl Message) -> Self {
+                Self { request: Request::one(channel, path, message), types: PhantomData }
+            }
+
+            pub(super) fn many<I: Message + 'static>(
+                channel: &Channel,
+                path: &'static str,
+                messages: impl Stream<Item = I> + Send + 'static,
+            ) -> Self {
+                Self { request: Request::many(channel, path, messages), types: PhantomData }
+            }
+
             /// The same call, whose service fails with errors of this type: they come as the variants that they were. Where the client was
             /// made for them (`Protos::errors` of `kinoko-build`), that is so without this.
             pub fn errors<F: ServiceError>(self) -> $call<O, F> {
@@ -132,36 +144,8 @@ macro_rules! options {
     };
 }
 
-options!(Call);
-options!(StreamCall);
-
-impl<O, E> Call<O, E> {
-    pub(super) fn one(channel: &Channel, path: &'static str, message: &impl Message) -> Self {
-        Self { request: Request::one(channel, path, message), types: PhantomData }
-    }
-
-    pub(super) fn many<I: Message + 'static>(
-        channel: &Channel,
-        path: &'static str,
-        messages: impl Stream<Item = I> + Send + 'static,
-    ) -> Self {
-        Self { request: Request::many(channel, path, messages), types: PhantomData }
-    }
-}
-
-impl<O, E> StreamCall<O, E> {
-    pub(super) fn one(channel: &Channel, path: &'static str, message: &impl Message) -> Self {
-        Self { request: Request::one(channel, path, message), types: PhantomData }
-    }
-
-    pub(super) fn many<I: Message + 'static>(
-        channel: &Channel,
-        path: &'static str,
-        messages: impl Stream<Item = I> + Send + 'static,
-    ) -> Self {
-        Self { request: Request::many(channel, path, messages), types: PhantomData }
-    }
-}
+call!(Call);
+call!(StreamCall);
 
 impl Request {
     fn one(channel: &Channel, path: &'static str, message: &impl Message) -> Self {

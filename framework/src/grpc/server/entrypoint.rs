@@ -30,7 +30,7 @@ impl GrpcEntrypoint {
     pub(super) fn methods(&self, server: &HeaderValue) -> Vec<(Serve, Arc<Served>)> {
         let methods = self.runner.descriptor().grpc.iter().filter_map(|info| {
             let serve = *info.serve.downcast_ref::<Serve>()?;
-            let (service, name) = info.path[1..].split_once('/')?;
+            let (service, name) = info.path.strip_prefix('/')?.split_once('/')?;
             let is_stream = info.streams != (false, false);
             let limit = info.timeout.or((!is_stream).then_some(self.settings.timeout));
             let target = self.runner.target(
