@@ -94,10 +94,14 @@ pub(super) fn arm(grpc: &GrpcModel, target: &Target<'_>, k: &TokenStream) -> Tok
     let passed = of.params.iter().map(|param| passed(param, k));
     let value = result(of, &call(of, target, passed), k);
     let place = of.output.written().map_or_else(|| Place::of(&of.ident), Place::of);
+    // Another type than the file's is told at what is written.
     let reply = {
-        let (first, value) = (place.first, place.parens(quote!(value)));
-        quote_spanned!(first=> #proto.reply #value)
+        let first = place.first;
+        let value = place.parens(quote_spanned!(first=> value));
+        let method = Ident::new("method", hidden(first));
+        quote_spanned!(first=> #method.reply #value)
     };
+    let kept = Ident::new("method", hidden(of.span()));
     let admit = guard::admit(of, target, k);
     quote_spanned! {span=>
         #(#cfgs)*
@@ -110,6 +114,7 @@ pub(super) fn arm(grpc: &GrpcModel, target: &Target<'_>, k: &TokenStream) -> Tok
             #typed
             #k::run_worker(#hooks, &#fired, ::core::pin::pin!(::core::option::Option::Some(async {
                 #(#injected)*
+                let #kept = #proto;
                 let value = #value;
                 #reply
             }))).await

@@ -11,7 +11,8 @@ use crate::{
 pub(crate) fn grpc(method: &GrpcInfo) -> String {
     let (streams_requests, streams_responses) = method.streams;
     let stream = |is_stream: bool| if is_stream { "stream " } else { "" };
-    let mut text = format!("{}({}{})", method.path.trim_start_matches('/'), stream(streams_requests), inner(method.request));
+    let mut text =
+        format!("{}({}{})", method.path.trim_start_matches('/'), stream(streams_requests), inner(method.request));
     if !method.returns.is_empty() {
         text.push_str(&format!(" -> {}{}", stream(streams_responses), inner(method.returns)));
     }
