@@ -15,7 +15,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{Stage, seconds};
+use super::{Stage, is_proof, seconds};
 use crate::report;
 
 /// Ten workers, each of which waits for the gateway: a hundred calls a second, on any machine.
@@ -160,7 +160,7 @@ async fn goodput_is_back_after_an_overload() {
     assert!(offered >= 9.0 * capacity, "it was no overload of ten times: {offered} of {capacity}");
     // Who comes first is served first: without shedding each call is begun when its caller is about to give up, and nearly none is over in time.
     // That is one call in sixteen. How many with it depends on what the calls that are refused cost, most in a debug build beside others.
-    let least = if super::is_proof() { 0.4 } else { 0.15 };
+    let least = if is_proof() { 0.4 } else { 0.15 };
     assert!(during >= least * capacity, "{during} of {capacity}");
     assert!(before >= 0.9 * NORMAL * capacity, "{before} of {capacity}");
     assert!(recovered <= Duration::from_secs(10), "{recovered:?}");
