@@ -1,6 +1,6 @@
 //! gRPC: services of `.proto` files, `#[grpc]` on the methods that serve them, and [`GrpcClient`] to call them; on tonic.
 //!
-//! The one folder that names tonic. A call goes: listener ([`crate::server`]) → [`server`]'s table → the service's dispatch → the method →
+//! The one folder that names tonic. A call goes: listener → [`server`](self)'s table → the service's dispatch → the method →
 //! its answer, or its stream of them.
 
 mod app;
