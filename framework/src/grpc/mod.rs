@@ -13,6 +13,7 @@ mod own;
 #[doc(hidden)]
 pub mod serde;
 mod server;
+mod settings;
 mod status;
 mod timeout;
 

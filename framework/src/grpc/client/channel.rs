@@ -86,7 +86,7 @@ impl Channel {
     }
 
     pub(super) fn timeout(&self) -> Duration {
-        self.0.timeout.unwrap_or(self.0.settings.timeout)
+        self.0.timeout.unwrap_or(self.0.settings.shared.timeout)
     }
 
     pub(super) fn parents_tracked(&self) -> usize {
@@ -103,7 +103,7 @@ impl Channel {
 
     pub(super) fn grpc(&self, picked: &Picked) -> Grpc<tonic::transport::Channel> {
         let grpc = Grpc::new(picked.channel.clone())
-            .max_decoding_message_size(self.0.settings.max_message_bytes)
+            .max_decoding_message_size(self.0.settings.shared.max_message_bytes)
             .accept_compressed(CompressionEncoding::Gzip);
         if self.0.settings.compression { grpc.send_compressed(CompressionEncoding::Gzip) } else { grpc }
     }

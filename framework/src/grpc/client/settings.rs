@@ -4,11 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use tonic::transport::Endpoint;
 
-use crate::{
-    Result,
-    config::Settings,
-    server::{lasting, number},
-};
+use crate::{Result, config::Settings, grpc::settings::SharedSettings, server::lasting};
 
 /// How long to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,14 +12,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The settings below `grpc.` that clients have.
 #[derive(Debug, Clone)]
 pub(super) struct ClientSettings {
-    /// How long a call with one response may take, where nobody else says.
-    pub(super) timeout: Duration,
-    pub(super) max_message_bytes: usize,
+    pub(super) shared: SharedSettings,
     pub(super) compression: bool,
     pub(super) parents_tracked: usize,
     connect_timeout: Duration,
-    keep_alive: Duration,
-    keep_alive_timeout: Duration,
     tls: Option<Tls>,
 }
 
@@ -33,15 +25,12 @@ impl ClientSettings {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
         Ok(Self {
-            timeout: lasting(settings, "grpc.timeout", Duration::from_secs(30))?,
-            max_message_bytes: number(settings, "grpc.max_message_bytes", 4 * 1024 * 1024, 1)?,
+            shared: SharedSettings::read(settings)?,
             compression: settings.get("grpc.client.compression")?.unwrap_or(false),
             parents_tracked: settings
                 .get("parent_calls_tracked")?
                 .unwrap_or(crate::protocol::context_data::PARENT_CALLS_TRACKED),
             connect_timeout: lasting(settings, "grpc.client.connect_timeout", CONNECT_TIMEOUT)?,
-            keep_alive: lasting(settings, "grpc.keep_alive", Duration::from_secs(60))?,
-            keep_alive_timeout: lasting(settings, "grpc.keep_alive_timeout", Duration::from_secs(20))?,
             tls: Tls::read(settings)?,
         })
     }
@@ -65,11 +54,12 @@ impl ClientSettings {
             true => address.to_owned(),
             false => format!("{}://{address}", if is_tls { "https" } else { "http" }),
         };
+        let (keep_alive, keep_alive_timeout) = self.shared.keep_alive;
         let endpoint = Endpoint::from_shared(uri)
             .map_err(|_| format!("`{address}` is no address: write `http://127.0.0.1:50051`"))?
             .connect_timeout(self.connect_timeout)
-            .http2_keep_alive_interval(self.keep_alive)
-            .keep_alive_timeout(self.keep_alive_timeout)
+            .http2_keep_alive_interval(keep_alive)
+            .keep_alive_timeout(keep_alive_timeout)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         if is_tls { tls(endpoint, self.tls.as_ref()) } else { Ok(endpoint) }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use crate::{
     Result,
     config::Settings,
+    grpc::settings::SharedSettings,
     server::{Address, ConnectionKeys, ConnectionLimits, Protocol, TlsFiles, TlsKeys, lasting, number},
 };
 
@@ -54,8 +55,7 @@ impl GrpcSettings {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for values that make no sense.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
         let default = ConnectionLimits { idle_timeout: IDLE_TIMEOUT, ..ConnectionLimits::default() };
-        let keep_alive = lasting(settings, "grpc.keep_alive", Duration::from_secs(60))?;
-        let keep_alive_timeout = lasting(settings, "grpc.keep_alive_timeout", Duration::from_secs(20))?;
+        let SharedSettings { timeout, max_message_bytes, keep_alive } = SharedSettings::read(settings)?;
         let max_streams = number(settings, "grpc.max_concurrent_streams", 200, 1)?;
         Ok(Self {
             address: Address::read(settings, "grpc.address", SocketAddr::from(([127, 0, 0, 1], 50051)))?,
@@ -63,13 +63,13 @@ impl GrpcSettings {
             protocol: Protocol {
                 is_http2_only: true,
                 max_streams: Some(u32::try_from(max_streams).unwrap_or(u32::MAX)),
-                keep_alive: Some((keep_alive, keep_alive_timeout)),
+                keep_alive: Some(keep_alive),
             },
             tls: TlsFiles::read(settings, &TLS)?,
             calls: CallSettings {
-                timeout: lasting(settings, "grpc.timeout", Duration::from_secs(30))?,
+                timeout,
                 body_timeout: lasting(settings, "grpc.body_timeout", Duration::from_secs(10))?,
-                max_message_bytes: number(settings, "grpc.max_message_bytes", 4 * 1024 * 1024, 1)?,
+                max_message_bytes,
                 max_waiting: number(settings, "grpc.max_waiting", 1024, 0)?,
                 compression: settings.get("grpc.compression")?.unwrap_or(false),
             },
